@@ -1,0 +1,244 @@
+#include "common/codec.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/znode_path.h"
+
+/* An allocator with a budget: a hostile znode of 512 KiB cannot make
+ * protobuf-c take more than a fixed multiple of it. */
+#define UNPACK_BUDGET_BYTES ((size_t)64 * 1024 * 1024)
+
+struct budget {
+        size_t left_bytes;
+};
+
+static void *budget_alloc(void *ctx, size_t bytes) {
+        struct budget *budget = ctx;
+        if (bytes > budget->left_bytes) return NULL;
+        budget->left_bytes -= bytes;
+        return malloc(bytes);
+}
+
+static void budget_free(void *ctx, void *p) {
+        (void)ctx;
+        free(p);
+}
+
+static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
+                  ProtobufCMessage **out) {
+        struct budget budget = {UNPACK_BUDGET_BYTES};
+        ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+        if (bytes > ZNODE_DATA_MAX) return ERR_TOO_BIG;
+        if (!data && bytes) return ERR_INVALID;
+        ProtobufCMessage *message =
+                protobuf_c_message_unpack(type, &allocator, bytes, data ? data : (const uint8_t *)"");
+        if (!message) return ERR_INVALID;
+        *out = message;
+        return 0;
+}
+
+void codec_free(void *message) {
+        if (message) protobuf_c_message_free_unpacked(message, NULL);
+}
+
+/* Every znode message has `format` as its first field, so the first member
+ * behind the base is the format number. */
+static uint32_t *format_of(ProtobufCMessage *message) {
+        return (uint32_t *)(void *)((char *)message + message->descriptor->fields[0].offset);
+}
+
+int codec_pack(ProtobufCMessage *message, void **out_data, size_t *out_bytes) {
+        *format_of(message) = CODEC_FORMAT;
+        size_t bytes = protobuf_c_message_get_packed_size(message);
+        if (bytes > ZNODE_DATA_MAX) return ERR_TOO_BIG;
+        uint8_t *data = malloc(bytes ? bytes : 1);
+        if (!data) return ERR_NOMEM;
+        protobuf_c_message_pack(message, data);
+        *out_data = data;
+        *out_bytes = bytes;
+        return 0;
+}
+
+static int check_format(uint32_t format) {
+        if (format == 0) return ERR_INVALID;
+        return format > CODEC_FORMAT ? ERR_FORMAT : 0;
+}
+
+/* Free text from another process: bounded, so that a table stays a table. */
+static bool text_ok(const char *text, size_t max) { return strlen(text) <= max; }
+
+static bool topic_ok(const char *topic) {
+        size_t n = strlen(topic);
+        if (n == 0 || n > CODEC_TOPIC_MAX) return false;
+        for (size_t i = 0; i < n; i++) {
+                char c = topic[i];
+                if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+                        return false;
+        }
+        return true;
+}
+
+static int check_meta(const Heliostat__Pb__Meta *m) {
+        return text_ok(m->cluster_uuid, 64) && *m->cluster_uuid ? 0 : ERR_INVALID;
+}
+
+static int check_route(const Heliostat__Pb__Route *r) {
+        if (!znode_route_valid(r->name) || !znode_alias_valid(r->source) ||
+            !znode_alias_valid(r->destination) || !text_ok(r->group_id, 249) || !*r->group_id ||
+            !text_ok(r->topics, 65536) || !text_ok(r->topics_exclude, 65536) ||
+            !text_ok(r->delivery_guarantee, 32))
+                return ERR_INVALID;
+        if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
+        if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
+                return ERR_INVALID;
+        if (r->replication_factor != -1 &&
+            (r->replication_factor < 1 || r->replication_factor > 32767))
+                return ERR_INVALID;
+        return 0;
+}
+
+static int check_leader(const Heliostat__Pb__Leader *l) {
+        if (*l->candidate && !znode_id_valid(l->candidate)) return ERR_INVALID;
+        if (!text_ok(l->host, 255)) return ERR_INVALID;
+        for (size_t i = 0; i < l->n_notes; i++) {
+                const Heliostat__Pb__RouteNote *note = l->notes[i];
+                if (!znode_route_valid(note->route) || !text_ok(note->error, 1024))
+                        return ERR_INVALID;
+                for (size_t k = 0; k < note->n_parked; k++)
+                        if (!topic_ok(note->parked[k]->topic) ||
+                            !text_ok(note->parked[k]->reason, 1024))
+                                return ERR_INVALID;
+        }
+        return 0;
+}
+
+static int check_candidate(const Heliostat__Pb__Candidate *c) {
+        return znode_id_valid(c->id) && text_ok(c->host, 255) ? 0 : ERR_INVALID;
+}
+
+static int check_worker(const Heliostat__Pb__Worker *w) {
+        if (!znode_id_valid(w->id) || !*w->incarnation || !text_ok(w->incarnation, 64) ||
+            !text_ok(w->host, 255) || !text_ok(w->zone, 128) || !text_ok(w->version, 64) ||
+            !text_ok(w->http, 255))
+                return ERR_INVALID;
+        return w->capacity >= 1 && w->capacity <= 1000000 ? 0 : ERR_INVALID;
+}
+
+static int check_assignment(const Heliostat__Pb__Assignment *a) {
+        if (a->n_lanes > CODEC_LANES_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < a->n_lanes; i++) {
+                const Heliostat__Pb__AssignedLane *l = a->lanes[i];
+                if (!znode_route_valid(l->route) || l->lane >= ROUTE_LANES_MAX ||
+                    l->generation == 0)
+                        return ERR_INVALID;
+        }
+        return 0;
+}
+
+static int check_lane(const Heliostat__Pb__Lane *l) {
+        size_t partitions = 0;
+        if (l->state > HELIOSTAT__PB__LANE_STATE__LANE_REVOKING) return ERR_INVALID;
+        if (l->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
+            (!znode_id_valid(l->owner) || !*l->incarnation || l->generation == 0))
+                return ERR_INVALID;
+        if (!text_ok(l->incarnation, 64)) return ERR_INVALID;
+        for (size_t i = 0; i < l->n_topics; i++) {
+                const Heliostat__Pb__LaneTopic *t = l->topics[i];
+                if (!topic_ok(t->topic)) return ERR_INVALID;
+                partitions += t->n_partitions;
+                if (partitions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                for (size_t k = 0; k < t->n_partitions; k++)
+                        if (t->partitions[k]->partition > INT32_MAX) return ERR_INVALID;
+        }
+        return 0;
+}
+
+static bool number_ok(double x) { return isfinite(x) && x >= -1; }
+
+static int check_report(const Heliostat__Pb__Report *r) {
+        size_t partitions = 0;
+        if (!znode_id_valid(r->worker) || !text_ok(r->incarnation, 64) || r->chunks > 1024 ||
+            !number_ok(r->records_rate) || !number_ok(r->bytes_rate))
+                return ERR_INVALID;
+        if (r->n_lanes > CODEC_LANES_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < r->n_lanes; i++) {
+                const Heliostat__Pb__LaneReport *l = r->lanes[i];
+                if (!znode_route_valid(l->route) || l->lane >= ROUTE_LANES_MAX ||
+                    !text_ok(l->state, 32) || !text_ok(l->error, 1024))
+                        return ERR_INVALID;
+                partitions += l->n_partitions;
+                if (partitions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                for (size_t k = 0; k < l->n_partitions; k++) {
+                        const Heliostat__Pb__PartitionReport *p = l->partitions[k];
+                        if (!topic_ok(p->topic) || p->partition > INT32_MAX ||
+                            p->state > HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED ||
+                            p->position < -1 || p->end_offset < -1 ||
+                            !number_ok(p->lag_seconds) || !number_ok(p->rate) ||
+                            !text_ok(p->error, 1024))
+                                return ERR_INVALID;
+                }
+        }
+        return 0;
+}
+
+#define UNPACKER(name, Name, descriptor_) \
+        int codec_unpack_##name(const void *data, size_t bytes, Heliostat__Pb__##Name **out) { \
+                ProtobufCMessage *base = NULL; \
+                int rc = unpack(&descriptor_, data, bytes, &base); \
+                if (rc) return rc; \
+                Heliostat__Pb__##Name *message = (Heliostat__Pb__##Name *)(void *)base; \
+                rc = check_format(message->format); \
+                if (!rc) rc = check_##name(message); \
+                if (rc) { \
+                        codec_free(message); \
+                        return rc; \
+                } \
+                *out = message; \
+                return 0; \
+        }
+
+UNPACKER(meta, Meta, heliostat__pb__meta__descriptor)
+UNPACKER(route, Route, heliostat__pb__route__descriptor)
+UNPACKER(leader, Leader, heliostat__pb__leader__descriptor)
+UNPACKER(candidate, Candidate, heliostat__pb__candidate__descriptor)
+UNPACKER(worker, Worker, heliostat__pb__worker__descriptor)
+UNPACKER(assignment, Assignment, heliostat__pb__assignment__descriptor)
+UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
+UNPACKER(report, Report, heliostat__pb__report__descriptor)
+
+Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
+        size_t bytes = protobuf_c_message_get_packed_size(&lane->base);
+        uint8_t *data = malloc(bytes ? bytes : 1);
+        if (!data) return NULL;
+        protobuf_c_message_pack(&lane->base, data);
+        Heliostat__Pb__Lane *copy = heliostat__pb__lane__unpack(NULL, bytes, data);
+        free(data);
+        return copy;
+}
+
+#define METADATA_PREFIX "heliostat/1 g="
+
+void codec_metadata_format(char *buf, uint64_t generation) {
+        (void)snprintf(buf, CODEC_METADATA_MAX, METADATA_PREFIX "%llu",
+                       (unsigned long long)generation);
+}
+
+uint64_t codec_metadata_generation(const char *metadata, size_t bytes) {
+        size_t prefix = sizeof METADATA_PREFIX - 1;
+        uint64_t generation = 0;
+        if (!metadata || bytes <= prefix || bytes >= CODEC_METADATA_MAX ||
+            memcmp(metadata, METADATA_PREFIX, prefix) != 0)
+                return 0;
+        for (size_t i = prefix; i < bytes; i++) {
+                unsigned digit = (unsigned)(metadata[i] - '0');
+                if (digit > 9 || generation > (UINT64_MAX - digit) / 10) return 0;
+                generation = generation * 10 + digit;
+        }
+        return generation;
+}

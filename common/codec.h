@@ -1,0 +1,48 @@
+/* Znode messages to bytes and back, with bounds.  PURE.
+ *
+ * Unpacking checks size, format version and contents (names, ranges, list
+ * lengths), so that above this border a message can be trusted to be sane. */
+#ifndef HELIOSTAT_COMMON_CODEC_H
+#define HELIOSTAT_COMMON_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heliostat.pb-c.h"
+
+#define CODEC_FORMAT 1
+#define CODEC_PARTITIONS_MAX 100000  /* in one message */
+#define CODEC_LANES_MAX 10000        /* in one message */
+#define CODEC_TOPIC_MAX 249          /* bytes, Kafka's limit */
+#define ROUTE_LANES_MAX 4096         /* of one route */
+
+/* Packs into malloc'd bytes (caller frees).  Sets the format field.
+ * 0 | ERR_NOMEM | ERR_TOO_BIG (over ZNODE_DATA_MAX) */
+int codec_pack(ProtobufCMessage *message, void **out_data, size_t *out_bytes);
+
+/* Each: 0 and a message that codec_free releases, or ERR_INVALID (garbage or
+ * contents out of range), ERR_TOO_BIG, ERR_TOO_MANY, ERR_FORMAT (version from
+ * the future), ERR_NOMEM; *out untouched then. */
+int codec_unpack_meta(const void *data, size_t bytes, Heliostat__Pb__Meta **out);
+int codec_unpack_route(const void *data, size_t bytes, Heliostat__Pb__Route **out);
+int codec_unpack_leader(const void *data, size_t bytes, Heliostat__Pb__Leader **out);
+int codec_unpack_candidate(const void *data, size_t bytes, Heliostat__Pb__Candidate **out);
+int codec_unpack_worker(const void *data, size_t bytes, Heliostat__Pb__Worker **out);
+int codec_unpack_assignment(const void *data, size_t bytes, Heliostat__Pb__Assignment **out);
+int codec_unpack_lane(const void *data, size_t bytes, Heliostat__Pb__Lane **out);
+int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
+
+/* Frees any of them; NULL is fine. */
+void codec_free(void *message);
+
+/* Deep copies, for read-modify-write.  NULL on no memory. */
+Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane);
+
+/* The metadata string of a committed source offset: "heliostat/1 g=12". */
+#define CODEC_METADATA_MAX 64
+void codec_metadata_format(char *buf, uint64_t generation);
+/* The generation, or 0 for text that is not ours (another tool's commit, or
+ * none).  Never fails. */
+uint64_t codec_metadata_generation(const char *metadata, size_t bytes);
+
+#endif

@@ -1,0 +1,196 @@
+#include "common/kafka.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/kafka_settings.h"
+#include "common/log.h"
+#include "common/text.h"
+
+/* ---- log ---------------------------------------------------------------- */
+
+/* A broker that is down makes each of some fifty clients complain several
+ * times a second.  One line per facility and interval is enough to see it, and
+ * the count says what was left out.  Beyond the table, lines pass. */
+#define LOG_INTERVAL_MS 5000
+#define LOG_FACILITIES_MAX 64
+
+static struct log_budget {
+        char facility[32];
+        int64_t next_ms;
+        unsigned suppressed;
+} log_budgets[LOG_FACILITIES_MAX];
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whether a line may pass; *suppressed is how many before it did not. */
+static bool log_admit(const char *facility, unsigned *suppressed) {
+        int64_t now_ms = clock_boot_ms();
+        struct log_budget *b = NULL;
+        bool admit = true;
+
+        *suppressed = 0;
+        (void)pthread_mutex_lock(&log_lock); /* a default mutex: cannot fail */
+        for (size_t i = 0; i < LOG_FACILITIES_MAX && !b; i++) {
+                if (!log_budgets[i].facility[0])
+                        (void)snprintf(log_budgets[i].facility, sizeof log_budgets[i].facility,
+                                       "%s", facility);
+                if (strncmp(log_budgets[i].facility, facility,
+                            sizeof log_budgets[i].facility - 1) == 0)
+                        b = &log_budgets[i];
+        }
+        if (b && now_ms < b->next_ms) {
+                b->suppressed++;
+                admit = false;
+        } else if (b) {
+                *suppressed = b->suppressed;
+                b->suppressed = 0;
+                b->next_ms = now_ms + LOG_INTERVAL_MS;
+        }
+        (void)pthread_mutex_unlock(&log_lock);
+        return admit;
+}
+
+/* librdkafka's "error" is mostly a connection that it will make again, hence
+ * a warning here.  Debug lines were asked for, so they are not counted out. */
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+        enum log_level ours = level <= 2   ? LOG_ERROR
+                              : level <= 4 ? LOG_WARN
+                              : level <= 6 ? LOG_INFO
+                                           : LOG_DEBUG;
+        unsigned suppressed = 0;
+
+        if (ours < log_get_level()) return;
+        if (ours != LOG_DEBUG && !log_admit(facility, &suppressed)) return;
+        if (suppressed)
+                log_write(ours, "kafka.client", "client=%s facility=%s suppressed=%u text=\"%s\"",
+                          client ? rd_kafka_name(client) : "-", facility, suppressed, text);
+        else
+                log_write(ours, "kafka.client", "client=%s facility=%s text=\"%s\"",
+                          client ? rd_kafka_name(client) : "-", facility, text);
+}
+
+static void on_log_silent(const rd_kafka_t *client, int level, const char *facility,
+                          const char *text) {
+        (void)client;
+        (void)level;
+        (void)facility;
+        (void)text;
+}
+
+/* ---- clients ------------------------------------------------------------ */
+
+/* Takes conf, also on failure. */
+static int start(rd_kafka_conf_t *conf, enum client_role role, const char *path, const char *alias,
+                 rd_kafka_t **out, char *err, size_t err_size) {
+        char why[300] = "";
+        rd_kafka_t *client =
+                rd_kafka_new(role == CLIENT_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf,
+                             why, sizeof why);
+        if (client) {
+                *out = client;
+                return 0;
+        }
+        int rc = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? ERR_SYSTEM
+                                                                               : ERR_INVALID;
+        rd_kafka_conf_destroy(conf);
+        (void)snprintf(err, err_size, "%s: client settings of '%s': %s", path, alias, why);
+        text_one_line(err);
+        return rc;
+}
+
+int kafka_client_new(const struct config *config, const char *alias, const char *route,
+                     enum client_role role, const struct kafka_setting *extra,
+                     void (*conf_hook)(rd_kafka_conf_t *conf, void *ctx), void *ctx,
+                     rd_kafka_t **out, char *err, size_t err_size) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+        int rc = kafka_settings_fill(config, alias, route, role, extra, conf, err, err_size);
+        if (rc) {
+                rd_kafka_conf_destroy(conf);
+                return rc;
+        }
+        rd_kafka_conf_set_log_cb(conf, on_log);
+        if (conf_hook) conf_hook(conf, ctx);
+        return start(conf, role, config->path, alias, out, err, err_size);
+}
+
+/* ---- checks ------------------------------------------------------------- */
+
+/* Of the computed settings, those that a setting of the file may contradict:
+ * the largest fetch and the shortest timeout that are computed. */
+static const struct kafka_setting check_consumer[] = {{"fetch.max.bytes", "16777216"}, {NULL, NULL}};
+static const struct kafka_setting check_producer[] = {{"message.timeout.ms", "5000"},
+                                                      {NULL, NULL}};
+
+/* Settings that contradict each other, and files that are not there, show up
+ * only when a client is made.  One without brokers and without SASL (which
+ * would call kinit or a token server) connects to nothing. */
+static int check_client(const struct config *config, const char *alias, const char *route,
+                        enum client_role role, bool make, char *err, size_t err_size) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        rd_kafka_t *client;
+        char protocol[32] = "", why[128];
+        size_t size = sizeof protocol;
+
+        int rc = kafka_settings_fill(config, alias, route, role,
+                                     role == CLIENT_CONSUMER   ? check_consumer
+                                     : role == CLIENT_PRODUCER ? check_producer
+                                                               : NULL,
+                                     conf, err, err_size);
+        if (rc || !make) {
+                rd_kafka_conf_destroy(conf);
+                return rc;
+        }
+        (void)rd_kafka_conf_get(conf, "security.protocol", protocol, &size); /* "" then */
+        if (strncasecmp(protocol, "sasl_", 5) == 0)
+                (void)rd_kafka_conf_set(conf, "security.protocol", protocol + 5, why, sizeof why);
+        (void)rd_kafka_conf_set(conf, "bootstrap.servers", "", why, sizeof why); /* always taken */
+        rd_kafka_conf_set_log_cb(conf, on_log_silent);
+        rc = start(conf, role, config->path, alias, &client, err, err_size);
+        if (!rc) rd_kafka_destroy(client);
+        return rc;
+}
+
+static int check_all(const struct config *config, bool make, char *err, size_t err_size) {
+        static const enum client_role roles[] = {CLIENT_CONSUMER, CLIENT_PRODUCER, CLIENT_ADMIN};
+        int rc = 0;
+
+        for (size_t i = 0; i < config->cluster_count; i++)
+                for (size_t k = 0; !rc && k < sizeof roles / sizeof *roles; k++)
+                        rc = check_client(config, config->clusters[i].alias, NULL, roles[k], make,
+                                          err, err_size);
+        for (size_t i = 0; !rc && i < config_property_count(config); i++) {
+                const struct config_property *p = config_property_at(config, i);
+                if (!p->route) continue;
+                const char *arrow = strstr(p->route, "->");
+                char source[160];
+                (void)snprintf(source, sizeof source, "%.*s", (int)(arrow - p->route), p->route);
+                rc = check_client(config, p->role == CLIENT_CONSUMER ? source : arrow + 2, p->route,
+                                  p->role, make, err, err_size);
+        }
+        return rc;
+}
+
+int kafka_config_check_names(const struct config *config, char *err, size_t err_size) {
+        return check_all(config, false, err, err_size);
+}
+
+int kafka_config_check(const struct config *config, char *err, size_t err_size) {
+        int rc = check_all(config, true, err, err_size);
+        for (size_t i = 0; !rc && i < config_property_count(config); i++) {
+                const struct config_property *p = config_property_at(config, i);
+                const char *why = kafka_settings_ignored(p);
+                if (why)
+                        log_info("config.ignored", "file=%s line=%d key=%s reason=\"%s\"",
+                                 config->path, p->line, p->key, why);
+        }
+        return rc;
+}
+
+const char *kafka_library_version(void) { return rd_kafka_version_str(); }

@@ -1,0 +1,44 @@
+/* The door to librdkafka: clients made from the configuration, fixed settings,
+ * error classes.  Other files may call rd_kafka_* on what they get here. */
+#ifndef HELIOSTAT_COMMON_KAFKA_H
+#define HELIOSTAT_COMMON_KAFKA_H
+
+#include <stddef.h>
+#include <librdkafka/rdkafka.h>
+
+#include "common/config.h"
+
+struct kafka_setting {
+        const char *name;
+        const char *value;
+};
+
+/* Makes a client for one end of a route.  Order of precedence: our defaults,
+ * the configuration, `extra` (computed values, NULL-terminated by name), the
+ * fixed settings that a promise hangs on.  A user's value for a fixed setting
+ * is an error that names file, line and key.
+ *
+ * route may be NULL (admin clients).  on_log lines go to our log.  conf_hook,
+ * when not NULL, may set callbacks and events on the rd_kafka_conf_t.
+ * A user's value that equals the fixed one is fine.  Which settings are fixed,
+ * and our defaults: kafka_tables.h.
+ * Does not block; the client's threads start at once.
+ * 0 | ERR_INVALID (bad setting) | ERR_NOT_FOUND (no such alias) | ERR_SYSTEM
+ * (no threads or memory) | ERR_NOMEM; err holds one line then. */
+int kafka_client_new(const struct config *config, const char *alias, const char *route,
+                     enum client_role role, const struct kafka_setting *extra,
+                     void (*conf_hook)(rd_kafka_conf_t *conf, void *ctx), void *ctx,
+                     rd_kafka_t **out, char *err, size_t err_size);
+
+/* Checks the names and values of all client settings of all aliases and
+ * routes.  0 | ERR_INVALID | ERR_NOMEM; err holds one line. */
+int kafka_config_check_names(const struct config *config, char *err, size_t err_size);
+/* As above; also makes each client, without connecting, and ends it again: this
+ * finds settings that contradict each other and key files that are not on this
+ * host.  Logs the settings that have no effect here.  Takes some 10 ms for each
+ * client. */
+int kafka_config_check(const struct config *config, char *err, size_t err_size);
+
+const char *kafka_library_version(void);
+
+#endif

@@ -1,0 +1,330 @@
+/* Which names exist, for which kind of client, and which are aliases is asked
+ * of the linked librdkafka itself: it prints its property table, and that is
+ * the only place where it tells consumer's and producer's settings apart.  A
+ * list of our own would be wrong with the next version. */
+#include "common/kafka_settings.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/err.h"
+#include "common/kafka.h"
+#include "common/kafka_tables.h"
+#include "common/text.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static const struct fixed {
+        const char *name;
+        int roles;
+        const char *value, *alike, *why;
+} fixed_rows[] = {
+#define ROW(name, role, value, alike, why) {name, KAFKA_##role, value, alike, why},
+        KAFKA_FIXED(ROW)
+#undef ROW
+};
+
+static const struct preset {
+        const char *name;
+        int roles;
+        const char *value;
+} preset_rows[] = {
+#define ROW(name, role, value, why) {name, KAFKA_##role, value},
+        KAFKA_DEFAULTS(ROW)
+#undef ROW
+};
+
+enum action { RENAME, KIB, MINUS, EMPTY, BYTES, PKCS12, IGNORE, UNKNOWN, REFUSE };
+
+static const struct java {
+        const char *name;
+        int roles;
+        enum action action;
+        const char *argument;
+} java_rows[] = {
+#define ROW(name, role, action, argument) {name, KAFKA_##role, action, argument},
+        KAFKA_JAVA(ROW)
+#undef ROW
+#define ROW(name, role, why) {name, KAFKA_##role, IGNORE, why},
+        KAFKA_COMPUTED(ROW)
+#undef ROW
+};
+
+/* ---- what librdkafka knows ---------------------------------------------- */
+
+#define KNOWN_MAX 512
+
+static struct known {
+        char *name, *canonical; /* canonical: of an alias, else NULL */
+        int roles;
+        bool settable; /* not by a call of its own only */
+} known[KNOWN_MAX];
+static size_t known_count;
+static pthread_once_t known_once = PTHREAD_ONCE_INIT;
+
+static struct known *find_known(const char *name) {
+        for (size_t i = 0; i < known_count; i++)
+                if (strcmp(known[i].name, name) == 0) return &known[i];
+        return NULL;
+}
+
+/* "linger.ms | P | 0 .. 900000 | 5 | high | Alias for `queue.buffering.max.ms`: ..." */
+static void add_known(char *line) {
+        char *rest = line, *name = strsep(&rest, "|"), *role = strsep(&rest, "|");
+        if (!rest || known_count == KNOWN_MAX) return;
+        name = text_trim(name);
+        role = text_trim(role);
+        int roles = strcmp(role, "C") == 0   ? KAFKA_CONSUMER
+                    : strcmp(role, "P") == 0 ? KAFKA_PRODUCER
+                    : strcmp(role, "*") == 0 ? KAFKA_EVERY
+                                             : 0;
+        if (!roles || !*name) return; /* a heading */
+        struct known *k = find_known(name);
+        if (k) { /* in the table of topics as well */
+                k->roles |= roles;
+                return;
+        }
+        k = &known[known_count];
+        *k = (struct known){.name = strdup(name), .roles = roles};
+        if (!k->name) return;
+        k->settable = !strstr(rest, "see dedicated API");
+        char *alias = strstr(rest, "Alias for `");
+        if (alias) {
+                alias += strlen("Alias for `");
+                k->canonical = strndup(alias, strcspn(alias, "`"));
+        }
+        known_count++;
+}
+
+static void load_known(void) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+        if (!file) return; /* then rd_kafka_conf_set alone decides */
+        rd_kafka_conf_properties_show(file);
+        if (fclose(file) == 0)
+                for (char *rest = text, *line; rest && (line = strsep(&rest, "\n"));)
+                        add_known(line);
+        free(text);
+}
+
+static const char *canonical(const char *name) {
+        const struct known *k = find_known(name);
+        return k && k->canonical ? k->canonical : name;
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+static bool row_names(const struct java *row, const char *name) {
+        size_t n = strlen(row->name);
+        if (row->name[n - 1] == '*') return strncmp(row->name, name, n - 1) == 0;
+        return strcmp(row->name, name) == 0;
+}
+
+/* roles 0: for any. */
+static const struct java *find_java(const char *name, int roles) {
+        for (size_t i = 0; i < COUNT(java_rows); i++)
+                if (row_names(&java_rows[i], name) && (!roles || (java_rows[i].roles & roles)))
+                        return &java_rows[i];
+        return NULL;
+}
+
+static const struct fixed *find_fixed(const char *name) {
+        for (size_t i = 0; i < COUNT(fixed_rows); i++)
+                if (strcmp(canonical(fixed_rows[i].name), canonical(name)) == 0)
+                        return &fixed_rows[i];
+        return NULL;
+}
+
+static bool bytes_class(const char *value) {
+        static const char *const classes[] = {
+                "org.apache.kafka.common.serialization.ByteArraySerializer",
+                "org.apache.kafka.common.serialization.ByteArrayDeserializer",
+                "ByteArraySerializer",
+                "ByteArrayDeserializer",
+        };
+        for (size_t i = 0; i < COUNT(classes); i++)
+                if (strcmp(classes[i], value) == 0) return true;
+        return false;
+}
+
+static int role_bit(enum client_role role) {
+        return role == CLIENT_CONSUMER   ? KAFKA_CONSUMER
+               : role == CLIENT_PRODUCER ? KAFKA_PRODUCER
+                                         : KAFKA_ADMIN;
+}
+
+/* Whether clients of one kind leave the property out; NULL when they use it or
+ * when it does not concern them (*used tells). */
+static const char *ignored_by(const char *name, int role, bool *used) {
+        const struct java *row = find_java(name, role);
+        const struct known *k = find_known(name);
+        if (row && (row->action == IGNORE || (row->action == UNKNOWN && !k)))
+                return row->argument;
+        if (row || (k && (k->roles & role))) *used = true;
+        return NULL;
+}
+
+const char *kafka_settings_ignored(const struct config_property *property) {
+        bool used = false;
+        (void)pthread_once(&known_once, load_known); /* cannot fail with this control */
+        if (!property->unscoped) return ignored_by(property->name, role_bit(property->role), &used);
+        const char *consumer = ignored_by(property->name, KAFKA_CONSUMER, &used);
+        const char *producer = ignored_by(property->name, KAFKA_PRODUCER, &used);
+        if (used) return NULL;
+        return consumer ? consumer : producer;
+}
+
+/* ---- filling ------------------------------------------------------------ */
+
+struct filler {
+        const struct config *config;
+        int role;
+        rd_kafka_conf_t *conf;
+        char *err;
+        size_t err_size;
+};
+
+static int fail(struct filler *f, const struct config_property *at, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+static int fail(struct filler *f, const struct config_property *at, const char *format, ...) {
+        va_list ap;
+        int n = at ? snprintf(f->err, f->err_size, "%s:%d: %.150s: ", f->config->path, at->line,
+                              at->key)
+                   : 0;
+        if (n >= 0 && (size_t)n < f->err_size) {
+                va_start(ap, format);
+                (void)vsnprintf(f->err + n, f->err_size - (size_t)n, format, ap); /* cut */
+                va_end(ap);
+        }
+        text_one_line(f->err);
+        return ERR_INVALID;
+}
+
+/* at is NULL for values of our own. */
+static int set(struct filler *f, const struct config_property *at, const char *name,
+               const char *value) {
+        char why[256] = "";
+        if (rd_kafka_conf_set(f->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK) return 0;
+        if (at && config_key_is_secret(at->key)) return fail(f, at, "invalid value");
+        return at ? fail(f, at, "%s", why) : fail(f, NULL, "client setting %s: %s", name, why);
+}
+
+static const char *role_name(int roles) {
+        return roles == KAFKA_CONSUMER   ? "consumers"
+               : roles == KAFKA_PRODUCER ? "producers"
+                                         : "other clients";
+}
+
+/* The name is known, but not to this kind of client. */
+static int other_role(struct filler *f, const struct config_property *at, int roles) {
+        return at->unscoped ? 0 : fail(f, at, "a setting of %s only", role_name(roles));
+}
+
+static int fail_unknown(struct filler *f, const struct config_property *at) {
+        const char *names[KNOWN_MAX + COUNT(java_rows)];
+        size_t n = 0;
+        for (size_t i = 0; i < known_count; i++)
+                if (known[i].settable && (at->unscoped || (known[i].roles & f->role)))
+                        names[n++] = known[i].name;
+        for (size_t i = 0; i < COUNT(java_rows); i++)
+                if (java_rows[i].action != REFUSE && java_rows[i].action != IGNORE)
+                        names[n++] = java_rows[i].name;
+        const char *nearest = text_nearest(at->name, names, n);
+        int prefix = (int)(strlen(at->key) - strlen(at->name));
+        return nearest ? fail(f, at, "unknown client setting; did you mean '%.*s%s'?", prefix,
+                              at->key, nearest)
+                       : fail(f, at, "unknown client setting");
+}
+
+/* A row of the table of Java's names. */
+static int set_java(struct filler *f, const struct config_property *at, const struct java *row) {
+        char number[32];
+        char *end;
+        long long value;
+
+        switch (row->action) {
+        case RENAME:
+                return set(f, at, row->argument, at->value);
+        case KIB:
+                errno = 0;
+                value = strtoll(at->value, &end, 10);
+                if (end == at->value || *end || errno || value < 1024)
+                        return fail(f, at,
+                                    "expected a number of bytes, at least 1024, not '%.100s'",
+                                    at->value);
+                (void)snprintf(number, sizeof number, "%lld", value / 1024);
+                return set(f, at, row->argument, number);
+        case MINUS:
+                return set(f, at, row->argument, strcmp(at->value, "-1") == 0 ? "0" : at->value);
+        case EMPTY:
+                return set(f, at, at->name, *at->value ? at->value : row->argument);
+        case BYTES:
+                if (bytes_class(at->value)) return 0;
+                return fail(f, at,
+                            "records are mirrored byte by byte; expected ByteArraySerializer or "
+                            "ByteArrayDeserializer, or nothing");
+        case PKCS12:
+                if (strcasecmp(at->value, "PKCS12") == 0) return 0;
+                return fail(f, at, "expected PKCS12; for PEM files use ssl.key.location and "
+                                   "ssl.certificate.location");
+        case IGNORE:
+        case UNKNOWN:
+                return 0; /* kafka_config_check has noted it */
+        case REFUSE:
+                break;
+        }
+        return fail(f, at, "%s", row->argument);
+}
+
+static int set_user(struct filler *f, const struct config_property *at) {
+        const struct known *k = find_known(at->name);
+        const struct java *row = find_java(at->name, f->role);
+
+        if (row && !(row->action == UNKNOWN && k)) return set_java(f, at, row);
+        if (!k && known_count) {
+                row = find_java(at->name, 0);
+                return row ? other_role(f, at, row->roles) : fail_unknown(f, at);
+        }
+        if (k && (!k->settable || strcmp(k->name, "builtin.features") == 0))
+                return fail_unknown(f, at);
+        const struct fixed *fixed = find_fixed(at->name);
+        if (fixed && strcasecmp(at->value, fixed->value) != 0 &&
+            (!fixed->alike || strcasecmp(at->value, fixed->alike) != 0))
+                return fail(f, at, "is always '%s' here and cannot be changed: %s", fixed->value,
+                            fixed->why);
+        if (k && !(k->roles & f->role)) return other_role(f, at, k->roles);
+        if (fixed) return 0;
+        return set(f, at, at->name, at->value);
+}
+
+int kafka_settings_fill(const struct config *config, const char *alias, const char *route,
+                        enum client_role role, const struct kafka_setting *extra,
+                        rd_kafka_conf_t *conf, char *err, size_t err_size) {
+        struct filler f = {config, role_bit(role), conf, err, err_size};
+        const struct config_property **list = NULL;
+        size_t count = 0;
+
+        (void)pthread_once(&known_once, load_known); /* cannot fail with this control */
+        int rc = config_client_properties(config, alias, route, role, &list, &count);
+        if (rc == ERR_NOT_FOUND)
+                (void)fail(&f, NULL, "%s: unknown alias '%.128s', not in 'clusters'", config->path,
+                           alias);
+        else if (rc)
+                (void)fail(&f, NULL, "%s", err_text(rc));
+        for (size_t i = 0; !rc && i < COUNT(preset_rows); i++)
+                if (preset_rows[i].roles & f.role)
+                        rc = set(&f, NULL, preset_rows[i].name, preset_rows[i].value);
+        for (size_t i = 0; !rc && i < count; i++) rc = set_user(&f, list[i]);
+        for (; !rc && extra && extra->name; extra++) rc = set(&f, NULL, extra->name, extra->value);
+        for (size_t i = 0; !rc && i < COUNT(fixed_rows); i++)
+                if (fixed_rows[i].roles & f.role)
+                        rc = set(&f, NULL, fixed_rows[i].name, fixed_rows[i].value);
+        free(list);
+        return rc;
+}

@@ -1,0 +1,139 @@
+/* The one table of settings.  Parser, defaults, checks, docs/configuration.md
+ * and the sample file derive from it; nothing else knows a name or a bound.
+ *
+ *   ROW(field, name, TYPE, default, min, max, WHEN, description)
+ *
+ * field    member of struct config (program rows) or struct config_route
+ * TYPE     TEXT     char *; NULL when there is no default
+ *          TOPICS   char *; a topic rule (topic_rules.h)
+ *          CHOICE   char *; one of the words in SETTING_CHOICES
+ *          BOOL     bool; "true" or "false"
+ *          INT      int
+ *          UINT     uint32_t
+ *          BYTES    uint64_t; "134217728", "128MiB", "512KiB", "1GiB"
+ * default  as it would stand in the file, or NULL
+ * WHEN     a change takes effect: START of the process, APPLY (`heliostat
+ *          apply`), CREATION (of the route; fixed from then on)
+ *
+ * A route setting without a route in front is the default for all routes. */
+#ifndef HELIOSTAT_COMMON_SETTINGS_H
+#define HELIOSTAT_COMMON_SETTINGS_H
+
+#define SETTING_MIB ((int64_t)1024 * 1024)
+#define SETTING_GIB (1024 * SETTING_MIB)
+
+#define PROGRAM_SETTINGS(ROW) \
+        ROW(zookeeper_connect, "zookeeper.connect", TEXT, NULL, 0, 0, START, \
+            "ZooKeeper servers and the path under which everything of this cluster lives: " \
+            "`host:port,host:port/path`.") \
+        ROW(zookeeper_session_timeout_ms, "zookeeper.session.timeout.ms", INT, "6000", 1000, \
+            120000, START, \
+            "How long ZooKeeper waits for a silent process before its lanes move. The server " \
+            "may choose another value within its own bounds.") \
+        ROW(worker_loops, "worker.loops", UINT, "0", 0, 64, START, \
+            "Data threads of a worker; 0 takes one for each core.") \
+        ROW(worker_capacity, "worker.capacity", UINT, "100", 1, 1000000, START, \
+            "Share of the lanes that this worker takes, relative to the other workers.") \
+        ROW(worker_zone, "worker.zone", TEXT, "", 0, 0, START, \
+            "Failure domain of this worker (rack, availability zone); letters, digits and " \
+            "`. _ -`.") \
+        ROW(worker_memory_budget_bytes, "worker.memory.budget", BYTES, "128MiB", \
+            32 * SETTING_MIB, 64 * SETTING_GIB, START, \
+            "Upper bound of the records that a worker buffers over all its lanes.") \
+        ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
+            "How often a worker writes positions, lag and rates to ZooKeeper, when they changed.") \
+        ROW(log_level, "log.level", CHOICE, "info", 0, 0, START, \
+            "The least important lines to log: `debug`, `info`, `warn` or `error`.")
+
+#define ROUTE_SETTINGS(ROW) \
+        ROW(enabled, "enabled", BOOL, "false", 0, 0, APPLY, \
+            "Whether the route mirrors. As in MirrorMaker 2, a route does nothing until it is " \
+            "enabled.") \
+        ROW(topics, "topics", TOPICS, ".*", 0, 0, APPLY, \
+            "Topics to mirror: regular expressions over the whole name, separated by commas. " \
+            "Names that begin with `__` never match.") \
+        ROW(topics_exclude, "topics.exclude", TOPICS, "", 0, 0, APPLY, \
+            "Topics to leave out, in the same notation; stronger than `topics`.") \
+        ROW(lanes, "lanes", UINT, "24", 1, 4096, CREATION, \
+            "Number of lanes, the units in which the route's partitions are spread over the " \
+            "workers. At least the number of data threads of all workers.") \
+        ROW(group_id, "group.id", TEXT, NULL, 0, 0, APPLY, \
+            "Consumer group at the source that holds the positions, so that every lag tool " \
+            "shows the mirror. Default: `heliostat.<route>`.") \
+        ROW(delivery_guarantee, "delivery.guarantee", CHOICE, "at-least-once", 0, 0, APPLY, \
+            "What is promised: `at-least-once`.") \
+        ROW(offset_commit_interval_ms, "offset.commit.interval.ms", UINT, "1000", 100, 60000, \
+            APPLY, \
+            "How often positions are committed; bounds the duplicates after a failure.") \
+        ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
+            APPLY, \
+            "How often the coordinator looks for new topics and partitions.") \
+        ROW(replication_factor, "replication.factor", INT, "-1", -1, 32767, APPLY, \
+            "Of topics created at the destination; -1 leaves it to the broker.")
+
+/* name, words, what to say about a word that is known but not accepted */
+#define SETTING_CHOICES(ROW) \
+        ROW("log.level", "debug|info|warn|error", NULL, NULL) \
+        ROW("delivery.guarantee", "at-least-once", "exactly-once", \
+            "'exactly-once' is not supported by this version")
+
+/* Keys of MirrorMaker 1 and 2 files that mean something there and have no
+ * counterpart here: without this table, the answer to an operator's old file
+ * would be "unknown". */
+#define FOREIGN_SETTINGS(ROW) \
+        ROW("topics.blacklist", "use 'topics.exclude'") \
+        ROW("topics.whitelist", "use 'topics'") \
+        ROW("tasks.max", "use 'lanes' and 'worker.loops'") \
+        ROW("refresh.topics.enabled", "topics are always refreshed") \
+        ROW("groups", NULL) \
+        ROW("groups.exclude", NULL) \
+        ROW("groups.blacklist", NULL) \
+        ROW("replication.policy.class", NULL) \
+        ROW("replication.policy.separator", NULL) \
+        ROW("refresh.groups.enabled", NULL) \
+        ROW("refresh.groups.interval.seconds", NULL) \
+        ROW("sync.topic.configs.enabled", NULL) \
+        ROW("sync.topic.configs.interval.seconds", NULL) \
+        ROW("config.properties.exclude", NULL) \
+        ROW("sync.topic.acls.enabled", NULL) \
+        ROW("sync.topic.acls.interval.seconds", NULL) \
+        ROW("emit.heartbeats.enabled", NULL) \
+        ROW("emit.heartbeats.interval.seconds", NULL) \
+        ROW("emit.checkpoints.enabled", NULL) \
+        ROW("emit.checkpoints.interval.seconds", NULL) \
+        ROW("emit.offset-syncs.enabled", NULL) \
+        ROW("sync.group.offsets.enabled", NULL) \
+        ROW("sync.group.offsets.interval.seconds", NULL) \
+        ROW("offset-syncs.topic.location", NULL) \
+        ROW("offset-syncs.topic.replication.factor", NULL) \
+        ROW("checkpoints.topic.replication.factor", NULL) \
+        ROW("heartbeats.topic.replication.factor", NULL) \
+        ROW("heartbeats.replication.enabled", NULL) \
+        ROW("offset.lag.max", NULL) \
+        ROW("consumer.poll.timeout.ms", NULL) \
+        ROW("admin.timeout.ms", NULL) \
+        ROW("config.storage.replication.factor", NULL) \
+        ROW("offset.storage.replication.factor", NULL) \
+        ROW("status.storage.replication.factor", NULL) \
+        ROW("key.converter", NULL) \
+        ROW("value.converter", NULL) \
+        ROW("header.converter", NULL) \
+        ROW("connector.class", NULL) \
+        ROW("dedicated.mode.enable.internal.rest", NULL) \
+        ROW("listeners", NULL) \
+        ROW("forwarding.admin.class", NULL) \
+        ROW("config.providers", NULL) \
+        ROW("num.streams", "use 'worker.loops'") \
+        ROW("abort.on.send.failure", "a record that cannot be delivered always stops its partition")
+
+enum setting_type {
+        SETTING_TEXT,
+        SETTING_TOPICS,
+        SETTING_CHOICE,
+        SETTING_BOOL,
+        SETTING_INT,
+        SETTING_UINT,
+        SETTING_BYTES,
+};
+
+#endif

@@ -1,0 +1,68 @@
+#include "common/text.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+
+#define WORD_MAX 128
+
+/* Damerau's distance by three rows of the usual table: a swap of neighbours is
+ * the most frequent slip in a key, and costs one here instead of two. */
+size_t text_distance(const char *a, const char *b) {
+        size_t rows[3][WORD_MAX + 1];
+        size_t *two_up = rows[0], *up = rows[1], *row = rows[2];
+        size_t la = strlen(a), lb = strlen(b);
+
+        if (la > WORD_MAX || lb > WORD_MAX) return SIZE_MAX;
+        for (size_t k = 0; k <= lb; k++) up[k] = k;
+        for (size_t i = 1; i <= la; i++) {
+                int ca = tolower((unsigned char)a[i - 1]);
+                row[0] = i;
+                for (size_t k = 1; k <= lb; k++) {
+                        int cb = tolower((unsigned char)b[k - 1]);
+                        size_t best = up[k - 1] + (ca != cb);
+                        if (up[k] + 1 < best) best = up[k] + 1;
+                        if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
+                        if (i > 1 && k > 1 && ca == tolower((unsigned char)b[k - 2]) &&
+                            cb == tolower((unsigned char)a[i - 2]) && two_up[k - 2] + 1 < best)
+                                best = two_up[k - 2] + 1;
+                        row[k] = best;
+                }
+                size_t *spare = two_up;
+                two_up = up;
+                up = row;
+                row = spare;
+        }
+        return up[lb];
+}
+
+const char *text_nearest(const char *word, const char *const *names, size_t count) {
+        const char *best = NULL;
+        size_t limit = strlen(word) / 3, best_distance = (limit ? limit : 1) + 1;
+
+        for (size_t i = 0; i < count; i++) {
+                if (!names[i]) continue;
+                size_t distance = text_distance(word, names[i]);
+                if (distance < best_distance) {
+                        best = names[i];
+                        best_distance = distance;
+                }
+        }
+        return best;
+}
+
+void text_one_line(char *text) {
+        for (; *text; text++)
+                if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
+static int blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+char *text_trim(char *text) {
+        size_t n = strlen(text), start = 0;
+        while (n > 0 && blank(text[n - 1])) n--;
+        while (start < n && blank(text[start])) start++;
+        memmove(text, text + start, n - start);
+        text[n - start] = '\0';
+        return text;
+}

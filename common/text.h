@@ -1,0 +1,24 @@
+/* Small helpers for names and messages.  PURE. */
+#ifndef HELIOSTAT_COMMON_TEXT_H
+#define HELIOSTAT_COMMON_TEXT_H
+
+#include <stddef.h>
+
+/* Number of insertions, deletions, replacements and swaps of neighbours that
+ * turn a into b; letters compare without case.  Words longer than 128 bytes
+ * count as infinitely far. */
+size_t text_distance(const char *a, const char *b);
+
+/* The nearest of names to word, the first of equals; NULL when none is near
+ * enough to be a likely slip (a third of the word's length).  NULL entries
+ * are skipped. */
+const char *text_nearest(const char *word, const char *const *names, size_t count);
+
+/* Replaces control characters by '?', so that a message stays one line. */
+void text_one_line(char *text);
+
+/* Removes blanks (space, tab, form feed, carriage return, newline) at both
+ * ends in place; returns text. */
+char *text_trim(char *text);
+
+#endif
