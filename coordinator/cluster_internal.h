@@ -1,0 +1,171 @@
+/* The leader's model, shared by cluster_objects.c (what to read), cluster.c
+ * (events in), cluster_step.c (steps out) and cluster_place.c (partitions into
+ * lanes). */
+#ifndef HELIOSTAT_COORDINATOR_CLUSTER_INTERNAL_H
+#define HELIOSTAT_COORDINATOR_CLUSTER_INTERNAL_H
+
+#include "coordinator/cluster.h"
+
+enum { FREE = HELIOSTAT__PB__LANE_STATE__LANE_FREE,
+       ASSIGNED = HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED,
+       OWNED = HELIOSTAT__PB__LANE_STATE__LANE_OWNED,
+       REVOKING = HELIOSTAT__PB__LANE_STATE__LANE_REVOKING };
+
+/* A lane takes no more partitions beyond this, so that its znode, which the
+ * worker also writes, stays below ZNODE_DATA_MAX. */
+#define LANE_BYTES_FULL (400 * 1024)
+#define LANE_PARTITIONS_FULL 50000
+
+/* A znode to read.  At most one read is under way; a change meanwhile makes
+ * another one follow. */
+struct object {
+        enum cluster_kind kind;
+        void *of;            /* route, lane or worker; NULL for the three lists */
+        struct object *next; /* in the queue of reads */
+        bool queued, reading, again, failed;
+        bool known;          /* read since the start or the last reconnection */
+        bool watched;
+        bool fired;          /* the next read only looks: it may need no watch any more */
+};
+
+struct lane {
+        struct route *route;
+        uint32_t number;
+        struct object object;
+        bool exists;
+        bool broken;                  /* garbage: left alone */
+        bool mark;                    /* seen in the list being taken in */
+        bool skipped;                 /* a decision waits for its read */
+        Heliostat__Pb__Lane *record;  /* NULL unless it exists and is sane */
+        int32_t version;
+        uint32_t weight;              /* partitions */
+        struct worker *owner;         /* by the record; NULL when FREE */
+        int64_t revoking_since_ms;
+        /* decisions */
+        struct worker *planned;       /* NULL: nobody, or not planned */
+        Heliostat__Pb__Lane *next;    /* being written by the step under construction */
+};
+
+struct route {
+        char *name;
+        struct object object, lanes_object;
+        bool listed;
+        bool mark;                    /* seen in the list being taken in */
+        bool broken;                  /* garbage, reported */
+        Heliostat__Pb__Route *spec;   /* NULL: unknown, gone or garbage */
+        int32_t version;
+        bool parent_exists;           /* /lane/<route> */
+        struct lane **lanes;          /* by number; some may not exist yet */
+        size_t lane_count;
+        struct cluster_topic *topics; /* discovered; names owned */
+        size_t topic_count;
+        bool place;                   /* placement has to look */
+        char problem[160];
+};
+
+struct worker {
+        char *id;
+        struct object object, assign_object;
+        bool listed;
+        bool mark;                    /* seen in the list being taken in */
+        bool alive;
+        bool opaque;                  /* alive with garbage or of a newer format: left alone */
+        bool seen;                    /* alive once during this leadership */
+        bool draining;
+        char *incarnation;
+        uint32_t capacity;
+        int64_t takeover_ms;          /* not alive: its lanes wait until then */
+        /* /assign/<id> */
+        bool assign_listed;
+        bool assign_exists;
+        bool assign_broken;
+        int32_t assign_version;
+        Heliostat__Pb__Assignment *assign; /* NULL unless it exists and is sane */
+        /* decisions */
+        uint32_t member;              /* index in the plan's view */
+        size_t entry_count;           /* expected entries of /assign/<id> */
+        size_t entry_first;           /* in the array under construction */
+        bool touched;
+};
+
+struct notice {
+        struct notice *next;
+        const char *event;
+        char *text;
+};
+
+struct cluster {
+        struct cluster_options options;
+        uint64_t jitter;
+        struct object routes_object, workers_object, assigns_object;
+        struct route **routes; /* sorted by name */
+        size_t route_count;
+        struct worker **workers; /* sorted by id; dead ones too while anything names them */
+        size_t worker_count;
+        struct object *read_head, **read_tail;
+        size_t unknown_count;      /* objects not known */
+        size_t pending_count;      /* reads queued or under way, lanes' not counted */
+        struct notice *notice_head, **notice_tail;
+
+        int64_t lead_ms;
+        int64_t calm_ms;           /* no takeover of the missing before this */
+        int64_t loss_ms;           /* end of the present batch of losses */
+        int64_t free_after_ms;     /* FREE lanes wait */
+        int64_t move_after_ms;     /* planned moves wait */
+        int64_t refresh_at_ms;
+        int64_t retry_at_ms;
+        int64_t wake_ms;           /* what cluster_deadline_ms tells */
+        int64_t blocked_until_ms;  /* back-off after refused steps */
+        unsigned refused_count;
+        bool was_loaded;
+        bool had_usable;           /* a usable worker lived at the last step */
+        bool step_open;
+        bool dirty;                /* something to decide */
+        bool plan_dirty;
+};
+
+/* cluster_objects.c: finding, and the queue of reads */
+struct route *cluster_find_route(const struct cluster *cluster, const char *name);
+struct worker *cluster_find_worker(const struct cluster *cluster, const char *id);
+/* Makes it when missing.  NULL on no memory. */
+struct worker *cluster_worker(struct cluster *cluster, const char *id, int64_t now_ms);
+struct route *cluster_route_new(struct cluster *cluster, const char *name);
+/* Makes the lanes 0 to count - 1 of the model.  0 | ERR_NOMEM */
+int route_lanes_reach(struct route *route, size_t count);
+void object_init(struct object *object, enum cluster_kind kind, void *of);
+struct object *object_find(struct cluster *cluster, const struct cluster_ref *ref);
+/* To be read again. */
+void cluster_stale(struct cluster *cluster, struct object *object);
+/* To be read before the next decision. */
+void object_unknown(struct cluster *cluster, struct object *object);
+void object_known(struct cluster *cluster, struct object *object);
+/* An answer came; false: to a question that no longer stands. */
+bool object_answered(struct cluster *cluster, struct object *object);
+/* Last in taking an answer in: what changed meanwhile is read again. */
+void object_again(struct cluster *cluster, struct object *object);
+/* Calls `visit` for every object that stands for a znode which may exist. */
+void cluster_each_object(struct cluster *cluster,
+                         void (*visit)(struct cluster *cluster, struct object *object));
+
+/* cluster.c: the model */
+/* In transition: data watch wanted. */
+bool lane_in_transition(const struct lane *lane);
+bool worker_usable(const struct worker *worker);
+/* Its record is one of the present incarnation of a living worker. */
+bool lane_owner_present(const struct lane *lane);
+/* Its owner is missing and may come back. */
+bool lane_waits(const struct lane *lane, int64_t now_ms);
+uint32_t lane_record_weight(const Heliostat__Pb__Lane *record);
+/* Takes record (NULL: none). */
+void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__Lane *record,
+                     int32_t version, int64_t now_ms);
+/* What is due by time. */
+void cluster_on_time(struct cluster *cluster, int64_t now_ms);
+__attribute__((format(printf, 3, 4)))
+void cluster_notice(struct cluster *cluster, const char *event, const char *format, ...);
+
+/* cluster_place.c: gives the lanes that take new partitions a `next` record.
+ * 0 | ERR_NOMEM */
+int cluster_place(struct cluster *cluster, struct route *route);
+
+#endif

@@ -1,0 +1,170 @@
+#include "coordinator/coordinator.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/zk.h"
+#include "coordinator/discover.h"
+#include "coordinator/elect.h"
+#include "coordinator/store.h"
+
+struct coordinator {
+        uv_loop_t loop;
+        const struct config *config;
+        const char *id;
+        char host[256];
+        struct zk *zk;
+        struct elect *elect;
+        struct store *store;
+        struct discover *discover;
+        uv_signal_t sigterm, sigint;
+        uv_timer_t retry;
+        bool closing;
+};
+
+/* ---- leadership ---- */
+
+static void on_lead(void *ctx, uint64_t epoch, int32_t version) {
+        struct coordinator *c = ctx;
+        log_info("coordinator.lead", "id=%s epoch=%" PRIu64 " version=%d", c->id, epoch, version);
+        store_lead(c->store, epoch, version, zk_session_timeout_ms(c->zk));
+}
+
+static void on_reconnected(void *ctx) {
+        struct coordinator *c = ctx;
+        log_info("coordinator.reconnected", "id=%s note=\"everything is read again\"", c->id);
+        store_reconnected(c->store);
+}
+
+static void on_suspended(void *ctx) {
+        struct coordinator *c = ctx;
+        log_warn("coordinator.suspended", "id=%s note=\"nothing is planned until the connection is back\"", c->id);
+        store_suspend(c->store);
+}
+
+static void on_resign(void *ctx, const char *reason) {
+        struct coordinator *c = ctx;
+        log_warn("coordinator.resign", "id=%s reason=\"%s\"", c->id, reason);
+        discover_pause(c->discover);
+        store_resign(c->store);
+}
+
+/* ---- the leader's model and discovery ---- */
+
+static void on_changed(void *ctx) {
+        struct coordinator *c = ctx;
+        struct cluster *cluster = store_cluster(c->store);
+        if (!cluster || !cluster_loaded(cluster)) return;
+        for (size_t i = 0; i < cluster_route_count(cluster); i++) {
+                struct cluster_route_view route = cluster_route_at(cluster, i);
+                if (discover_route(c->discover, route.name, route.spec, route.version)) abort(); /* no memory */
+        }
+}
+
+static void on_fenced(void *ctx) {
+        struct coordinator *c = ctx;
+        elect_lost(c->elect);
+}
+
+static void on_leader_written(void *ctx, int32_t version) {
+        struct coordinator *c = ctx;
+        elect_leader_written(c->elect, version);
+}
+
+static void on_found(void *ctx, const char *route, const struct topics_found *found) {
+        struct coordinator *c = ctx;
+        store_discovered(c->store, route, found, NULL);
+}
+
+static void on_failed(void *ctx, const char *route, const char *error) {
+        struct coordinator *c = ctx;
+        store_discovered(c->store, route, NULL, error);
+}
+
+/* ---- process ---- */
+
+static void on_zk_state(void *ctx, enum zk_state state) {
+        struct coordinator *c = ctx;
+        if (c->closing) return;
+        if (state == ZK_CONNECTED)
+                log_info("zookeeper.connected", "server=%s session=0x%llx", zk_server(c->zk),
+                         (unsigned long long)zk_session_id(c->zk));
+        else if (state == ZK_SUSPENDED || state == ZK_REFUSED)
+                log_warn("zookeeper.lost", "state=%s error=\"%s\"", zk_state_name(state), zk_last_error(c->zk));
+        else if (state == ZK_EXPIRED)
+                log_warn("zookeeper.expired", "id=%s", c->id);
+        elect_on_state(c->elect, state);
+}
+
+#define ELECT_RETRY_MS 2000
+
+static void on_retry(uv_timer_t *timer) {
+        struct coordinator *c = timer->data;
+        if (!c->closing) elect_retry(c->elect);
+}
+
+static void on_zk_closed(void *ctx) {
+        struct coordinator *c = ctx;
+        uv_stop(&c->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+        struct coordinator *c = handle->data;
+        if (c->closing) return;
+        c->closing = true;
+        log_info("coordinator.stop", "id=%s signal=%d", c->id, number);
+        /* Nothing starts on a closed session. */
+        store_suspend(c->store);
+        discover_pause(c->discover);
+        /* Ends the session: the next in line leads at once. */
+        zk_close(c->zk, on_zk_closed, c);
+}
+
+int coordinator_main(const struct config *config, const char *id) {
+        static const struct elect_events elect_events = {on_lead, on_reconnected, on_suspended, on_resign};
+        static const struct store_events store_events = {on_changed, on_fenced, on_leader_written};
+        static const struct discover_events discover_events = {on_found, on_failed, on_changed};
+        struct coordinator *c = calloc(1, sizeof *c);
+        if (!c) abort();
+        c->config = config;
+        c->id = id;
+        /* Discovery waits for brokers on libuv's pool, whose default is four. */
+        (void)setenv("UV_THREADPOOL_SIZE", "12", 0); /* no memory: the default */
+        (void)gethostname(c->host, sizeof c->host - 1); /* "" then */
+        if (uv_loop_init(&c->loop)) {
+                log_error("coordinator.start", "error=\"%s\"", err_text(ERR_SYSTEM));
+                return 1;
+        }
+        (void)uv_signal_init(&c->loop, &c->sigterm);
+        (void)uv_signal_init(&c->loop, &c->sigint);
+        c->sigterm.data = c->sigint.data = c;
+        (void)uv_signal_start(&c->sigterm, on_signal, SIGTERM);
+        (void)uv_signal_start(&c->sigint, on_signal, SIGINT);
+        log_info("coordinator.start", "id=%s host=%s pid=%d zookeeper=%s version=%s", id, c->host,
+                 (int)getpid(), config->zookeeper_connect, HELIOSTAT_VERSION);
+        int rc = zk_open(&c->loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms,
+                         on_zk_state, c, &c->zk);
+        if (rc) {
+                log_error("coordinator.start", "zookeeper=%s error=\"%s\"", config->zookeeper_connect, err_text(rc));
+                return 1;
+        }
+        c->elect = elect_new(c->zk, id, c->host, &elect_events, c);
+        c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
+        c->discover = discover_new(&c->loop, config, &discover_events, c);
+        if (!c->elect || !c->store || !c->discover) abort();
+        (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */
+        c->retry.data = c;
+        (void)uv_timer_start(&c->retry, on_retry, ELECT_RETRY_MS, ELECT_RETRY_MS);
+        (void)uv_run(&c->loop, UV_RUN_DEFAULT);
+        log_info("coordinator.stopped", "id=%s exit=0", id);
+        /* Discovery may still wait for a broker: nothing of it must be kept. */
+        _exit(0);
+}

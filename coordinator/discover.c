@@ -1,0 +1,246 @@
+#include "coordinator/discover.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/kafka.h"
+#include "common/log.h"
+
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 15000
+/* Fewer than the pool has threads: host names of ZooKeeper are resolved there
+ * too, and must not wait until dead brokers have timed out. */
+#define RUNNING_MAX 10
+
+struct route_job {
+        struct discover *discover; /* NULL: it was freed meanwhile */
+        char *name, *source, *destination, *topics, *exclude;
+        int replication_factor;
+        uint64_t refresh_ms;
+        int32_t version;
+        bool active, again;
+        bool ending;               /* the job under way only ends the clients */
+        unsigned failures;
+        int64_t due_ms;
+        rd_kafka_t *from, *to;     /* of the pool thread while the job runs */
+        uv_work_t work;
+        bool running;
+        struct topics_found found;
+        int rc;
+        char err[256];
+        struct route_job *next;
+};
+
+struct discover {
+        uv_loop_t *loop;
+        const struct config *config;
+        struct discover_events events;
+        void *ctx;
+        uv_timer_t timer;
+        struct route_job *jobs;
+        unsigned running;
+};
+
+static void arm(struct discover *discover);
+
+static void job_strings_free(struct route_job *job) {
+        free(job->source);
+        free(job->destination);
+        free(job->topics);
+        free(job->exclude);
+        job->source = job->destination = job->topics = job->exclude = NULL;
+}
+
+static void clients_end(struct route_job *job) {
+        if (job->from) rd_kafka_destroy(job->from);
+        if (job->to) rd_kafka_destroy(job->to);
+        job->from = job->to = NULL;
+}
+
+static void job_free(struct route_job *job) {
+        clients_end(job);
+        job_strings_free(job);
+        topics_found_fini(&job->found);
+        free(job->name);
+        free(job);
+}
+
+static void run(uv_work_t *work) {
+        struct route_job *job = work->data;
+        const struct config *config = job->discover->config;
+        static const struct kafka_setting none[] = {{NULL, NULL}};
+        struct topic_rules *rules = NULL;
+        if (job->ending) return clients_end(job);
+        job->rc = topic_rules_new(job->topics, job->exclude, &rules, job->err, sizeof job->err);
+        if (!job->rc && !job->from)
+                job->rc = kafka_client_new(config, job->source, NULL, CLIENT_ADMIN, none, NULL, NULL,
+                                           &job->from, job->err, sizeof job->err);
+        if (!job->rc && !job->to)
+                job->rc = kafka_client_new(config, job->destination, NULL, CLIENT_ADMIN, none, NULL, NULL,
+                                           &job->to, job->err, sizeof job->err);
+        if (!job->rc)
+                job->rc = topics_find(job->from, job->to, rules, job->replication_factor, &job->found,
+                                      job->err, sizeof job->err);
+        topic_rules_free(rules);
+        if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
+        if (job->to) (void)rd_kafka_poll(job->to, 0);
+}
+
+static void on_done(uv_work_t *work, int status) {
+        struct route_job *job = work->data;
+        struct discover *discover = job->discover;
+        (void)status;
+        job->running = job->ending = false;
+        discover->running--;
+        bool again = job->again;
+        struct topics_found found = job->found; /* an event may start the job anew */
+        job->found = (struct topics_found){0};
+        job->again = false;
+        if (!discover->loop) { /* freed meanwhile: the last one takes it along */
+                struct route_job **at = &discover->jobs;
+                while (*at != job) at = &(*at)->next;
+                *at = job->next;
+                topics_found_fini(&found);
+                job_free(job);
+                if (!discover->jobs) free(discover);
+                return;
+        }
+        if (job->active && !again) {
+                if (job->rc) {
+                        uint64_t wait = (uint64_t)RETRY_MIN_MS << (job->failures < 4 ? job->failures : 4);
+                        if (wait > RETRY_MAX_MS) wait = RETRY_MAX_MS;
+                        job->failures++;
+                        log_warn("discover.retry", "route=%s error=\"%s\" retry_ms=%llu", job->name,
+                                 job->err, (unsigned long long)wait);
+                        job->due_ms = clock_boot_ms() + (int64_t)wait;
+                        discover->events.failed(discover->ctx, job->name, job->err);
+                } else {
+                        bool parked = false;
+                        for (size_t i = 0; i < found.count; i++) parked |= found.topics[i].reason != NULL;
+                        job->failures = 0;
+                        job->due_ms = clock_boot_ms() + (int64_t)(parked && job->refresh_ms > 5000 ? 5000 : job->refresh_ms);
+                        discover->events.found(discover->ctx, job->name, &found);
+                }
+        }
+        topics_found_fini(&found);
+        if (again) {
+                job->active = false; /* what was asked is no longer the question */
+                discover->events.stale(discover->ctx);
+        }
+        arm(discover);
+}
+
+static void on_timer(uv_timer_t *timer) { arm(timer->data); }
+
+static void start(struct route_job *job) {
+        job->running = true;
+        job->discover->running++;
+        job->work.data = job;
+        (void)uv_queue_work(job->discover->loop, &job->work, run, on_done); /* cannot fail */
+}
+
+/* What has waited longest, among those that wait: a few dead sources never keep
+ * the others from their turn. */
+static struct route_job *next_job(struct discover *discover) {
+        struct route_job *first = NULL;
+        for (struct route_job *job = discover->jobs; job; job = job->next)
+                if (job->active && !job->running && (!first || job->due_ms < first->due_ms)) first = job;
+        return first;
+}
+
+static void arm(struct discover *discover) {
+        int64_t now = clock_boot_ms();
+        struct route_job *job;
+        for (job = discover->jobs; job && discover->running < RUNNING_MAX; job = job->next) {
+                /* Whoever does not look keeps no connection. */
+                if (job->active || job->running || (!job->from && !job->to)) continue;
+                job->ending = true;
+                start(job);
+        }
+        while ((job = next_job(discover)) && job->due_ms <= now && discover->running < RUNNING_MAX)
+                start(job);
+        if (!job || discover->running >= RUNNING_MAX) /* the end of a job calls here again */
+                (void)uv_timer_stop(&discover->timer);
+        else
+                (void)uv_timer_start(&discover->timer, on_timer, (uint64_t)(job->due_ms - now), 0);
+}
+
+struct discover *discover_new(uv_loop_t *loop, const struct config *config,
+                              const struct discover_events *events, void *ctx) {
+        struct discover *discover = calloc(1, sizeof *discover);
+        if (!discover) return NULL;
+        *discover = (struct discover){.loop = loop, .config = config, .events = *events, .ctx = ctx};
+        (void)uv_timer_init(loop, &discover->timer); /* cannot fail */
+        discover->timer.data = discover;
+        return discover;
+}
+
+int discover_route(struct discover *discover, const char *name, const Heliostat__Pb__Route *spec,
+                   int32_t version) {
+        struct route_job *job = discover->jobs;
+        while (job && strcmp(job->name, name) != 0) job = job->next;
+        if (!spec || !spec->enabled) {
+                if (job && job->active) {
+                        job->active = false;
+                        arm(discover);
+                }
+                return 0;
+        }
+        if (job && job->active && job->version == version) return 0;
+        if (job && job->running) {
+                /* The pool reads the old text: again when it is done. */
+                job->again = true;
+                return 0;
+        }
+        if (!job) {
+                job = calloc(1, sizeof *job);
+                if (!job || !(job->name = strdup(name))) {
+                        free(job);
+                        return ERR_NOMEM;
+                }
+                job->discover = discover;
+                job->next = discover->jobs;
+                discover->jobs = job;
+        }
+        job_strings_free(job);
+        job->source = strdup(spec->source);
+        job->destination = strdup(spec->destination);
+        job->topics = strdup(spec->topics);
+        job->exclude = strdup(spec->topics_exclude);
+        if (!job->source || !job->destination || !job->topics || !job->exclude) {
+                job->active = false;
+                return ERR_NOMEM;
+        }
+        job->replication_factor = spec->replication_factor;
+        job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
+        job->version = version;
+        job->active = true;
+        job->failures = 0;
+        job->due_ms = 0;
+        arm(discover);
+        return 0;
+}
+
+void discover_pause(struct discover *discover) {
+        for (struct route_job *job = discover->jobs; job; job = job->next) job->active = false;
+        arm(discover);
+}
+
+void discover_free(struct discover *discover) {
+        if (!discover) return;
+        if (!uv_is_closing((uv_handle_t *)&discover->timer)) uv_timer_stop(&discover->timer);
+        struct route_job **at = &discover->jobs;
+        while (*at) {
+                struct route_job *job = *at;
+                if (job->running) {
+                        at = &job->next;
+                        continue;
+                }
+                *at = job->next;
+                job_free(job);
+        }
+        discover->loop = NULL;
+}

@@ -1,0 +1,36 @@
+/* Looks at the topics of each route again and again: at once when the route is
+ * new or changed, then every refresh.topics.interval.seconds; after a failure
+ * with back-off.  Kafka is asked on the thread pool. */
+#ifndef HELIOSTAT_COORDINATOR_DISCOVER_H
+#define HELIOSTAT_COORDINATOR_DISCOVER_H
+
+#include <uv.h>
+
+#include "common/config.h"
+#include "coordinator/topics.h"
+#include "heliostat.pb-c.h"
+
+struct discover;
+
+struct discover_events {
+        /* Borrowed for the call. */
+        void (*found)(void *ctx, const char *route, const struct topics_found *found);
+        /* What was found before stays valid. */
+        void (*failed)(void *ctx, const char *route, const char *error);
+        /* A route changed while it was looked at: call discover_route again. */
+        void (*stale)(void *ctx);
+};
+
+/* NULL on no memory.  config is borrowed. */
+struct discover *discover_new(uv_loop_t *loop, const struct config *config,
+                              const struct discover_events *events, void *ctx);
+/* A route as it is now; looked at at once when version is new.  NULL spec or
+ * enabled=false: no longer looked at.  0 | ERR_NOMEM */
+int discover_route(struct discover *discover, const char *name, const Heliostat__Pb__Route *spec,
+                   int32_t version);
+/* Forgets all routes: another leader does it now. */
+void discover_pause(struct discover *discover);
+/* Takes discover; running requests end in their own time, without events. */
+void discover_free(struct discover *discover);
+
+#endif

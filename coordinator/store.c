@@ -1,0 +1,487 @@
+#include "coordinator/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/codec.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/znode_path.h"
+
+#define READS_MAX 200  /* under way at a time */
+#define NOTE_TOPICS_MAX 50
+
+/* What is under way outlives a leadership: each request knows its own. */
+struct request {
+        struct store *store;
+        uint64_t leadership;
+        struct cluster_ref ref;
+        struct request *next, *prev; /* watches only */
+        bool watch;
+};
+
+struct note {
+        char *route;
+        char *error;
+        char problem[160];             /* of the core: what keeps partitions from lanes */
+        int64_t discovered_ms;
+        struct topics_found parked; /* only those with a reason */
+        struct note *next;
+};
+
+struct store {
+        uv_loop_t *loop;
+        struct zk *zk;
+        const char *id, *host;
+        struct store_events events;
+        void *ctx;
+        struct cluster *cluster;   /* NULL: not leading */
+        uint64_t leadership;       /* counts leaderships and reconnections */
+        uint64_t epoch;
+        int32_t leader_version;
+        int64_t since_ms;
+        bool suspended, busy, again, running;
+        unsigned reads;
+        struct cluster_step step;
+        uv_timer_t timer;
+        struct request watches;    /* list head */
+        struct note *notes;
+        bool notes_changed;
+};
+
+static void store_run(struct store *store);
+
+static struct request *request_new(struct store *store, const struct cluster_ref *ref) {
+        struct request *request = calloc(1, sizeof *request);
+        if (!request) abort();
+        request->store = store;
+        request->leadership = store->leadership;
+        if (ref) request->ref = *ref;
+        return request;
+}
+
+/* false: an answer for a leadership that has ended. */
+static bool current(const struct request *request) {
+        return request->store->cluster && request->leadership == request->store->leadership;
+}
+
+/* ---- reads and watches ---- */
+
+static void watch_free(struct request *watch) {
+        watch->prev->next = watch->next;
+        watch->next->prev = watch->prev;
+        free(watch);
+}
+
+static void on_watch(void *ctx, const char *path) {
+        struct request *watch = ctx;
+        struct store *store = watch->store;
+        (void)path;
+        bool ours = current(watch);
+        struct cluster_ref ref = watch->ref;
+        watch_free(watch);
+        if (!ours) return;
+        cluster_on_changed(store->cluster, &ref);
+        store_run(store);
+}
+
+static struct request *watch_new(struct store *store, const struct cluster_ref *ref) {
+        struct request *watch = request_new(store, ref);
+        watch->watch = true;
+        watch->next = &store->watches;
+        watch->prev = store->watches.prev;
+        watch->prev->next = watch;
+        store->watches.prev = watch;
+        return watch;
+}
+
+static void on_data(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct request *request = ctx;
+        struct store *store = request->store;
+        if (current(request)) {
+                store->reads--;
+                int64_t now = clock_boot_ms();
+                if (code && code != ERR_NOT_FOUND)
+                        cluster_on_read_failed(store->cluster, now, &request->ref);
+                else if (cluster_on_data(store->cluster, now, &request->ref, code, data, bytes,
+                                         stat ? stat->version : -1))
+                        abort(); /* no memory */
+                store_run(store);
+        }
+        free(request);
+}
+
+static void on_children(void *ctx, int code, const char *const *names, size_t count,
+                        const struct zk_stat *stat) {
+        struct request *request = ctx;
+        struct store *store = request->store;
+        (void)stat;
+        if (current(request)) {
+                store->reads--;
+                int64_t now = clock_boot_ms();
+                if (code && code != ERR_NOT_FOUND)
+                        cluster_on_read_failed(store->cluster, now, &request->ref);
+                else if (cluster_on_children(store->cluster, now, &request->ref, code, names, count))
+                        abort(); /* no memory */
+                store_run(store);
+        }
+        free(request);
+}
+
+static void start_read(struct store *store, const struct cluster_read *read) {
+        char path[ZNODE_PATH_MAX];
+        cluster_path(&read->ref, path);
+        struct request *request = request_new(store, &read->ref);
+        struct request *watch = read->watch ? watch_new(store, &read->ref) : NULL;
+        int rc = read->children
+                         ? zk_children(store->zk, path, watch ? on_watch : NULL, watch, on_children, request)
+                         : zk_get(store->zk, path, watch ? on_watch : NULL, watch, on_data, request);
+        if (rc) {
+                if (watch) watch_free(watch);
+                free(request);
+                cluster_on_read_failed(store->cluster, clock_boot_ms(), &read->ref);
+        } else {
+                store->reads++;
+        }
+}
+
+/* ---- steps ---- */
+
+static void on_step(void *ctx, int code, int failed, const struct zk_multi_result *results, size_t count) {
+        struct request *request = ctx;
+        struct store *store = request->store;
+        bool ours = current(request);
+        free(request);
+        if (!ours) return;
+        store->busy = false;
+        int64_t now = clock_boot_ms();
+        if (code == 0) {
+                int32_t *versions = calloc(count ? count : 1, sizeof *versions);
+                if (!versions) abort();
+                for (size_t i = 1; i < count; i++)
+                        versions[i - 1] = store->step.writes[i - 1].op == CLUSTER_SET ? results[i].stat.version : 0;
+                for (size_t i = 0; i < store->step.decision_count; i++)
+                        log_info(store->step.decisions[i].event, "%s", store->step.decisions[i].text);
+                (void)cluster_on_step_done(store->cluster, now, &store->step, versions); /* it reads again */
+                free(versions);
+        } else if (code == ERR_CONNECTION || code == ERR_SESSION || code == ERR_CLOSING) {
+                store->suspended = true; /* unknown: everything is read again on reconnection */
+        } else if (failed == 0) {
+                cluster_step_fini(&store->step);
+                return store->events.fenced(store->ctx);
+        } else {
+                log_info("coordinator.step.refused", "writes=%zu failed=%d reason=\"%s\"",
+                         store->step.write_count, failed, err_text(code));
+                cluster_on_step_refused(store->cluster, now, &store->step);
+        }
+        cluster_step_fini(&store->step);
+        store_run(store);
+}
+
+static int build_multi(struct store *store, struct zk_multi *multi) {
+        int rc = zk_multi_check(multi, ZNODE_LEADER, store->leader_version);
+        for (size_t i = 0; !rc && i < store->step.write_count; i++) {
+                const struct cluster_write *write = &store->step.writes[i];
+                char path[ZNODE_PATH_MAX];
+                cluster_path(&write->ref, path);
+                switch (write->op) {
+                case CLUSTER_CREATE:
+                        rc = zk_multi_create(multi, path, write->data, write->bytes, ZK_PERSISTENT);
+                        break;
+                case CLUSTER_SET:
+                        rc = zk_multi_set(multi, path, write->data, write->bytes, write->version);
+                        break;
+                case CLUSTER_DELETE: rc = zk_multi_delete(multi, path, write->version); break;
+                }
+        }
+        return rc;
+}
+
+static void start_step(struct store *store) {
+        int rc = cluster_step(store->cluster, clock_boot_ms(), clock_wall_ms(), &store->step);
+        if (rc == 0) return;
+        if (rc < 0) {
+                log_error("coordinator.step", "error=\"%s\"", err_text(rc));
+                return;
+        }
+        struct zk_multi *multi = zk_multi_new();
+        if (!multi) abort();
+        rc = build_multi(store, multi);
+        struct request *request = request_new(store, NULL);
+        if (!rc) rc = zk_multi_run(store->zk, multi, on_step, request);
+        if (rc) {
+                zk_multi_free(multi);
+                free(request);
+                cluster_on_step_refused(store->cluster, clock_boot_ms(), &store->step);
+                cluster_step_fini(&store->step);
+                if (rc == ERR_CONNECTION)
+                        store->suspended = true;
+                else
+                        log_error("coordinator.step", "error=\"%s\"", err_text(rc));
+        } else {
+                store->busy = true;
+        }
+}
+
+/* ---- notes ---- */
+
+static void on_notes(void *ctx, int code, const struct zk_stat *stat) {
+        struct request *request = ctx;
+        struct store *store = request->store;
+        bool ours = current(request);
+        free(request);
+        if (!ours) return;
+        store->busy = false;
+        if (code == 0) {
+                store->leader_version = stat->version;
+                store->events.leader_written(store->ctx, stat->version);
+        } else if (code == ERR_VERSION || code == ERR_NOT_FOUND) {
+                return store->events.fenced(store->ctx);
+        } else {
+                store->notes_changed = true;
+                store->suspended = code == ERR_CONNECTION || code == ERR_SESSION || code == ERR_CLOSING;
+        }
+        store_run(store);
+}
+
+static void write_notes(struct store *store) {
+        Heliostat__Pb__Leader leader = HELIOSTAT__PB__LEADER__INIT;
+        size_t count = 0, n = 0;
+        void *data = NULL;
+        size_t bytes = 0;
+        for (struct note *note = store->notes; note; note = note->next) count++;
+        Heliostat__Pb__RouteNote *notes = calloc(count ? count : 1, sizeof *notes);
+        leader.notes = calloc(count ? count : 1, sizeof *leader.notes);
+        if (!notes || !leader.notes) abort();
+        leader.epoch = store->epoch;
+        leader.candidate = (char *)store->id;
+        leader.host = (char *)store->host;
+        leader.pid = (uint32_t)getpid();
+        leader.since_ms = store->since_ms;
+        for (struct note *note = store->notes; note; note = note->next) {
+                Heliostat__Pb__RouteNote *out = &notes[n];
+                heliostat__pb__route_note__init(out);
+                out->route = note->route;
+                out->error = *note->error || !*note->problem ? note->error : note->problem;
+                out->discovered_ms = note->discovered_ms;
+                out->parked = calloc(NOTE_TOPICS_MAX, sizeof *out->parked);
+                if (!out->parked) abort();
+                for (size_t i = 0; i < note->parked.count && out->n_parked < NOTE_TOPICS_MAX; i++) {
+                        Heliostat__Pb__ParkedTopic *topic = malloc(sizeof *topic);
+                        if (!topic) abort();
+                        heliostat__pb__parked_topic__init(topic);
+                        topic->topic = note->parked.topics[i].name;
+                        topic->partitions = note->parked.topics[i].partitions;
+                        topic->reason = note->parked.topics[i].reason;
+                        out->parked[out->n_parked++] = topic;
+                }
+                leader.notes[n++] = out;
+        }
+        leader.n_notes = n;
+        store->notes_changed = false;
+        if (codec_pack(&leader.base, &data, &bytes) == 0) {
+                struct request *request = request_new(store, NULL);
+                if (zk_set(store->zk, ZNODE_LEADER, data, bytes, store->leader_version, on_notes, request))
+                        free(request);
+                else
+                        store->busy = true;
+        }
+        free(data);
+        for (size_t i = 0; i < n; i++) {
+                for (size_t k = 0; k < notes[i].n_parked; k++) free(notes[i].parked[k]);
+                free(notes[i].parked);
+        }
+        free(leader.notes);
+        free(notes);
+}
+
+static void note_clear(struct note *note) {
+        topics_found_fini(&note->parked);
+        free(note->error);
+        note->error = NULL;
+}
+
+static struct note *note_find(struct store *store, const char *route) {
+        struct note *note = store->notes;
+        while (note && strcmp(note->route, route) != 0) note = note->next;
+        return note;
+}
+
+/* What the core says of a route whose discovery works. */
+static void note_problems(struct store *store) {
+        for (size_t i = 0; i < cluster_route_count(store->cluster); i++) {
+                struct cluster_route_view route = cluster_route_at(store->cluster, i);
+                struct note *note = note_find(store, route.name);
+                if (!note || strcmp(note->problem, route.problem) == 0) continue;
+                (void)snprintf(note->problem, sizeof note->problem, "%s", route.problem);
+                store->notes_changed = true;
+        }
+}
+
+void store_discovered(struct store *store, const char *route, const struct topics_found *found,
+                      const char *error) {
+        if (!store->cluster) return;
+        struct note *note = note_find(store, route);
+        if (!note) {
+                note = calloc(1, sizeof *note);
+                if (!note || !(note->route = strdup(route))) abort();
+                note->next = store->notes;
+                store->notes = note;
+                store->notes_changed = true;
+        }
+        size_t parked = 0;
+        for (size_t i = 0; found && i < found->count; i++) parked += found->topics[i].reason != NULL;
+        /* /leader is written only when somebody would read something new. */
+        bool same = note->error && strcmp(note->error, error ? error : "") == 0 && note->parked.count == parked;
+        for (size_t i = 0, k = 0; same && found && i < found->count; i++) {
+                if (!found->topics[i].reason) continue;
+                same = strcmp(found->topics[i].name, note->parked.topics[k].name) == 0 &&
+                       strcmp(found->topics[i].reason, note->parked.topics[k].reason) == 0;
+                k++;
+        }
+        if (!same) {
+                note_clear(note);
+                note->error = strdup(error ? error : "");
+                note->parked.topics = calloc(parked ? parked : 1, sizeof *note->parked.topics);
+                if (!note->error || !note->parked.topics) abort();
+                for (size_t i = 0; found && i < found->count; i++) {
+                        const struct topic_found *topic = &found->topics[i];
+                        if (!topic->reason) continue;
+                        log_warn("topic.parked", "route=%s topic=%s reason=\"%s\"", route, topic->name,
+                                 topic->reason);
+                        note->parked.topics[note->parked.count++] = (struct topic_found){
+                                strdup(topic->name), topic->partitions, strdup(topic->reason)};
+                }
+                note->discovered_ms = clock_wall_ms();
+                store->notes_changed = true;
+        }
+        if (found) {
+                struct cluster_topic *ready = calloc(found->count ? found->count : 1, sizeof *ready);
+                size_t n = 0;
+                if (!ready) abort();
+                for (size_t i = 0; i < found->count; i++)
+                        if (!found->topics[i].reason)
+                                ready[n++] = (struct cluster_topic){found->topics[i].name, found->topics[i].partitions};
+                if (cluster_on_discovered(store->cluster, route, ready, n)) abort(); /* no memory */
+                free(ready);
+        }
+        store_run(store);
+}
+
+/* ---- the turn ---- */
+
+static void on_deadline(uv_timer_t *timer) { store_run(timer->data); }
+
+static void store_run(struct store *store) {
+        struct cluster_read read;
+        const char *event;
+        char *text;
+        if (store->running) { /* called from inside one of the calls below */
+                store->again = true;
+                return;
+        }
+        store->running = true;
+        do {
+                store->again = false;
+                if (!store->cluster || store->suspended) break;
+                while (store->reads < READS_MAX && cluster_next_read(store->cluster, &read))
+                        start_read(store, &read);
+                store->events.changed(store->ctx);
+                if (!store->cluster) break;
+                if (!store->busy) start_step(store);
+                note_problems(store);
+                if (!store->busy && !store->suspended && store->notes_changed) write_notes(store);
+                while (cluster_next_notice(store->cluster, &event, &text)) {
+                        log_warn(event, "%s", text);
+                        free(text);
+                }
+                /* A step may have asked for reads. */
+                while (!store->suspended && store->reads < READS_MAX &&
+                       cluster_next_read(store->cluster, &read))
+                        start_read(store, &read);
+        } while (store->again);
+        store->running = false;
+        if (!store->cluster || store->suspended) {
+                (void)uv_timer_stop(&store->timer);
+                return;
+        }
+        int64_t deadline = cluster_deadline_ms(store->cluster), now = clock_boot_ms();
+        if (deadline == INT64_MAX)
+                (void)uv_timer_stop(&store->timer);
+        else
+                (void)uv_timer_start(&store->timer, on_deadline,
+                                     deadline > now ? (uint64_t)(deadline - now) : 1, 0);
+}
+
+struct cluster *store_cluster(struct store *store) { return store->cluster; }
+
+void store_lead(struct store *store, uint64_t epoch, int32_t leader_version, int session_timeout_ms) {
+        struct cluster_options options = CLUSTER_OPTIONS_DEFAULT;
+        options.epoch = epoch;
+        options.session_timeout_ms = session_timeout_ms;
+        options.seed = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid();
+        store->leadership++;
+        store->epoch = epoch;
+        store->leader_version = leader_version;
+        store->since_ms = clock_wall_ms();
+        store->busy = store->suspended = false;
+        store->reads = 0;
+        cluster_free(store->cluster);
+        store->cluster = cluster_new(&options, clock_boot_ms());
+        if (!store->cluster) abort();
+        store_run(store);
+}
+
+void store_suspend(struct store *store) {
+        store->suspended = true;
+        (void)uv_timer_stop(&store->timer);
+}
+
+void store_reconnected(struct store *store) {
+        if (!store->cluster) return;
+        /* Answers and watches from before the loss count no longer. */
+        store->leadership++;
+        store->suspended = store->busy = false;
+        store->reads = 0;
+        cluster_step_fini(&store->step);
+        cluster_on_reconnected(store->cluster, clock_boot_ms());
+        store_run(store);
+}
+
+void store_resign(struct store *store) {
+        store->leadership++;
+        cluster_free(store->cluster);
+        store->cluster = NULL;
+        cluster_step_fini(&store->step);
+        store->busy = false;
+        store->reads = 0;
+        while (store->notes) {
+                struct note *note = store->notes;
+                store->notes = note->next;
+                note_clear(note);
+                free(note->route);
+                free(note);
+        }
+        (void)uv_timer_stop(&store->timer);
+}
+
+struct store *store_new(uv_loop_t *loop, struct zk *zk, const char *id, const char *host,
+                        const struct store_events *events, void *ctx) {
+        struct store *store = calloc(1, sizeof *store);
+        if (!store) return NULL;
+        *store = (struct store){.loop = loop, .zk = zk, .id = id, .host = host, .events = *events, .ctx = ctx};
+        store->watches.next = store->watches.prev = &store->watches;
+        (void)uv_timer_init(loop, &store->timer); /* cannot fail */
+        store->timer.data = store;
+        return store;
+}
+
+void store_free(struct store *store) {
+        if (!store) return;
+        store_resign(store);
+        while (store->watches.next != &store->watches) watch_free(store->watches.next);
+        free(store);
+}
