@@ -1,0 +1,592 @@
+/* The lanes of a worker: turns assignment, lane znodes and pump events into
+ * events for the lane cores and carries out what these decide.  The decisions
+ * are in lane.c. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/znode_path.h"
+#include "worker/worker_internal.h"
+
+#define DRAIN_LIMIT_MS 5000
+#define RETRY_MS 2000
+#define REREAD_MS 30000
+/* Idle positions are committed again long before a source forgets them
+ * (offsets.retention.minutes: 7 days by default, counted from the last commit
+ * when a group has no members). */
+#define RECOMMIT_MS (10 * 60 * 1000)
+#define MESSAGE_TIMEOUT_MIN_MS 5000
+#define MESSAGE_TIMEOUT_MAX_MS 10000
+
+static void lane_event(struct worker_lane *lane, const struct lane_event *event);
+
+static void lane_signal(struct worker_lane *lane, enum lane_event_type type) {
+        lane_event(lane, &(struct lane_event){.type = type});
+}
+
+/* ---- pump events ---- */
+
+static void marking_clear(struct worker_lane *lane) {
+        for (size_t i = 0; i < lane->marking_count; i++) free((char *)lane->marking[i].topic);
+        free(lane->marking);
+        lane->marking = NULL;
+        lane->marking_count = 0;
+}
+
+static void on_positioned(void *ctx, const struct pump_partition *partitions, size_t count) {
+        struct lane_pump_link *link = ctx;
+        struct worker_lane *lane = link->lane;
+        if (!lane) return;
+        marking_clear(lane); /* the pump tells all that wait */
+        lane->marking = calloc(count ? count : 1, sizeof *lane->marking);
+        if (!lane->marking) abort();
+        for (size_t i = 0; i < count; i++) {
+                char *topic = strdup(partitions[i].topic);
+                if (!topic) abort();
+                lane->marking[lane->marking_count++] =
+                        (struct pump_partition){topic, partitions[i].partition, true};
+        }
+        lane_signal(lane, LANE_ON_POSITIONED);
+}
+
+static void on_running(void *ctx) {
+        struct lane_pump_link *link = ctx;
+        if (!link->lane) return;
+        log_info("lane.running", "route=%s lane=%u gen=%" PRIu64, link->lane->route,
+                 link->lane->lane, link->lane->core.held_generation);
+        lane_signal(link->lane, LANE_ON_RUNNING);
+}
+
+/* The pump has stopped: let it go. */
+static struct worker_lane *detach(struct lane_pump_link *link) {
+        struct worker_lane *lane = link->lane;
+        if (!lane) return NULL;
+        if (lane->snapshot) {
+                lane->worker->retired_records += lane->snapshot->records;
+                lane->worker->retired_bytes += lane->snapshot->bytes;
+        }
+        pump_snapshot_free(lane->snapshot);
+        lane->snapshot = NULL;
+        link->lane = NULL;
+        lane->link = NULL;
+        marking_clear(lane);
+        pump_free(link->pump);
+        return lane;
+}
+
+static void on_fenced(void *ctx, uint64_t generation) {
+        struct worker_lane *lane = detach(ctx);
+        if (lane)
+                lane_event(lane, &(struct lane_event){.type = LANE_ON_FENCED, .generation = generation});
+}
+
+static void on_drained(void *ctx, bool clean) {
+        struct worker_lane *lane = detach(ctx);
+        if (!lane) return;
+        log_info("lane.drained", "route=%s lane=%u gen=%" PRIu64 " clean=%s", lane->route, lane->lane,
+                 lane->core.held_generation, clean ? "yes" : "no");
+        lane_signal(lane, LANE_ON_DRAINED);
+}
+
+static void on_closed(void *ctx) {
+        struct lane_pump_link *link = ctx;
+        struct worker *worker = link->worker;
+        free(link);
+        worker->pump_count--;
+        worker_maybe_finish(worker);
+}
+
+static const struct pump_events pump_events = {on_positioned, on_running, on_fenced, on_drained, on_closed};
+
+/* ---- records ---- */
+
+static struct pump_partition *record_partitions(const Heliostat__Pb__Lane *record, size_t *out_count) {
+        size_t count = 0, n = 0;
+        for (size_t i = 0; i < record->n_topics; i++) count += record->topics[i]->n_partitions;
+        struct pump_partition *partitions = calloc(count ? count : 1, sizeof *partitions);
+        if (!partitions) abort();
+        for (size_t i = 0; i < record->n_topics; i++)
+                for (size_t k = 0; k < record->topics[i]->n_partitions; k++) {
+                        const Heliostat__Pb__LanePartition *p = record->topics[i]->partitions[k];
+                        partitions[n++] = (struct pump_partition){record->topics[i]->topic,
+                                                                  (int32_t)p->partition, p->started};
+                }
+        *out_count = n;
+        return partitions;
+}
+
+static void record_mark(Heliostat__Pb__Lane *record, const struct pump_partition *marked) {
+        for (size_t i = 0; i < record->n_topics; i++) {
+                if (strcmp(record->topics[i]->topic, marked->topic) != 0) continue;
+                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
+                        if ((int32_t)record->topics[i]->partitions[k]->partition == marked->partition)
+                                record->topics[i]->partitions[k]->started = true;
+        }
+}
+
+static bool record_started(const Heliostat__Pb__Lane *record, const struct pump_partition *p) {
+        for (size_t i = 0; i < record->n_topics; i++) {
+                if (strcmp(record->topics[i]->topic, p->topic) != 0) continue;
+                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
+                        if ((int32_t)record->topics[i]->partitions[k]->partition == p->partition)
+                                return record->topics[i]->partitions[k]->started;
+        }
+        return false;
+}
+
+/* Lets those go that the record, just written, has as started; what was
+ * positioned after the write waits for the next. */
+static void lane_go(struct worker_lane *lane) {
+        size_t done = 0;
+        for (size_t i = 0; i < lane->marking_count; i++) {
+                struct pump_partition p = lane->marking[i];
+                if (!record_started(lane->record, &p)) continue;
+                lane->marking[i] = lane->marking[done];
+                lane->marking[done++] = p;
+        }
+        if (lane->link) pump_go(lane->link->pump, lane->marking, done);
+        for (size_t i = 0; i < done; i++) free((char *)lane->marking[i].topic);
+        for (size_t i = done; i < lane->marking_count; i++) lane->marking[i - done] = lane->marking[i];
+        lane->marking_count -= done;
+}
+
+/* ---- opening a pump ---- */
+
+static struct worker_route *route_find(struct worker *worker, const char *name) {
+        for (struct worker_route *r = worker->routes; r; r = r->next)
+                if (strcmp(r->name, name) == 0) return r;
+        struct worker_route *route = calloc(1, sizeof *route);
+        if (!route || !(route->name = strdup(name))) abort();
+        route->worker = worker;
+        route->next = worker->routes;
+        worker->routes = route;
+        return route;
+}
+
+static void route_read(struct worker_route *route);
+
+static void lane_open(struct worker_lane *lane) {
+        struct worker *worker = lane->worker;
+        struct worker_route *route = route_find(worker, lane->route);
+        if (!route->spec) {
+                lane->open_pending = true;
+                route_read(route);
+                return;
+        }
+        lane->open_pending = false;
+        size_t lanes = 0, count = 0;
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) lanes++;
+        if (lanes < 4) lanes = 4; /* room for lanes that come later */
+        uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
+        if (timeout_ms < MESSAGE_TIMEOUT_MIN_MS) timeout_ms = MESSAGE_TIMEOUT_MIN_MS;
+        if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
+        struct pump_settings settings = {
+                .config = worker->config,
+                .route = lane->route,
+                .source = route->spec->source,
+                .destination = route->spec->destination,
+                .group_id = route->spec->group_id,
+                .lane = lane->lane,
+                .generation = lane->core.held_generation,
+                .commit_interval_ms = route->spec->offset_commit_interval_ms,
+                .recommit_interval_ms = RECOMMIT_MS,
+                /* No longer than a session lives: what a stopped process still
+                 * had queued is too old to be sent once the lane may have
+                 * another owner. */
+                .message_timeout_ms = timeout_ms,
+                .budget_bytes = worker->config->worker_memory_budget_bytes / lanes,
+        };
+        struct lane_pump_link *link = calloc(1, sizeof *link);
+        if (!link) abort();
+        link->worker = worker;
+        link->lane = lane;
+        struct pump_partition *partitions = record_partitions(lane->record, &count);
+        link->pump = pump_open(&worker->data_loops[worker->next_loop++ % worker->data_loop_count],
+                               &worker->home, &settings, partitions, count, &pump_events, link);
+        free(partitions);
+        if (!link->pump) abort(); /* no memory or no descriptors: a restart is the cure */
+        worker->pump_count++;
+        lane->link = link;
+        log_info("lane.open", "route=%s lane=%u gen=%" PRIu64 " partitions=%zu", lane->route,
+                 lane->lane, lane->core.held_generation, count);
+}
+
+static void on_route_changed(void *ctx, const char *path) {
+        (void)path;
+        route_read(ctx);
+}
+
+static void on_route(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct worker_route *route = ctx;
+        Heliostat__Pb__Route *spec = NULL;
+        (void)stat;
+        route->reading = false;
+        if (code == 0) code = codec_unpack_route(data, bytes, &spec);
+        if (code) {
+                if (code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING)
+                        log_error("route.read", "route=%s error=\"%s\" note=\"its lanes wait\"",
+                                  route->name, err_text(code));
+                return; /* assign_house asks again */
+        }
+        codec_free(route->spec);
+        route->spec = spec;
+        for (struct worker_lane *l = route->worker->lanes; l; l = l->next)
+                if (l->open_pending && strcmp(l->route, route->name) == 0) lane_open(l);
+}
+
+static void route_read(struct worker_route *route) {
+        char path[ZNODE_PATH_MAX];
+        if (route->reading || route->worker->finishing || znode_path_route(path, route->name)) return;
+        route->reading = zk_get(route->worker->zk, path, on_route_changed, route, on_route, route) == 0;
+}
+
+/* ---- requests of a lane ---- */
+
+static enum lane_event_type failure(struct worker_lane *lane, const char *what, int code) {
+        if (code == ERR_VERSION || code == ERR_NOT_FOUND) {
+                log_info("lane.refused", "route=%s lane=%u request=%s reason=\"%s\"", lane->route,
+                         lane->lane, what, err_text(code));
+                return LANE_ON_REFUSED;
+        }
+        if (code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING)
+                log_error("lane.request", "route=%s lane=%u request=%s error=\"%s\"", lane->route,
+                          lane->lane, what, err_text(code));
+        /* Read again, but not at once: the cause may be lasting. */
+        lane->read_after_ms = clock_boot_ms() + RETRY_MS;
+        return LANE_ON_UNKNOWN;
+}
+
+static void on_lane_read(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct worker_lane *lane = ctx;
+        struct worker *worker = lane->worker;
+        Heliostat__Pb__Lane *record = NULL;
+        struct lane_event event = {.type = LANE_ON_READ};
+        if (code == ERR_NOT_FOUND) {
+                event.missing = true;
+                return lane_event(lane, &event);
+        }
+        if (code == 0) code = codec_unpack_lane(data, bytes, &record);
+        if (code) return lane_signal(lane, failure(lane, "read", code));
+        codec_free(lane->record);
+        lane->record = record;
+        event.record = (struct lane_record){
+                .state = (enum lane_record_state)record->state,
+                .owner_is_me = strcmp(record->owner, worker->id) == 0,
+                .incarnation_is_me = strcmp(record->incarnation, worker->incarnation) == 0,
+                .generation = record->generation,
+                .spec = record->spec,
+                .version = stat->version,
+        };
+        lane_event(lane, &event);
+}
+
+static void lane_read(struct worker_lane *lane) {
+        char path[ZNODE_PATH_MAX];
+        if (lane->worker->finishing) return; /* unanswered: the lane does nothing more */
+        (void)znode_path_lane(path, lane->route, lane->lane); /* the codec has checked the name */
+        lane->read_after_ms = 0;
+        lane->read_waits = zk_get(lane->worker->zk, path, NULL, NULL, on_lane_read, lane) != 0;
+}
+
+static const char *const request_names[] = {"none", "read", "claim", "mark", "release"};
+
+static void on_lane_written(void *ctx, int code, const struct zk_stat *stat) {
+        struct worker_lane *lane = ctx;
+        enum lane_request request = lane->core.request;
+        if (code) return lane_signal(lane, failure(lane, request_names[request], code));
+        log_info(request == LANE_REQUEST_CLAIM     ? "lane.claim"
+                 : request == LANE_REQUEST_RELEASE ? "lane.release"
+                                                   : "lane.mark",
+                 "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane,
+                 request == LANE_REQUEST_CLAIM ? lane->core.claim_generation
+                                               : lane->core.record.generation);
+        lane_event(lane, &(struct lane_event){.type = LANE_ON_WRITTEN, .version = stat->version});
+}
+
+static void on_claimed(void *ctx, int code, int failed, const struct zk_multi_result *results,
+                       size_t count) {
+        struct worker_lane *lane = ctx;
+        if (code && failed == 0) worker_register(lane->worker); /* our own znode is gone */
+        on_lane_written(lane, code, code || count < 2 ? NULL : &results[1].stat);
+}
+
+/* Writes the record with the changes of the request, at the known version. */
+static void lane_write(struct worker_lane *lane, enum lane_action action) {
+        struct worker *worker = lane->worker;
+        char path[ZNODE_PATH_MAX], self[ZNODE_PATH_MAX];
+        void *data = NULL;
+        size_t bytes = 0;
+        if (worker->finishing) return; /* unanswered: the lane does nothing more */
+        Heliostat__Pb__Lane *record = codec_copy_lane(lane->record);
+        if (!record) abort();
+        char *owner = record->owner, *incarnation = record->incarnation;
+        char empty[1] = "", id[160], mine[WORKER_INCARNATION_MAX];
+        (void)snprintf(id, sizeof id, "%s", worker->id);
+        (void)snprintf(mine, sizeof mine, "%s", worker->incarnation);
+        record->changed_ms = clock_wall_ms();
+        if (action == LANE_CLAIM) {
+                record->state = HELIOSTAT__PB__LANE_STATE__LANE_OWNED;
+                record->owner = id;
+                record->incarnation = mine;
+                record->generation = lane->core.claim_generation;
+        } else if (action == LANE_RELEASE) {
+                record->state = HELIOSTAT__PB__LANE_STATE__LANE_FREE;
+                record->owner = record->incarnation = empty;
+        } else {
+                for (size_t i = 0; i < lane->marking_count; i++) record_mark(record, &lane->marking[i]);
+        }
+        int rc = codec_pack(&record->base, &data, &bytes);
+        if (rc == 0) {
+                Heliostat__Pb__Lane *next = NULL;
+                rc = codec_unpack_lane(data, bytes, &next);
+                if (rc == 0) {
+                        /* What was read before stands in for a failed write
+                         * only until it is read again. */
+                        codec_free(lane->record);
+                        lane->record = next;
+                }
+        }
+        record->owner = owner;
+        record->incarnation = incarnation;
+        codec_free(record);
+        (void)znode_path_lane(path, lane->route, lane->lane);
+        (void)znode_path_worker(self, worker->id);
+        int32_t version = lane->core.record.version;
+        if (rc == 0 && action == LANE_CLAIM) {
+                struct zk_multi *multi = zk_multi_new();
+                if (!multi) abort();
+                rc = zk_multi_check(multi, self, -1);
+                if (!rc) rc = zk_multi_set(multi, path, data, bytes, version);
+                if (!rc) rc = zk_multi_run(worker->zk, multi, on_claimed, lane);
+                if (rc) zk_multi_free(multi);
+        } else if (rc == 0) {
+                rc = zk_set(worker->zk, path, data, bytes, version, on_lane_written, lane);
+        }
+        free(data);
+        if (rc) {
+                lane->core.connected = rc == ERR_CONNECTION ? false : lane->core.connected;
+                lane_signal(lane, failure(lane, lane_action_name(action), rc));
+        }
+}
+
+/* ---- carrying out ---- */
+
+static void lane_forget(struct worker_lane *lane) {
+        struct worker *worker = lane->worker;
+        for (struct worker_lane **at = &worker->lanes; *at; at = &(*at)->next)
+                if (*at == lane) {
+                        *at = lane->next;
+                        break;
+                }
+        marking_clear(lane);
+        pump_snapshot_free(lane->snapshot);
+        codec_free(lane->record);
+        free(lane->route);
+        free(lane);
+        worker_maybe_finish(worker);
+}
+
+static void lane_event(struct worker_lane *lane, const struct lane_event *event) {
+        enum lane_action action = lane_step(&lane->core, event);
+        for (; action != LANE_NOTHING; action = lane_step(&lane->core, NULL)) {
+                log_debug("lane.step", "route=%s lane=%u action=%s pump=%s", lane->route, lane->lane,
+                          lane_action_name(action), lane_pump_name(lane->core.pump));
+                switch (action) {
+                case LANE_READ:
+                        lane->read_waits = true; /* else assign_house reads */
+                        if (clock_boot_ms() >= lane->read_after_ms) lane_read(lane);
+                        break;
+                case LANE_CLAIM:
+                case LANE_MARK:
+                case LANE_RELEASE:
+                        /* May come back here with a failure: nothing of the
+                         * lane may be touched after it. */
+                        return lane_write(lane, action);
+                case LANE_PUMP_OPEN:
+                        lane_open(lane);
+                        break;
+                case LANE_PUMP_UPDATE:
+                        if (lane->link) {
+                                size_t count = 0;
+                                struct pump_partition *p = record_partitions(lane->record, &count);
+                                pump_update(lane->link->pump, p, count);
+                                free(p);
+                        }
+                        break;
+                case LANE_PUMP_GO:
+                        lane_go(lane);
+                        break;
+                case LANE_PUMP_ADOPT:
+                        if (lane->link) {
+                                log_info("lane.adopt", "route=%s lane=%u gen=%" PRIu64, lane->route,
+                                         lane->lane, lane->core.held_generation);
+                                pump_adopt(lane->link->pump, lane->core.held_generation);
+                        }
+                        break;
+                case LANE_PUMP_DRAIN:
+                        if (lane->link) {
+                                pump_drain(lane->link->pump, DRAIN_LIMIT_MS);
+                        } else {
+                                /* It was still waiting for the route's spec. */
+                                lane->open_pending = false;
+                                return lane_signal(lane, LANE_ON_DRAINED);
+                        }
+                        break;
+                case LANE_FORGET:
+                        return lane_forget(lane);
+                case LANE_NOTHING:
+                        break;
+                }
+        }
+}
+
+/* ---- the assignment ---- */
+
+static struct worker_lane *lane_find(struct worker *worker, const char *route, uint32_t k) {
+        for (struct worker_lane *l = worker->lanes; l; l = l->next)
+                if (l->lane == k && strcmp(l->route, route) == 0) return l;
+        return NULL;
+}
+
+static struct worker_lane *lane_new(struct worker *worker, const char *route, uint32_t k) {
+        struct worker_lane *lane = calloc(1, sizeof *lane);
+        if (!lane || !(lane->route = strdup(route))) abort();
+        lane->worker = worker;
+        lane->lane = k;
+        lane_init(&lane->core, worker->connected && worker->registered);
+        lane->next = worker->lanes;
+        worker->lanes = lane;
+        return lane;
+}
+
+static void assign_take(struct worker *worker, const Heliostat__Pb__Assignment *assignment) {
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) l->seen = false;
+        /* All lanes first, so that budgets are divided by their full number. */
+        for (size_t i = 0; assignment && i < assignment->n_lanes; i++) {
+                const Heliostat__Pb__AssignedLane *entry = assignment->lanes[i];
+                struct worker_lane *lane = lane_find(worker, entry->route, entry->lane);
+                if (!lane && !worker->stopping) lane = lane_new(worker, entry->route, entry->lane);
+                if (lane) lane->seen = true;
+        }
+        for (size_t i = 0; assignment && i < assignment->n_lanes; i++) {
+                const Heliostat__Pb__AssignedLane *entry = assignment->lanes[i];
+                struct worker_lane *lane = lane_find(worker, entry->route, entry->lane);
+                if (lane)
+                        lane_event(lane, &(struct lane_event){.type = LANE_ON_ASSIGNED,
+                                                              .generation = entry->generation,
+                                                              .spec = entry->spec,
+                                                              .revoke = entry->revoke});
+        }
+        for (struct worker_lane *l = worker->lanes, *next; l; l = next) {
+                next = l->next;
+                if (!l->seen) lane_signal(l, LANE_ON_UNASSIGNED);
+        }
+}
+
+static void on_assign_changed(void *ctx, const char *path) {
+        (void)path;
+        assign_read(ctx);
+}
+
+static void on_assign_exists(void *ctx, int code, const struct zk_stat *stat) {
+        (void)stat;
+        /* Created between the two calls: its watch may have been too late. */
+        if (code == 0) assign_read(ctx);
+}
+
+static void on_assign(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct worker *worker = ctx;
+        Heliostat__Pb__Assignment *assignment = NULL;
+        char path[ZNODE_PATH_MAX];
+        (void)stat;
+        worker->assign_reading = false;
+        worker->assign_read_ms = clock_boot_ms();
+        if (code == ERR_NOT_FOUND) {
+                (void)znode_path_assign(path, worker->id); /* id was checked at start */
+                (void)zk_exists(worker->zk, path, on_assign_changed, worker, on_assign_exists, worker);
+                assign_take(worker, NULL);
+        } else if (code == 0) {
+                code = codec_unpack_assignment(data, bytes, &assignment);
+                if (code)
+                        log_error("assign.read", "worker=%s error=\"%s\" note=\"lanes stay as they are\"",
+                                  worker->id, err_text(code));
+                else
+                        assign_take(worker, assignment);
+                codec_free(assignment);
+        }
+        if (worker->assign_again) {
+                worker->assign_again = false;
+                assign_read(worker);
+        }
+}
+
+void assign_read(struct worker *worker) {
+        char path[ZNODE_PATH_MAX];
+        if (!worker->registered || worker->finishing) return;
+        if (worker->assign_reading) {
+                worker->assign_again = true;
+                return;
+        }
+        (void)znode_path_assign(path, worker->id);
+        worker->assign_reading =
+                zk_get(worker->zk, path, on_assign_changed, worker, on_assign, worker) == 0;
+}
+
+void assign_session(struct worker *worker, bool connected) {
+        for (struct worker_lane *l = worker->lanes, *next; l; l = next) {
+                next = l->next;
+                if (connected && l->read_waits) lane_read(l);
+                lane_event(l, &(struct lane_event){.type = LANE_ON_SESSION, .connected = connected});
+        }
+        if (connected) assign_read(worker);
+}
+
+void assign_stop(struct worker *worker) {
+        for (struct worker_lane *l = worker->lanes, *next; l; l = next) {
+                next = l->next;
+                lane_signal(l, LANE_ON_STOP);
+        }
+}
+
+void assign_house(struct worker *worker, int64_t now_ms) {
+        for (struct worker_lane *l = worker->lanes, *next; l; l = next) {
+                next = l->next;
+                if (l->read_waits && now_ms >= l->read_after_ms && worker->connected) lane_read(l);
+        }
+        for (struct worker_route *r = worker->routes; r; r = r->next)
+                if (!r->spec && worker->connected) route_read(r);
+        /* A safety net under the one watch. */
+        if (worker->registered && now_ms - worker->assign_read_ms > REREAD_MS) assign_read(worker);
+}
+
+bool assign_idle(const struct worker *worker) {
+        for (const struct worker_lane *l = worker->lanes; l; l = l->next) {
+                bool pumping = l->core.pump == LANE_PUMP_OPENING || l->core.pump == LANE_PUMP_RUNNING ||
+                               l->core.pump == LANE_PUMP_DRAINING;
+                if (pumping || worker->connected) return false;
+        }
+        return true;
+}
+
+void assign_fini(struct worker *worker) {
+        while (worker->lanes) {
+                struct worker_lane *lane = worker->lanes;
+                worker->lanes = lane->next;
+                marking_clear(lane);
+                pump_snapshot_free(lane->snapshot);
+                codec_free(lane->record);
+                free(lane->route);
+                free(lane);
+        }
+        while (worker->routes) {
+                struct worker_route *route = worker->routes;
+                worker->routes = route->next;
+                codec_free(route->spec);
+                free(route->name);
+                free(route);
+        }
+}

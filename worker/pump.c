@@ -1,0 +1,359 @@
+/* The records' path.  A consumed message is handed to the producer as it lies
+ * and lives until its delivery report; only the key is copied (by librdkafka).
+ *
+ * Good path: queue -> batch of at most PUMP_BATCH -> ledger_send -> producev
+ * (payload and headers by reference) -> delivery report -> ledger_ack -> the
+ * position moves -> committed by the next commit.
+ * Failure paths: a record that this partition's destination will never take
+ * halts the partition; any other failed delivery recycles the pump, which
+ * starts again at the committed positions.  Nothing is ever skipped.
+ *
+ * Copying records into an own queue between the two clients was rejected: it
+ * costs a copy, and librdkafka's two queues bound the memory already. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "worker/pump_internal.h"
+
+/* ---- which partition a message belongs to ---- */
+
+static size_t slot_hash(const rd_kafka_topic_t *topic, int32_t partition, size_t capacity) {
+        uint64_t h = (uint64_t)(uintptr_t)topic ^ ((uint64_t)(uint32_t)partition << 32);
+        h *= 0x9e3779b97f4a7c15u;
+        return (size_t)(h >> 20) & (capacity - 1);
+}
+
+void pump_forget_slots(struct pump *pump) {
+        free(pump->slots);
+        pump->slots = NULL;
+        pump->slot_capacity = pump->slot_count = 0;
+}
+
+static bool slot_grow(struct pump *pump) {
+        size_t capacity = pump->slot_capacity ? pump->slot_capacity * 2 : 64;
+        struct pump_slot *slots = calloc(capacity, sizeof *slots);
+        if (!slots) return false;
+        for (size_t i = 0; i < pump->slot_capacity; i++) {
+                struct pump_slot *old = &pump->slots[i];
+                if (!old->topic) continue;
+                size_t at = slot_hash(old->topic, old->partition, capacity);
+                while (slots[at].topic) at = (at + 1) & (capacity - 1);
+                slots[at] = *old;
+        }
+        free(pump->slots);
+        pump->slots = slots;
+        pump->slot_capacity = capacity;
+        return true;
+}
+
+/* NULL: not one of ours (or no memory: the caller drops nothing, see there). */
+static struct part *part_of(struct pump *pump, const rd_kafka_message_t *message) {
+        size_t at = 0;
+        if (pump->slot_capacity) {
+                at = slot_hash(message->rkt, message->partition, pump->slot_capacity);
+                while (pump->slots[at].topic) {
+                        if (pump->slots[at].topic == message->rkt &&
+                            pump->slots[at].partition == message->partition &&
+                            /* librdkafka may use a freed topic's address again */
+                            strcmp(pump->slots[at].part->topic->name, rd_kafka_topic_name(message->rkt)) == 0)
+                                return pump->slots[at].part;
+                        at = (at + 1) & (pump->slot_capacity - 1);
+                }
+        }
+        const char *name = rd_kafka_topic_name(message->rkt);
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (part->partition != message->partition || strcmp(part->topic->name, name) != 0)
+                        continue;
+                if (pump->slot_count * 2 >= pump->slot_capacity && !slot_grow(pump)) return part;
+                at = slot_hash(message->rkt, message->partition, pump->slot_capacity);
+                while (pump->slots[at].topic) at = (at + 1) & (pump->slot_capacity - 1);
+                pump->slots[at] = (struct pump_slot){message->rkt, message->partition, part};
+                pump->slot_count++;
+                return part;
+        }
+        return NULL;
+}
+
+/* ---- stopping one partition ---- */
+
+void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...) {
+        va_list ap;
+        bool flowing = part->state == PART_FLOWING;
+        va_start(ap, format);
+        (void)vsnprintf(part->error, sizeof part->error, format, ap); /* cut at the bound */
+        va_end(ap);
+        if (part->state != state)
+                log_warn(state == PART_HALTED ? "partition.halt" : "partition.park",
+                         "route=%s lane=%u topic=%s partition=%d position=%lld reason=\"%s\"",
+                         pump->settings.route, pump->settings.lane, part->topic->name,
+                         part->partition, (long long)part_position(part), part->error);
+        part->state = state;
+        part->retry_ms = clock_boot_ms() + PUMP_PARK_MS;
+        if (flowing) {
+                rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+                rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
+                rd_kafka_error_t *error = rd_kafka_incremental_unassign(pump->consumer, list);
+                if (error) {
+                        log_warn("partition.unassign", "topic=%s partition=%d error=\"%s\"",
+                                 part->topic->name, part->partition, rd_kafka_error_string(error));
+                        rd_kafka_error_destroy(error);
+                }
+                rd_kafka_topic_partition_list_destroy(list);
+        }
+        if (state == PART_PARKED) pump_retry_soon(pump, PUMP_PARK_MS);
+}
+
+/* ---- deliveries ---- */
+
+/* No retry makes the destination take this record. */
+static bool record_refused(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || err == RD_KAFKA_RESP_ERR_INVALID_MSG ||
+               err == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || err == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
+               err == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
+               err == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+}
+
+/* The destination partition is not there, or not for us: others may go on. */
+static bool partition_refused(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+               err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+               err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+               err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *report, void *opaque) {
+        struct pump *pump = opaque;
+        rd_kafka_message_t *source = report->_private;
+        (void)rk;
+        pump->in_flight_count--;
+        pump->in_flight_bytes -= source->len + source->key_len;
+        struct part *part = part_of(pump, source);
+        if (part) part->under_way--;
+        if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                if (ledger_ack(&part->ledger, source->offset) == 0) {
+                        part->records++;
+                        pump->records++;
+                        pump->bytes += source->len + source->key_len;
+                        pump->failures = 0;
+                }
+        } else if (part && pump->state != PUMP_RECYCLING && pump->state != PUMP_STOPPING) {
+                if (record_refused(report->err) && part->state != PART_HALTED)
+                        part_stop(pump, part, PART_HALTED, "record at offset %lld: %s",
+                                  (long long)source->offset, rd_kafka_err2str(report->err));
+                else if (partition_refused(report->err) && part->state != PART_HALTED)
+                        part_stop(pump, part, PART_PARKED, "destination: %s",
+                                  rd_kafka_err2str(report->err));
+                else if (part->state == PART_FLOWING)
+                        pump_recycle(pump, "delivery to %s [%d] failed: %s", part->topic->name,
+                                     part->partition, rd_kafka_err2str(report->err));
+        }
+        rd_kafka_message_destroy(source);
+}
+
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
+        struct pump *pump = opaque;
+        char text[160];
+        (void)snprintf(text, sizeof text, "%s: %s",
+                       rd_kafka_type(rk) == RD_KAFKA_PRODUCER ? "destination" : "source", reason);
+        pump_set_error(pump, text);
+        if (err == RD_KAFKA_RESP_ERR__FATAL && rk == pump->producer && pump->state == PUMP_RUNNING) {
+                char why[256];
+                rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, why, sizeof why);
+                pump_recycle(pump, "producer: %s (%s)", why, rd_kafka_err2name(fatal));
+        }
+}
+
+void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx) {
+        rd_kafka_conf_set_opaque(conf, ctx);
+        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+        rd_kafka_conf_set_error_cb(conf, on_error);
+}
+
+void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
+        rd_kafka_conf_set_opaque(conf, ctx);
+        rd_kafka_conf_set_error_cb(conf, on_error);
+}
+
+void pump_drain_deliveries(struct pump *pump) {
+        if (!pump->producer) return;
+        (void)rd_kafka_poll(pump->producer, 0);
+        if (pump->blocked && pump->in_flight_bytes <= pump->in_flight_limit_bytes / 4 * 3) {
+                pump->blocked = false;
+                data_loop_ready(pump->loop, &pump->member);
+        }
+}
+
+/* ---- intake ---- */
+
+static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka_message_t *m) {
+        const char *text = rd_kafka_message_errstr(m);
+        if (!text) text = rd_kafka_err2str(m->err);
+        int64_t low = -1, high = -1;
+        /* A late error must not make a halted partition try again. */
+        if (part->state != PART_FLOWING) return;
+        switch ((int)m->err) {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                ledger_skip(&part->ledger, m->offset);
+                part->eof = true;
+                break;
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: {
+                /* Never "earliest", never "latest": the gap is shown. */
+                int64_t position = ledger_position(&part->ledger);
+                (void)rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name,
+                                                     part->partition, &low, &high);
+                if (low > position)
+                        part_stop(pump, part, PART_HALTED,
+                                  "gap: the source no longer holds offsets [%lld, %lld)",
+                                  (long long)position, (long long)low);
+                else
+                        part_stop(pump, part, PART_HALTED, "position %lld is out of the source's range: %s",
+                                  (long long)position, text);
+                break;
+        }
+        case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED: /* a format or codec that this build cannot read */
+        case RD_KAFKA_RESP_ERR__BAD_MSG:
+        case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+        case RD_KAFKA_RESP_ERR_INVALID_MSG:
+                part_stop(pump, part, PART_HALTED, "corrupt record at source, position %lld: %s",
+                          (long long)ledger_position(&part->ledger), text);
+                break;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+                part_stop(pump, part, PART_PARKED, "source: %s", text);
+                break;
+        default:
+                /* The reader may have gone past what it could not read: start
+                 * again at the ledger's position. */
+                part_stop(pump, part, PART_PARKED, "source: %s", text);
+        }
+}
+
+enum sent { SENT, SENT_LATER, SENT_DROPPED };
+
+/* SENT: the delivery report owns m.  SENT_LATER: m is still ours, try again.
+ * SENT_DROPPED: destroy m. */
+static enum sent pump_send(struct pump *pump, rd_kafka_message_t *m) {
+        struct part *part = m->rkt ? part_of(pump, m) : NULL;
+        if (m->err) {
+                if (part)
+                        on_reader_error(pump, part, m);
+                else
+                        pump_set_error(pump, rd_kafka_message_errstr(m));
+                return SENT_DROPPED;
+        }
+        if (!part || part->state != PART_FLOWING) return SENT_DROPPED; /* unassigned meanwhile */
+
+        int rc = ledger_send(&part->ledger, m->offset);
+        if (rc == LEDGER_SEEN) return SENT_DROPPED;
+        if (rc) return SENT_LATER;
+
+        rd_kafka_timestamp_type_t type;
+        int64_t timestamp = rd_kafka_message_timestamp(m, &type);
+        if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0) timestamp = 0;
+        rd_kafka_headers_t *headers = NULL;
+        rd_kafka_resp_err_t unread = rd_kafka_message_detach_headers(m, &headers);
+        if (unread && unread != RD_KAFKA_RESP_ERR__NOENT) {
+                ledger_unsend(&part->ledger, m->offset);
+                part_stop(pump, part, PART_HALTED, "corrupt headers at offset %lld", (long long)m->offset);
+                return SENT_DROPPED;
+        }
+
+        rd_kafka_resp_err_t err =
+                headers ? rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
+                                            RD_KAFKA_V_PARTITION(m->partition),
+                                            RD_KAFKA_V_KEY(m->key, m->key_len),
+                                            RD_KAFKA_V_VALUE(m->payload, m->len),
+                                            RD_KAFKA_V_TIMESTAMP(timestamp),
+                                            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(m),
+                                            RD_KAFKA_V_END)
+                        : rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
+                                            RD_KAFKA_V_PARTITION(m->partition),
+                                            RD_KAFKA_V_KEY(m->key, m->key_len),
+                                            RD_KAFKA_V_VALUE(m->payload, m->len),
+                                            RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_OPAQUE(m),
+                                            RD_KAFKA_V_END);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                part->eof = false;
+                part->record_ms = timestamp;
+                pump->in_flight_count++;
+                part->under_way++;
+                pump->in_flight_bytes += m->len + m->key_len;
+                return SENT;
+        }
+        ledger_unsend(&part->ledger, m->offset);
+        if (headers) rd_kafka_message_set_headers(m, headers); /* still ours after a failure */
+        if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return SENT_LATER;
+        if (record_refused(err))
+                part_stop(pump, part, PART_HALTED, "record at offset %lld: %s", (long long)m->offset,
+                          rd_kafka_err2str(err));
+        else if (partition_refused(err))
+                part_stop(pump, part, PART_PARKED, "destination: %s", rd_kafka_err2str(err));
+        else
+                pump_recycle(pump, "send to %s [%d] failed: %s", part->topic->name, part->partition,
+                             rd_kafka_err2str(err));
+        return SENT_DROPPED;
+}
+
+void pump_drop_part(struct pump *pump, const struct part *part) {
+        size_t n = pump->batch_next;
+        for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
+                rd_kafka_message_t *m = pump->batch[i];
+                if (m->rkt && part_of(pump, m) == part)
+                        rd_kafka_message_destroy(m);
+                else
+                        pump->batch[n++] = m;
+        }
+        pump->batch_count = n;
+}
+
+void pump_drop_batch(struct pump *pump) {
+        while (pump->batch_next < pump->batch_count)
+                rd_kafka_message_destroy(pump->batch[pump->batch_next++]);
+        pump->batch_next = pump->batch_count = 0;
+}
+
+bool pump_turn(struct data_loop_member *member) {
+        struct pump *pump = (struct pump *)(void *)member;
+        if (pump->state != PUMP_RUNNING || pump->held || pump->blocked || !pump->consumer_queue)
+                return false;
+        if (pump->batch_next == pump->batch_count) {
+                ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, PUMP_BATCH);
+                if (n <= 0) return false;
+                pump->batch_next = 0;
+                pump->batch_count = (size_t)n;
+        }
+        while (pump->batch_next < pump->batch_count) {
+                /* The process may have been stopped in the middle of a turn. */
+                if (pump->batch_next % 16 == 0) {
+                        data_loop_tick(pump->loop);
+                        if (pump->held || pump->state != PUMP_RUNNING) return false;
+                }
+                if (pump->in_flight_bytes > pump->in_flight_limit_bytes) {
+                        pump->blocked = true;
+                        return false;
+                }
+                rd_kafka_message_t *m = pump->batch[pump->batch_next];
+                enum sent sent = pump_send(pump, m);
+                if (sent == SENT_LATER) {
+                        /* Deliveries under way make room; without any there
+                         * is nothing to wait for but memory. */
+                        pump->blocked = true;
+                        if (pump->in_flight_count == 0) pump_recycle(pump, "no room to send");
+                        return false;
+                }
+                pump->batch_next++;
+                if (sent == SENT_DROPPED) rd_kafka_message_destroy(m);
+                if (pump->state != PUMP_RUNNING) return false;
+        }
+        return true;
+}

@@ -1,0 +1,115 @@
+/* The consume-produce path of one lane: one consumer with assigned partitions,
+ * one idempotent producer, on a data loop.
+ *
+ * Order that the promises hang on, per partition:
+ *   read the committed position -> commit it with our generation (the fence) ->
+ *   [first start only: the caller marks the partition as started] -> fetch ->
+ *   send -> acknowledged -> commit, after reading the committed generation back.
+ *
+ * Life
+ *   OPENING -> RUNNING -> DRAINING -> STOPPING -> STOPPED
+ *   RUNNING -> RECYCLING -> OPENING      after a failed delivery
+ *   any but STOPPED -> STOPPING          fenced
+ *
+ *   OPENING    clients are made (off the loop), with back-off on failure
+ *   RUNNING    partitions start, flow, halt and park one by one
+ *   DRAINING   intake has ended; waits for acknowledgements, then the last commit
+ *   RECYCLING  as DRAINING, but what is queued is purged; then the clients are
+ *              replaced and all starts again at the committed positions
+ *   STOPPING   waits for what the producer still holds, then clients are destroyed
+ *
+ * A partition
+ *   NEW -> WAITING -> FLOWING            WAITING: for pump_go (marked as started)
+ *   FLOWING, NEW -> PARKED -> NEW        PARKED: tried again after a while
+ *   any -> HALTED                        needs a person
+ *
+ * The functions below are for the control thread; each takes effect on the data
+ * loop's thread.  Events come back on the control thread. */
+#ifndef HELIOSTAT_WORKER_PUMP_H
+#define HELIOSTAT_WORKER_PUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/mailbox.h"
+#include "worker/data_loop.h"
+
+struct pump;
+
+struct pump_partition {
+        const char *topic;  /* borrowed for the call */
+        int32_t partition;
+        bool started;       /* a position was committed once: never start afresh */
+};
+
+struct pump_events {
+        /* These unstarted partitions have a committed position: mark them, then
+         * pump_go.  Borrowed for the call. */
+        void (*positioned)(void *ctx, const struct pump_partition *partitions, size_t count);
+        /* Records flow (after each (re)start of the clients). */
+        void (*running)(void *ctx);
+        /* Somebody committed this higher generation; the pump has stopped. */
+        void (*fenced)(void *ctx, uint64_t generation);
+        /* After pump_drain: nothing is under way any more.  clean: the last
+         * commit holds everything that was acknowledged. */
+        void (*drained)(void *ctx, bool clean);
+        /* After pump_free: the last event, ctx may be freed. */
+        void (*closed)(void *ctx);
+};
+
+struct pump_settings {
+        const struct config *config;   /* borrowed for the pump's life */
+        const char *route;             /* the strings are copied */
+        const char *source, *destination;
+        const char *group_id;
+        uint32_t lane;
+        uint64_t generation;
+        uint32_t commit_interval_ms;
+        uint32_t recommit_interval_ms; /* idle positions are committed again */
+        uint32_t message_timeout_ms;
+        uint64_t budget_bytes;         /* of buffered records, both clients */
+};
+
+/* NULL on no memory.  home is the control loop's mailbox. */
+struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
+                       const struct pump_settings *settings,
+                       const struct pump_partition *partitions, size_t count,
+                       const struct pump_events *events, void *ctx);
+/* The lane's partitions now; those that the pump has already go on. */
+void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count);
+/* These partitions were marked as started: they may fetch. */
+void pump_go(struct pump *pump, const struct pump_partition *partitions, size_t count);
+/* Commit this generation from now on. */
+void pump_adopt(struct pump *pump, uint64_t generation);
+/* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */
+void pump_drain(struct pump *pump, uint32_t limit_ms);
+/* Stops at once what still runs, destroys the clients, then `closed`. */
+void pump_free(struct pump *pump);
+
+/* What a pump tells for the report. */
+struct pump_row {
+        char *topic;
+        int32_t partition;
+        int state;             /* Heliostat__Pb__PartitionState */
+        int64_t position;      /* -1: not known */
+        int64_t end_offset;    /* -1: not known */
+        double lag_seconds;    /* -1: not known */
+        double rate;           /* records per second since the last snapshot */
+        char *error;           /* NULL: none */
+};
+struct pump_snapshot {
+        struct pump_row *rows;
+        size_t count;
+        char error[160];       /* of the lane's clients, "" for none */
+        const char *state;     /* static */
+        uint64_t records;      /* acknowledged, since pump_open */
+        uint64_t bytes;
+};
+/* cb comes on the control thread with a snapshot that it takes
+ * (pump_snapshot_free), unless `closed` came before. */
+void pump_snapshot(struct pump *pump, void (*cb)(void *ctx, struct pump_snapshot *snapshot));
+void pump_snapshot_free(struct pump_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,156 @@
+/* Shared by pump.c (records), pump_start.c (positions, commits) and
+ * pump_life.c (clients, states). */
+#ifndef HELIOSTAT_WORKER_PUMP_INTERNAL_H
+#define HELIOSTAT_WORKER_PUMP_INTERNAL_H
+
+#include <librdkafka/rdkafka.h>
+#include <uv.h>
+
+#include "worker/ledger.h"
+#include "worker/pump.h"
+
+#define PUMP_BATCH 500          /* records of one turn */
+#define PUMP_PARK_MS 3000       /* until a parked partition is tried again */
+#define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
+#define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
+
+enum pump_state {
+        PUMP_OPENING,
+        PUMP_RUNNING,
+        PUMP_DRAINING,
+        PUMP_RECYCLING,
+        PUMP_STOPPING,
+        PUMP_STOPPED,
+};
+
+enum part_state { PART_NEW, PART_WAITING, PART_FLOWING, PART_PARKED, PART_HALTED };
+
+struct dest_topic {
+        char *name;
+        rd_kafka_topic_t *handle;   /* at the producer; NULL until the first start */
+        struct dest_topic *next;
+};
+
+struct part {
+        struct dest_topic *topic;
+        int32_t partition;
+        enum part_state state;
+        bool started;
+        bool starting;              /* in the start operation under way */
+        bool flowed;                /* the ledger is valid: the position is known exactly */
+        bool eof;                   /* the reader has seen the end at its position */
+        struct ledger ledger;
+        int64_t position;           /* last known; -1: not known */
+        int64_t committed;          /* -1: not by this pump's present generation */
+        int64_t committed_ms;       /* boot clock */
+        int64_t retry_ms;           /* PARKED: boot clock */
+        int64_t record_ms;          /* timestamp of the newest record read; -1 */
+        int64_t progress_position, progress_ms;
+        uint64_t under_way;         /* records at the producer */
+        uint64_t records, reported_records;
+        char error[160];
+};
+
+/* A request chain; at most one start and one commit exist at a time. */
+enum pump_op_kind { PUMP_OP_START, PUMP_OP_COMMIT };
+struct pump_op {
+        enum pump_op_kind kind;
+        struct pump *pump;
+        rd_kafka_topic_partition_list_t *list;
+        struct part **parts;        /* same order as list */
+        size_t count;
+        int pending;                /* answers that must come before the next step */
+        bool committing;            /* the commit was asked for */
+        uint64_t generation;        /* that the commit carries */
+        bool checks_gap;            /* COMMIT: its success ends `held` */
+        uint64_t fenced;            /* a higher generation that was seen */
+        char error[160];            /* first failure of the chain */
+        /* the job on the thread pool */
+        uv_work_t work;
+        uv_work_t read;             /* of the committed offsets */
+        rd_kafka_topic_partition_list_t *committed;
+        rd_kafka_resp_err_t committed_err;
+        struct { char *name; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
+        size_t topic_count;
+        rd_kafka_topic_partition_list_t *earliest;  /* first starts: asked, then answered */
+        rd_kafka_resp_err_t earliest_err;
+};
+
+struct pump_slot { const rd_kafka_topic_t *topic; int32_t partition; struct part *part; };
+
+struct pump {
+        struct data_loop_member member;
+        struct data_loop *loop;
+        struct mailbox *home;
+        struct pump_events events;
+        void *ctx;
+        struct pump_settings settings;
+
+        enum pump_state state;
+        bool opening;               /* the open job runs */
+        bool free_wanted, clients_closing;
+        bool drain_expired;         /* the limit of a drain has passed */
+        bool drain_committed;       /* the last commit was tried */
+        bool held;                  /* after a gap: no record before the generation is checked */
+        bool blocked;               /* back-pressure: over budget or the producer's queue is full */
+        bool running_told;
+        uint64_t fenced_generation;
+        char error[160];
+        unsigned failures;          /* in a row, for the back-off */
+
+        rd_kafka_t *consumer, *producer;
+        rd_kafka_queue_t *consumer_queue, *producer_queue, *answers;
+        int eventfd;
+        uv_poll_t wake;
+        uv_timer_t commit_timer, retry_timer, limit_timer;
+        int open_handles;
+        int jobs;
+
+        struct dest_topic *topics;
+        struct part **parts;
+        size_t part_count;
+        struct pump_slot *slots;    /* open addressing by (topic handle, partition) */
+        size_t slot_capacity, slot_count;
+
+        rd_kafka_message_t *batch[PUMP_BATCH];
+        size_t batch_count, batch_next;
+
+        uint64_t in_flight_count, in_flight_bytes, in_flight_limit_bytes;
+        uint64_t records, bytes;
+        int64_t snapshot_ms;
+
+        struct pump_op *start_op, *commit_op;
+};
+
+/* pump.c */
+void pump_drain_deliveries(struct pump *pump);
+bool pump_turn(struct data_loop_member *member);
+void pump_drop_batch(struct pump *pump);
+/* What was read before a partition stopped must not meet its new ledger. */
+void pump_drop_part(struct pump *pump, const struct part *part);
+void pump_forget_slots(struct pump *pump);
+void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
+void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
+void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/* pump_start.c */
+void pump_start_parts(struct pump *pump);
+void pump_flow_waiting(struct pump *pump);
+/* all: also what has not changed (the check after a gap, idle positions). */
+bool pump_commit(struct pump *pump, bool all);
+bool pump_dirty(const struct pump *pump);
+int64_t part_position(const struct part *part);
+void pump_on_answers(struct pump *pump);
+void pump_abandon_ops(struct pump *pump);
+
+/* pump_life.c */
+enum pump_tell { PUMP_TELL_POSITIONED, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
+void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value);
+void pump_recycle(struct pump *pump, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void pump_fence(struct pump *pump, uint64_t generation);
+void pump_advance(struct pump *pump);  /* after anything that a state may wait for */
+void pump_retry_soon(struct pump *pump, uint64_t delay_ms);
+void pump_set_error(struct pump *pump, const char *text);
+
+#endif

@@ -1,0 +1,754 @@
+/* The pump's states and clients.
+ *
+ * Clients are made and destroyed on the thread pool: both read files, wait for
+ * threads and may take seconds.  A consumed message that the producer still
+ * holds keeps the consumer alive, so clients are only destroyed when no record
+ * is under way: purge first, then wait for the reports. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/kafka.h"
+#include "common/log.h"
+#include "heliostat.pb-c.h"
+#include "worker/pump_internal.h"
+
+#define DRAIN_COMMIT_MS 3000  /* for the last commit, after the drain's limit */
+#define BACKOFF_MAX_MS 10000
+
+static const struct {
+        const char *name;
+        unsigned allowed;
+} states[] = {
+#define TO(state) (1u << PUMP_##state)
+        [PUMP_OPENING] = {"OPENING", TO(RUNNING) | TO(STOPPING)},
+        [PUMP_RUNNING] = {"RUNNING", TO(DRAINING) | TO(RECYCLING) | TO(STOPPING)},
+        [PUMP_DRAINING] = {"DRAINING", TO(STOPPING)},
+        [PUMP_RECYCLING] = {"RECYCLING", TO(OPENING) | TO(STOPPING)},
+        [PUMP_STOPPING] = {"STOPPING", TO(STOPPED)},
+        [PUMP_STOPPED] = {"STOPPED", 0},
+#undef TO
+};
+
+static void pump_move(struct pump *pump, enum pump_state to) {
+        if (!(states[pump->state].allowed & (1u << to))) abort(); /* a bug: better stop than harm */
+        log_debug("pump.state", "route=%s lane=%u from=%s to=%s", pump->settings.route,
+                  pump->settings.lane, states[pump->state].name, states[to].name);
+        pump->state = to;
+}
+
+/* ---- telling the control thread ---- */
+
+struct letter {
+        struct pump_events events;
+        void *ctx;
+        enum pump_tell what;
+        uint64_t value;
+        struct pump_partition *partitions; /* POSITIONED; topics are owned */
+        size_t count;
+};
+
+static void deliver(void *arg) {
+        struct letter *letter = arg;
+        switch (letter->what) {
+        case PUMP_TELL_POSITIONED: 
+                letter->events.positioned(letter->ctx, letter->partitions, letter->count);
+                break;
+        case PUMP_TELL_RUNNING: letter->events.running(letter->ctx); break;
+        case PUMP_TELL_FENCED: letter->events.fenced(letter->ctx, letter->value); break;
+        case PUMP_TELL_DRAINED: letter->events.drained(letter->ctx, letter->value != 0); break;
+        case PUMP_TELL_CLOSED: letter->events.closed(letter->ctx); break;
+        }
+        for (size_t i = 0; i < letter->count; i++) free((char *)letter->partitions[i].topic);
+        free(letter->partitions);
+        free(letter);
+}
+
+void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value) {
+        struct letter *letter = malloc(sizeof *letter);
+        if (!letter) abort(); /* a lost event would be a lost lane */
+        *letter = (struct letter){pump->events, pump->ctx, what, value, NULL, 0};
+        if (what == PUMP_TELL_POSITIONED) {
+                letter->partitions = calloc(pump->part_count, sizeof *letter->partitions);
+                if (!letter->partitions) abort();
+                for (size_t i = 0; i < pump->part_count; i++) {
+                        const struct part *part = pump->parts[i];
+                        if (part->state != PART_WAITING || part->started) continue;
+                        char *topic = strdup(part->topic->name);
+                        if (!topic) abort();
+                        letter->partitions[letter->count++] =
+                                (struct pump_partition){topic, part->partition, false};
+                }
+        }
+        mailbox_post(pump->home, deliver, letter);
+}
+
+void pump_set_error(struct pump *pump, const char *text) {
+        (void)snprintf(pump->error, sizeof pump->error, "%s", text ? text : "");
+}
+
+/* ---- clients ---- */
+
+struct client_job {
+        uv_work_t work;
+        struct pump *pump;
+        rd_kafka_t *consumer, *producer;
+        rd_kafka_queue_t *queues[3];
+        rd_kafka_topic_t **topics;
+        size_t topic_count;
+        char err[256];
+        int rc;
+};
+
+static void open_job(uv_work_t *work) {
+        struct client_job *job = work->data;
+        struct pump *pump = job->pump; /* settings only: they do not change while this runs */
+        char queue_kb[24], fetch[24], timeout[24];
+        /* A full queue stops librdkafka's fetcher for up to a second, so one
+         * fetch is a small part of the queue. */
+        uint64_t share = pump->settings.budget_bytes / 2;
+        uint64_t fetch_bytes = share / 8 < 524288 ? 524288 : share / 8 > 1048576 ? 1048576 : share / 8;
+        (void)snprintf(queue_kb, sizeof queue_kb, "%llu", (unsigned long long)(share / 1024 > 64 ? share / 1024 : 64));
+        (void)snprintf(fetch, sizeof fetch, "%llu", (unsigned long long)fetch_bytes);
+        (void)snprintf(timeout, sizeof timeout, "%u", pump->settings.message_timeout_ms);
+        const struct kafka_setting consumer[] = {
+                {"group.id", pump->settings.group_id},
+                {"queued.max.messages.kbytes", queue_kb},
+                {"fetch.max.bytes", "1048576"}, /* not below message.max.bytes */
+                {"fetch.message.max.bytes", fetch},
+                {NULL, NULL},
+        };
+        const struct kafka_setting producer[] = {
+                {"message.timeout.ms", timeout},
+                {NULL, NULL},
+        };
+        job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route,
+                                   CLIENT_CONSUMER, consumer, pump_configure_consumer, pump,
+                                   &job->consumer, job->err, sizeof job->err);
+        if (job->rc) return;
+        job->rc = kafka_client_new(pump->settings.config, pump->settings.destination,
+                                   pump->settings.route, CLIENT_PRODUCER, producer,
+                                   pump_configure_producer, pump, &job->producer, job->err,
+                                   sizeof job->err);
+}
+
+static void destroy_job(uv_work_t *work) {
+        struct client_job *job = work->data;
+        for (size_t i = 0; i < job->topic_count; i++) rd_kafka_topic_destroy(job->topics[i]);
+        for (int i = 0; i < 3; i++)
+                if (job->queues[i]) rd_kafka_queue_destroy(job->queues[i]);
+        if (job->producer) rd_kafka_destroy(job->producer);
+        /* No group membership: nothing to leave. */
+        if (job->consumer) rd_kafka_destroy_flags(job->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events) {
+        struct pump *pump = poll->data;
+        uint64_t count;
+        (void)status;
+        (void)events;
+        ssize_t ignored = read(pump->eventfd, &count, sizeof count);
+        (void)ignored; /* EAGAIN: somebody read it before */
+        data_loop_tick(pump->loop);
+        pump_drain_deliveries(pump);
+        pump_on_answers(pump);
+        data_loop_ready(pump->loop, &pump->member);
+        pump_advance(pump);
+}
+
+static void watch_queue(const struct pump *pump, rd_kafka_queue_t *queue) {
+        static const uint64_t one = 1;
+        rd_kafka_queue_io_event_enable(queue, pump->eventfd, &one, sizeof one);
+}
+
+static void open_done(uv_work_t *work, int status);
+
+static void pump_open_clients(struct pump *pump) {
+        struct client_job *job = calloc(1, sizeof *job);
+        if (!job) return pump_retry_soon(pump, 1000);
+        job->pump = pump;
+        job->work.data = job;
+        pump->jobs++;
+        pump->opening = true;
+        (void)uv_queue_work(&pump->loop->loop, &job->work, open_job, open_done);
+}
+
+static uint64_t backoff_ms(struct pump *pump) {
+        uint64_t ms = 250u << (pump->failures < 6 ? pump->failures : 6);
+        pump->failures++;
+        if (ms > BACKOFF_MAX_MS) ms = BACKOFF_MAX_MS;
+        return ms / 2 + (uint64_t)rand() % ms; /* jitter: lanes fail together */
+}
+
+static void open_done(uv_work_t *work, int status) {
+        struct client_job *job = work->data;
+        struct pump *pump = job->pump;
+        (void)status;
+        pump->jobs--;
+        pump->opening = false;
+        pump->consumer = job->consumer;
+        pump->producer = job->producer;
+        if (pump->consumer) {
+                (void)rd_kafka_poll_set_consumer(pump->consumer);
+                pump->consumer_queue = rd_kafka_queue_get_consumer(pump->consumer);
+                pump->answers = rd_kafka_queue_new(pump->consumer);
+                watch_queue(pump, pump->consumer_queue);
+                watch_queue(pump, pump->answers);
+        }
+        if (pump->producer) {
+                pump->producer_queue = rd_kafka_queue_get_main(pump->producer);
+                watch_queue(pump, pump->producer_queue);
+        }
+        if (pump->state == PUMP_OPENING) {
+                if (job->rc) {
+                        log_warn("lane.open.retry", "route=%s lane=%u reason=\"%s\"",
+                                 pump->settings.route, pump->settings.lane, job->err);
+                        pump_set_error(pump, job->err);
+                        pump_retry_soon(pump, backoff_ms(pump));
+                } else {
+                        pump_move(pump, PUMP_RUNNING);
+                        pump_start_parts(pump);
+                }
+        }
+        free(job);
+        pump_advance(pump);
+}
+
+static void close_done(uv_work_t *work, int status) {
+        struct client_job *job = work->data;
+        struct pump *pump = job->pump;
+        (void)status;
+        free(job->topics);
+        free(job);
+        pump->jobs--;
+        pump->clients_closing = false;
+        if (pump->state == PUMP_RECYCLING) pump_move(pump, PUMP_OPENING);
+        if (pump->state == PUMP_OPENING) pump_retry_soon(pump, backoff_ms(pump));
+        pump_advance(pump);
+}
+
+/* Needs: nothing under way, no job. */
+static void pump_close_clients(struct pump *pump) {
+        struct client_job *job = calloc(1, sizeof *job);
+        if (!job) abort();
+        size_t topics = 0;
+        pump_drop_batch(pump);
+        pump_abandon_ops(pump);
+        pump_forget_slots(pump);
+        job->pump = pump;
+        job->work.data = job;
+        for (struct dest_topic *t = pump->topics; t; t = t->next) topics++;
+        job->topics = calloc(topics ? topics : 1, sizeof(rd_kafka_topic_t *));
+        if (!job->topics) abort();
+        for (struct dest_topic *t = pump->topics; t; t = t->next) {
+                if (t->handle) job->topics[job->topic_count++] = t->handle;
+                t->handle = NULL;
+        }
+        rd_kafka_queue_t *queues[3] = {pump->consumer_queue, pump->answers, pump->producer_queue};
+        for (int i = 0; i < 3; i++) {
+                if (queues[i]) rd_kafka_queue_io_event_enable(queues[i], -1, NULL, 0);
+                job->queues[i] = queues[i];
+        }
+        job->consumer = pump->consumer;
+        job->producer = pump->producer;
+        pump->consumer = pump->producer = NULL;
+        pump->consumer_queue = pump->answers = pump->producer_queue = NULL;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                part->position = part_position(part);
+                part->committed = -1;
+                if (part->state != PART_HALTED) part->state = PART_NEW;
+        }
+        pump->blocked = pump->held = false;
+        pump->clients_closing = true;
+        pump->jobs++;
+        (void)uv_queue_work(&pump->loop->loop, &job->work, destroy_job, close_done);
+}
+
+static void pump_purge(struct pump *pump) {
+        if (pump->producer)
+                (void)rd_kafka_purge(pump->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                                             RD_KAFKA_PURGE_F_NON_BLOCKING);
+        /* The reports come through the queue and wake us. */
+}
+
+void pump_recycle(struct pump *pump, const char *format, ...) {
+        char text[160];
+        va_list ap;
+        if (pump->state != PUMP_RUNNING) return;
+        va_start(ap, format);
+        (void)vsnprintf(text, sizeof text, format, ap); /* cut at the bound */
+        va_end(ap);
+        pump_set_error(pump, text);
+        log_warn("lane.recycle", "route=%s lane=%u reason=\"%s\" note=\"starts again at the last safe positions\"",
+                 pump->settings.route, pump->settings.lane, text);
+        pump_move(pump, PUMP_RECYCLING);
+        pump_purge(pump);
+        data_loop_ready(pump->loop, &pump->member); /* we may be inside a delivery: go on later */
+        pump_retry_soon(pump, 50);
+}
+
+void pump_fence(struct pump *pump, uint64_t generation) {
+        if (pump->state == PUMP_STOPPING || pump->state == PUMP_STOPPED) return;
+        log_warn("lane.fenced", "route=%s lane=%u gen=%" PRIu64 " committed_gen=%" PRIu64,
+                 pump->settings.route, pump->settings.lane, pump->settings.generation, generation);
+        pump_move(pump, PUMP_STOPPING);
+        pump_purge(pump);
+        pump_tell(pump, PUMP_TELL_FENCED, generation);
+        pump_retry_soon(pump, 50);
+}
+
+/* ---- the end of a drain, of a recycling, of the pump ---- */
+
+static void handle_closed(uv_handle_t *handle) {
+        struct pump *pump = handle->data;
+        if (--pump->open_handles > 0) return;
+        pump_tell(pump, PUMP_TELL_CLOSED, 0);
+        (void)close(pump->eventfd);
+        for (size_t i = 0; i < pump->part_count; i++) {
+                ledger_fini(&pump->parts[i]->ledger);
+                free(pump->parts[i]);
+        }
+        free(pump->parts);
+        while (pump->topics) {
+                struct dest_topic *next = pump->topics->next;
+                free(pump->topics->name);
+                free(pump->topics);
+                pump->topics = next;
+        }
+        free((char *)pump->settings.route);
+        free((char *)pump->settings.source);
+        free((char *)pump->settings.destination);
+        free((char *)pump->settings.group_id);
+        free(pump);
+}
+
+static void drain_done(struct pump *pump, bool clean) {
+        if (!clean)
+                log_warn("lane.drain.unclean", "route=%s lane=%u under_way=%" PRIu64 " note=\"the next owner may repeat records since the last commit\"",
+                         pump->settings.route, pump->settings.lane, pump->in_flight_count);
+        pump_move(pump, PUMP_STOPPING);
+        pump_tell(pump, PUMP_TELL_DRAINED, clean);
+        if (pump->in_flight_count) pump_purge(pump);
+}
+
+static void advance_draining(struct pump *pump) {
+        if (pump->in_flight_count > 0) return; /* on_limit purges */
+        if (pump->commit_op) return;
+        if (!pump_dirty(pump)) return drain_done(pump, true);
+        if (pump->drain_expired && pump->drain_committed) return drain_done(pump, false);
+        if (!pump_commit(pump, false)) drain_done(pump, false);
+        pump->drain_committed = true;
+}
+
+void pump_advance(struct pump *pump) {
+        if (pump->state == PUMP_RUNNING && pump->held && !pump->commit_op) {
+                /* Nothing flows: nothing to check. */
+                if (!pump_commit(pump, true)) {
+                        bool flows = false;
+                        for (size_t i = 0; i < pump->part_count; i++)
+                                flows |= pump->parts[i]->state == PART_FLOWING;
+                        pump->held = flows;
+                }
+        }
+        if (pump->state == PUMP_DRAINING) advance_draining(pump);
+        if (pump->state != PUMP_RECYCLING && pump->state != PUMP_STOPPING) return;
+        if (pump->in_flight_count > 0 || pump->clients_closing || pump->opening) return;
+        if (pump->consumer || pump->producer) {
+                /* A job may be using the clients; its end comes back here. */
+                if (pump->jobs == 0) pump_close_clients(pump);
+                return;
+        }
+        if (pump->jobs > 0) return;
+        if (pump->state == PUMP_RECYCLING) return; /* close_done goes on */
+        pump_move(pump, PUMP_STOPPED);
+        pump_abandon_ops(pump);
+        data_loop_leave(pump->loop, &pump->member);
+        (void)uv_timer_stop(&pump->commit_timer);
+        (void)uv_timer_stop(&pump->retry_timer);
+        (void)uv_timer_stop(&pump->limit_timer);
+        (void)uv_poll_stop(&pump->wake);
+        if (pump->free_wanted) {
+                uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->wake, handle_closed);
+        }
+}
+
+/* ---- timers ---- */
+
+static void on_commit_timer(uv_timer_t *timer) {
+        struct pump *pump = timer->data;
+        data_loop_tick(pump->loop);
+        if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
+}
+
+static void on_retry_timer(uv_timer_t *timer) {
+        struct pump *pump = timer->data;
+        data_loop_tick(pump->loop);
+        pump_drain_deliveries(pump);
+        if (pump->state == PUMP_OPENING && !pump->opening && !pump->clients_closing) {
+                if (pump->consumer || pump->producer) {
+                        /* Half of them was made: start over with both. */
+                        if (pump->jobs == 0) pump_close_clients(pump);
+                        pump_retry_soon(pump, 200);
+                        return;
+                }
+                pump_open_clients(pump);
+        } else if (pump->state == PUMP_RUNNING) {
+                pump_start_parts(pump);
+                for (size_t i = 0; i < pump->part_count; i++)
+                        if (pump->parts[i]->state == PART_PARKED) pump_retry_soon(pump, PUMP_PARK_MS);
+        } else if (pump->state == PUMP_RECYCLING || pump->state == PUMP_STOPPING) {
+                if (pump->in_flight_count) {
+                        pump_purge(pump); /* what was in between two queues the first time */
+                        pump_retry_soon(pump, 200);
+                }
+        }
+        pump_advance(pump);
+}
+
+static void on_limit_timer(uv_timer_t *timer) {
+        struct pump *pump = timer->data;
+        if (pump->state != PUMP_DRAINING) return;
+        if (!pump->drain_expired) {
+                pump->drain_expired = true;
+                pump_purge(pump);
+                (void)uv_timer_start(timer, on_limit_timer, DRAIN_COMMIT_MS, 0);
+                pump_advance(pump);
+        } else {
+                drain_done(pump, false);
+                pump_advance(pump);
+        }
+}
+
+/* Keeps an earlier date that is nearer. */
+void pump_retry_soon(struct pump *pump, uint64_t delay_ms) {
+        if (uv_is_active((uv_handle_t *)&pump->retry_timer) &&
+            uv_timer_get_due_in(&pump->retry_timer) <= delay_ms)
+                return;
+        (void)uv_timer_start(&pump->retry_timer, on_retry_timer, delay_ms, 0);
+}
+
+static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
+        struct pump *pump = (struct pump *)(void *)member;
+        (void)gap_ms;
+        if (pump->state != PUMP_RUNNING) return;
+        pump->held = true;
+        if (pump->commit_op) pump->commit_op->checks_gap = false; /* may have read before the gap */
+        pump_advance(pump);
+}
+
+/* ---- what the control thread asks for ---- */
+
+static struct dest_topic *topic_for(struct pump *pump, const char *name) {
+        for (struct dest_topic *t = pump->topics; t; t = t->next)
+                if (strcmp(t->name, name) == 0) return t;
+        struct dest_topic *topic = calloc(1, sizeof *topic);
+        if (!topic || !(topic->name = strdup(name))) abort();
+        topic->next = pump->topics;
+        pump->topics = topic;
+        return topic;
+}
+
+static bool has_part(const struct pump *pump, const char *topic, int32_t partition) {
+        for (size_t i = 0; i < pump->part_count; i++)
+                if (pump->parts[i]->partition == partition &&
+                    strcmp(pump->parts[i]->topic->name, topic) == 0)
+                        return true;
+        return false;
+}
+
+/* Partitions only ever join a lane; one that would leave it is an issue of
+ * moving partitions between lanes, which needs the lane to be handed over. */
+static void add_parts(struct pump *pump, const struct pump_partition *partitions, size_t count) {
+        size_t old = pump->part_count;
+        if (count == 0) return;
+        struct part **parts = realloc(pump->parts, (old + count) * sizeof *parts);
+        if (!parts) abort();
+        pump->parts = parts;
+        for (size_t i = 0; i < count; i++) {
+                if (old && has_part(pump, partitions[i].topic, partitions[i].partition)) continue;
+                struct part *part = calloc(1, sizeof *part);
+                if (!part) abort();
+                part->topic = topic_for(pump, partitions[i].topic);
+                part->partition = partitions[i].partition;
+                part->started = partitions[i].started;
+                part->position = part->committed = part->record_ms = -1;
+                pump->parts[pump->part_count++] = part;
+        }
+}
+
+struct request {
+        struct pump *pump;
+        struct pump_partition *partitions; /* topics are owned */
+        size_t count;
+        uint64_t value;
+        void (*snapshot_cb)(void *ctx, struct pump_snapshot *snapshot);
+        struct pump_snapshot *snapshot;
+};
+
+static struct request *request_new(struct pump *pump, const struct pump_partition *partitions,
+                                   size_t count, uint64_t value) {
+        struct request *request = calloc(1, sizeof *request);
+        if (!request) abort();
+        *request = (struct request){.pump = pump, .value = value};
+        if (count) {
+                request->partitions = calloc(count, sizeof *request->partitions);
+                if (!request->partitions) abort();
+                for (size_t i = 0; i < count; i++) {
+                        request->partitions[i] = partitions[i];
+                        request->partitions[i].topic = strdup(partitions[i].topic);
+                        if (!request->partitions[i].topic) abort();
+                }
+                request->count = count;
+        }
+        return request;
+}
+
+static void request_free(struct request *request) {
+        for (size_t i = 0; i < request->count; i++) free((char *)request->partitions[i].topic);
+        free(request->partitions);
+        free(request);
+}
+
+static void handle_start(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        uv_loop_t *loop = &pump->loop->loop;
+        add_parts(pump, request->partitions, request->count);
+        request_free(request);
+        data_loop_join(pump->loop, &pump->member);
+        /* None of these can fail. */
+        (void)uv_timer_init(loop, &pump->commit_timer);
+        (void)uv_timer_init(loop, &pump->retry_timer);
+        (void)uv_timer_init(loop, &pump->limit_timer);
+        (void)uv_poll_init(loop, &pump->wake, pump->eventfd);
+        pump->open_handles = 4;
+        pump->commit_timer.data = pump->retry_timer.data = pump->limit_timer.data = pump->wake.data = pump;
+        (void)uv_poll_start(&pump->wake, UV_READABLE, on_wake);
+        (void)uv_timer_start(&pump->commit_timer, on_commit_timer, pump->settings.commit_interval_ms,
+                             pump->settings.commit_interval_ms);
+        pump_open_clients(pump);
+}
+
+struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
+                       const struct pump_settings *settings,
+                       const struct pump_partition *partitions, size_t count,
+                       const struct pump_events *events, void *ctx) {
+        struct pump *pump = calloc(1, sizeof *pump);
+        if (!pump) return NULL;
+        pump->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (pump->eventfd < 0) {
+                free(pump);
+                return NULL;
+        }
+        pump->loop = loop;
+        pump->home = home;
+        pump->events = *events;
+        pump->ctx = ctx;
+        pump->settings = *settings;
+        pump->settings.route = strdup(settings->route);
+        pump->settings.source = strdup(settings->source);
+        pump->settings.destination = strdup(settings->destination);
+        pump->settings.group_id = strdup(settings->group_id);
+        if (!pump->settings.route || !pump->settings.source || !pump->settings.destination ||
+            !pump->settings.group_id)
+                abort();
+        pump->state = PUMP_OPENING;
+        pump->in_flight_limit_bytes = settings->budget_bytes / 2;
+        pump->member.turn = pump_turn;
+        pump->member.gap = on_gap;
+        pump->snapshot_ms = clock_boot_ms();
+        mailbox_post(&loop->mailbox, handle_start, request_new(pump, partitions, count, 0));
+        return pump;
+}
+
+static void handle_update(void *arg) {
+        struct request *request = arg;
+        add_parts(request->pump, request->partitions, request->count);
+        pump_start_parts(request->pump);
+        request_free(request);
+}
+
+void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count) {
+        mailbox_post(&pump->loop->mailbox, handle_update, request_new(pump, partitions, count, 0));
+}
+
+static void handle_go(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        for (size_t i = 0; i < request->count; i++)
+                for (size_t k = 0; k < pump->part_count; k++)
+                        if (pump->parts[k]->partition == request->partitions[i].partition &&
+                            strcmp(pump->parts[k]->topic->name, request->partitions[i].topic) == 0)
+                                pump->parts[k]->started = true;
+        pump_flow_waiting(pump);
+        request_free(request);
+}
+
+void pump_go(struct pump *pump, const struct pump_partition *partitions, size_t count) {
+        mailbox_post(&pump->loop->mailbox, handle_go, request_new(pump, partitions, count, 0));
+}
+
+static void handle_adopt(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        pump->settings.generation = request->value;
+        /* Commit it everywhere at the next occasion. */
+        for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->committed = -1;
+        if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, false);
+        request_free(request);
+}
+
+void pump_adopt(struct pump *pump, uint64_t generation) {
+        mailbox_post(&pump->loop->mailbox, handle_adopt, request_new(pump, NULL, 0, generation));
+}
+
+static void handle_drain(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        uint64_t limit_ms = request->value;
+        request_free(request);
+        if (pump->state == PUMP_RUNNING) {
+                pump_move(pump, PUMP_DRAINING);
+                pump_drop_batch(pump);
+                (void)uv_timer_start(&pump->limit_timer, on_limit_timer, limit_ms, 0);
+        } else if (pump->state == PUMP_OPENING || pump->state == PUMP_RECYCLING) {
+                pump_move(pump, PUMP_STOPPING);
+                pump_tell(pump, PUMP_TELL_DRAINED, pump->in_flight_count == 0 && !pump_dirty(pump));
+        } /* else: fenced, which was told */
+        pump_advance(pump);
+}
+
+void pump_drain(struct pump *pump, uint32_t limit_ms) {
+        mailbox_post(&pump->loop->mailbox, handle_drain, request_new(pump, NULL, 0, limit_ms));
+}
+
+static void handle_free(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        request_free(request);
+        pump->free_wanted = true;
+        if (pump->state == PUMP_STOPPED) {
+                uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->wake, handle_closed);
+                return;
+        }
+        if (pump->state != PUMP_STOPPING) {
+                pump_move(pump, PUMP_STOPPING);
+                pump_purge(pump);
+                pump_retry_soon(pump, 50);
+        }
+        pump_advance(pump);
+}
+
+void pump_free(struct pump *pump) {
+        mailbox_post(&pump->loop->mailbox, handle_free, request_new(pump, NULL, 0, 0));
+}
+
+/* ---- snapshots ---- */
+
+static void part_row(struct pump *pump, struct part *part, double seconds, struct pump_row *row) {
+        int64_t low = -1, high = -1, now = clock_boot_ms();
+        bool flowing = part->state == PART_FLOWING;
+        *row = (struct pump_row){.partition = part->partition, .end_offset = -1, .lag_seconds = -1};
+        row->topic = strdup(part->topic->name);
+        row->position = part_position(part);
+        if (pump->consumer && flowing &&
+            rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name, part->partition, &low,
+                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high >= 0)
+                row->end_offset = high > row->position ? high : row->position;
+        row->rate = seconds > 0 ? (double)(part->records - part->reported_records) / seconds : 0;
+        part->reported_records = part->records;
+        bool behind = row->end_offset > row->position;
+        if (row->end_offset >= 0) {
+                row->lag_seconds = 0;
+                if (behind) {
+                        int64_t age = part->record_ms >= 0 ? clock_wall_ms() - part->record_ms : -1;
+                        row->lag_seconds = age < 0 ? -1 : (double)age / 1000;
+                }
+        }
+        if (row->position != part->progress_position || !behind) {
+                part->progress_position = row->position;
+                part->progress_ms = now;
+        }
+        switch (part->state) {
+        case PART_NEW:
+        case PART_WAITING: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_ASSIGNED; break;
+        case PART_PARKED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_PARKED; break;
+        case PART_HALTED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED; break;
+        case PART_FLOWING:
+                row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
+                /* At the last stable offset of an open transaction nothing can
+                 * be read: that is not a stall. */
+                if (behind && now - part->progress_ms > PUMP_STALL_MS &&
+                    !(part->eof && !pump->blocked && !pump->held))
+                        row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
+                else
+                        *part->error = '\0';
+                break;
+        }
+        if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
+        if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED && !*part->error)
+                (void)snprintf(part->error, sizeof part->error, "%s",
+                               *pump->error ? pump->error
+                               : pump->blocked ? "waits for the destination's acknowledgements"
+                               : pump->held ? "waits for the check of its generation"
+                                            : "no record arrives from the source");
+        if (*part->error) row->error = strdup(part->error);
+}
+
+static void deliver_snapshot(void *arg) {
+        struct request *request = arg;
+        request->snapshot_cb((void *)(uintptr_t)request->value, request->snapshot);
+        request_free(request);
+}
+
+static void handle_snapshot(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        struct pump_snapshot *snapshot = calloc(1, sizeof *snapshot);
+        int64_t now = clock_boot_ms();
+        double seconds = (double)(now - pump->snapshot_ms) / 1000;
+        if (!snapshot) abort();
+        pump->snapshot_ms = now;
+        snapshot->rows = calloc(pump->part_count ? pump->part_count : 1, sizeof *snapshot->rows);
+        if (!snapshot->rows) abort();
+        snapshot->count = pump->part_count;
+        for (size_t i = 0; i < pump->part_count; i++)
+                part_row(pump, pump->parts[i], seconds, &snapshot->rows[i]);
+        (void)snprintf(snapshot->error, sizeof snapshot->error, "%s", pump->error);
+        snapshot->state = states[pump->state].name;
+        snapshot->records = pump->records;
+        snapshot->bytes = pump->bytes;
+        request->snapshot = snapshot;
+        request->value = (uint64_t)(uintptr_t)pump->ctx;
+        mailbox_post(pump->home, deliver_snapshot, request);
+}
+
+void pump_snapshot(struct pump *pump, void (*cb)(void *ctx, struct pump_snapshot *snapshot)) {
+        struct request *request = request_new(pump, NULL, 0, 0);
+        request->snapshot_cb = cb;
+        mailbox_post(&pump->loop->mailbox, handle_snapshot, request);
+}
+
+void pump_snapshot_free(struct pump_snapshot *snapshot) {
+        if (!snapshot) return;
+        for (size_t i = 0; i < snapshot->count; i++) {
+                free(snapshot->rows[i].topic);
+                free(snapshot->rows[i].error);
+        }
+        free(snapshot->rows);
+        free(snapshot);
+}

@@ -1,0 +1,515 @@
+/* Positions: how partitions start, and how positions are committed.
+ *
+ * START, for NEW partitions
+ *   destination metadata (pool)  ||  committed offsets (pool)
+ *     -> a higher generation there: fenced
+ *     -> first start: the earliest offset (pool)
+ *     -> commit position + generation
+ *     -> started before: fetch; first start: tell the caller, wait for pump_go
+ * COMMIT, for partitions whose position moved
+ *   committed offsets -> a higher generation: fenced -> commit
+ *
+ * A failed chain changes nothing and is tried again.  Reading the generation
+ * before each commit bounds the life of a zombie by one commit interval (longer
+ * while the group's coordinator is away: librdkafka then defers the commit); the
+ * moment between reading and committing can set a newer owner's position to a
+ * value that is true as well (everything below it was acknowledged), and that
+ * owner's next commit repairs the generation. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/codec.h"
+#include "common/log.h"
+#include "worker/pump_internal.h"
+
+static void op_fail(struct pump_op *op, const char *what, const char *why) {
+        if (!*op->error) (void)snprintf(op->error, sizeof op->error, "%s: %s", what, why);
+}
+
+static void op_free(struct pump_op *op) {
+        for (size_t i = 0; i < op->count; i++) op->parts[i]->starting = false;
+        if (op->list) rd_kafka_topic_partition_list_destroy(op->list);
+        if (op->earliest) rd_kafka_topic_partition_list_destroy(op->earliest);
+        if (op->committed) rd_kafka_topic_partition_list_destroy(op->committed);
+        for (size_t i = 0; i < op->topic_count; i++) {
+                /* A handle that was not taken over. */
+                if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
+                free(op->topics[i].name);
+        }
+        free(op->topics);
+        free(op->parts);
+        free(op);
+}
+
+static struct pump_op *op_new(struct pump *pump, enum pump_op_kind kind) {
+        struct pump_op *op = calloc(1, sizeof *op);
+        if (!op) return NULL;
+        *op = (struct pump_op){.kind = kind, .pump = pump};
+        op->parts = calloc(pump->part_count ? pump->part_count : 1, sizeof *op->parts);
+        op->list = rd_kafka_topic_partition_list_new((int)pump->part_count);
+        op->work.data = op;
+        if (!op->parts) {
+                rd_kafka_topic_partition_list_destroy(op->list);
+                free(op);
+                return NULL;
+        }
+        return op;
+}
+
+static void op_add(struct pump_op *op, struct part *part) {
+        rd_kafka_topic_partition_list_add(op->list, part->topic->name, part->partition);
+        op->parts[op->count++] = part;
+}
+
+static void on_committed(struct pump_op *op);
+
+static void read_job(uv_work_t *work) {
+        struct pump_op *op = work->data;
+        /* The consumer lives: clients are destroyed only when no job runs. */
+        op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
+}
+
+static void read_done(uv_work_t *work, int status) {
+        struct pump_op *op = work->data;
+        struct pump *pump = op->pump;
+        (void)status;
+        data_loop_tick(pump->loop);
+        pump->jobs--;
+        on_committed(op);
+        pump_advance(pump);
+}
+
+/* On the pool: the asynchronous admin call for it runs into an assertion of
+ * librdkafka 2.0.2 when the group's coordinator goes away. */
+static void op_list_committed(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        op->committed = rd_kafka_topic_partition_list_copy(op->list);
+        op->read.data = op;
+        op->pending++;
+        pump->jobs++;
+        (void)uv_queue_work(&pump->loop->loop, &op->read, read_job, read_done); /* cannot fail */
+}
+
+static void op_commit(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        char metadata[CODEC_METADATA_MAX];
+        codec_metadata_format(metadata, pump->settings.generation);
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)op->count);
+        for (size_t i = 0; i < op->count; i++) {
+                struct part *part = op->parts[i];
+                int64_t position = part_position(part);
+                /* A start skips what was parked or halted on the way. */
+                if (op->kind == PUMP_OP_START && part->state != PART_NEW) continue;
+                if (position < 0) continue;
+                rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
+                        list, part->topic->name, part->partition);
+                row->offset = position;
+                row->metadata = strdup(metadata); /* freed with the list */
+                row->metadata_size = row->metadata ? strlen(metadata) : 0;
+        }
+        rd_kafka_topic_partition_list_destroy(op->list);
+        op->list = list;
+        op->committing = true;
+        op->generation = pump->settings.generation;
+        if (list->cnt == 0) return;
+        rd_kafka_resp_err_t err =
+                rd_kafka_commit_queue(pump->consumer, list, pump->answers, NULL, op);
+        if (err)
+                op_fail(op, "commit", rd_kafka_err2str(err));
+        else
+                op->pending++;
+}
+
+static struct part *op_part(struct pump_op *op, const char *topic, int32_t partition, size_t hint) {
+        if (hint < op->count && op->parts[hint]->partition == partition &&
+            strcmp(op->parts[hint]->topic->name, topic) == 0)
+                return op->parts[hint];
+        for (size_t i = 0; i < op->count; i++)
+                if (op->parts[i]->partition == partition &&
+                    strcmp(op->parts[i]->topic->name, topic) == 0)
+                        return op->parts[i];
+        return NULL;
+}
+
+/* ---- START ---- */
+
+static void start_job(uv_work_t *work) {
+        struct pump_op *op = work->data;
+        struct pump *pump = op->pump; /* only what does not change while a job runs */
+        if (op->earliest) {
+                op->earliest_err =
+                        rd_kafka_offsets_for_times(pump->consumer, op->earliest, PUMP_REQUEST_MS);
+                return;
+        }
+        for (size_t i = 0; i < op->topic_count; i++) {
+                const rd_kafka_metadata_t *metadata = NULL;
+                rd_kafka_topic_t *handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
+                if (!handle) {
+                        op->topics[i].err = rd_kafka_last_error();
+                        continue;
+                }
+                /* Also warms the producer: a first send to a topic without
+                 * metadata may wait for a second (librdkafka #5032). */
+                rd_kafka_resp_err_t err =
+                        rd_kafka_metadata(pump->producer, 0, handle, &metadata, PUMP_REQUEST_MS);
+                op->topics[i].handle = handle;
+                op->topics[i].err = err;
+                if (err) {
+                        /* Nobody answers: do not ask for each of many topics. */
+                        for (size_t k = i + 1; k < op->topic_count; k++) op->topics[k].err = err;
+                        return;
+                }
+                if (metadata->topic_cnt == 1) {
+                        op->topics[i].err = metadata->topics[0].err;
+                        op->topics[i].count = metadata->topics[0].partition_cnt;
+                } else {
+                        op->topics[i].err = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+                }
+                rd_kafka_metadata_destroy(metadata);
+        }
+}
+
+static void start_next(struct pump_op *op);
+
+static void start_job_done(uv_work_t *work, int status) {
+        struct pump_op *op = work->data;
+        struct pump *pump = op->pump;
+        (void)status;
+        pump->jobs--;
+        if (!op->earliest) {
+                for (size_t i = 0; i < op->topic_count; i++) {
+                        struct dest_topic *topic = pump->topics;
+                        while (topic && strcmp(topic->name, op->topics[i].name) != 0) topic = topic->next;
+                        if (topic && !topic->handle) {
+                                topic->handle = op->topics[i].handle;
+                                op->topics[i].handle = NULL;
+                        }
+                        for (size_t k = 0; k < op->count; k++) {
+                                struct part *part = op->parts[k];
+                                if (part->topic != topic) continue;
+                                if (op->topics[i].err)
+                                        part_stop(pump, part, PART_PARKED, "destination topic: %s",
+                                                  rd_kafka_err2str(op->topics[i].err));
+                                else if (part->partition >= op->topics[i].count)
+                                        part_stop(pump, part, PART_PARKED,
+                                                  "destination topic has only %d partitions",
+                                                  op->topics[i].count);
+                        }
+                }
+        }
+        op->pending--;
+        start_next(op);
+        pump_advance(pump);
+}
+
+static void start_queue_job(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        op->pending++;
+        pump->jobs++;
+        /* Fails only without a work callback. */
+        (void)uv_queue_work(&pump->loop->loop, &op->work, start_job, start_job_done);
+}
+
+void pump_start_parts(struct pump *pump) {
+        int64_t now = clock_boot_ms();
+        if (pump->start_op || pump->state != PUMP_RUNNING) return;
+        struct pump_op *op = op_new(pump, PUMP_OP_START);
+        if (!op) return pump_retry_soon(pump, 1000);
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                /* What is still under way would be sent twice. */
+                if (part->state == PART_PARKED && part->retry_ms <= now &&
+                    part->under_way == 0)
+                        part->state = PART_NEW;
+                if (part->state != PART_NEW) continue;
+                part->starting = true;
+                op_add(op, part);
+        }
+        if (op->count == 0) return op_free(op);
+        pump->start_op = op;
+        op->topics = calloc(op->count, sizeof *op->topics);
+        if (op->topics)
+                for (size_t i = 0; i < op->count; i++) {
+                        size_t k = 0;
+                        while (k < op->topic_count &&
+                               strcmp(op->topics[k].name, op->parts[i]->topic->name) != 0)
+                                k++;
+                        if (k < op->topic_count) continue;
+                        op->topics[k].name = strdup(op->parts[i]->topic->name);
+                        if (op->topics[k].name) op->topic_count++;
+                }
+        start_queue_job(op);
+        op_list_committed(op);
+}
+
+static void start_finish(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        pump->start_op = NULL;
+        if (*op->error) {
+                log_warn("lane.start.retry", "route=%s lane=%u reason=\"%s\"", pump->settings.route,
+                         pump->settings.lane, op->error);
+                pump_set_error(pump, op->error);
+                op_free(op);
+                pump_retry_soon(pump, 1000);
+                return;
+        }
+        pump_set_error(pump, "");
+        bool waiting = false;
+        int64_t now = clock_boot_ms();
+        for (size_t i = 0; i < op->count; i++) {
+                struct part *part = op->parts[i];
+                if (part->state != PART_NEW) continue;
+                part->position = part_position(part);
+                part->committed = op->generation == pump->settings.generation ? part->position : -1;
+                part->committed_ms = now;
+                part->state = PART_WAITING;
+                if (!part->started) waiting = true;
+        }
+        op_free(op);
+        pump_flow_waiting(pump);
+        if (waiting) pump_tell(pump, PUMP_TELL_POSITIONED, 0);
+        pump_start_parts(pump); /* those that came in the meantime */
+}
+
+/* After each answer of a START chain; goes on when none is awaited. */
+static void start_next(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        if (op->pending > 0) return;
+        if (op->fenced) {
+                uint64_t generation = op->fenced;
+                pump->start_op = NULL;
+                op_free(op);
+                return pump_fence(pump, generation);
+        }
+        if (pump->state != PUMP_RUNNING) {
+                /* No new request: a commit now could go over a newer owner's.
+                 * Nothing is pending, so no answer will name the op. */
+                pump->start_op = NULL;
+                return op_free(op);
+        }
+        if (*op->error) return start_finish(op);
+        if (op->committing) return start_finish(op);
+
+        if (!op->earliest) {
+                for (size_t i = 0; i < op->count; i++) {
+                        struct part *part = op->parts[i];
+                        if (part->state != PART_NEW || part_position(part) >= 0) continue;
+                        if (part->started) {
+                                part_stop(pump, part, PART_HALTED,
+                                          "no committed position in group %s although the partition was started before",
+                                          pump->settings.group_id);
+                                continue;
+                        }
+                        if (!op->earliest) op->earliest = rd_kafka_topic_partition_list_new(1);
+                        rd_kafka_topic_partition_list_add(op->earliest, part->topic->name, part->partition)
+                                ->offset = RD_KAFKA_OFFSET_BEGINNING; /* ListOffsets' -2: earliest */
+                }
+                if (op->earliest) {
+                        for (size_t i = 0; i < op->topic_count; i++) {
+                                if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
+                                op->topics[i].handle = NULL;
+                        }
+                        return start_queue_job(op);
+                }
+        } else {
+                for (int i = 0; i < op->earliest->cnt; i++) {
+                        const rd_kafka_topic_partition_t *row = &op->earliest->elems[i];
+                        struct part *part = op_part(op, row->topic, row->partition, op->count);
+                        if (!part || part->state != PART_NEW || part->position >= 0) continue;
+                        rd_kafka_resp_err_t err = op->earliest_err ? op->earliest_err : row->err;
+                        if (err || row->offset < 0)
+                                part_stop(pump, part, PART_PARKED, "source: earliest offset: %s",
+                                          rd_kafka_err2str(err));
+                        else
+                                part->position = row->offset;
+                }
+        }
+        op_commit(op);
+        if (op->pending == 0) start_finish(op); /* nothing to commit, or it failed at once */
+}
+
+void pump_flow_waiting(struct pump *pump) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+        if (pump->state == PUMP_RUNNING)
+                for (size_t i = 0; i < pump->part_count; i++) {
+                        struct part *part = pump->parts[i];
+                        if (part->state != PART_WAITING || !part->started) continue;
+                        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
+                                ->offset = part->position;
+                        pump_drop_part(pump, part);
+                        ledger_fini(&part->ledger);
+                        ledger_init(&part->ledger, part->position);
+                        part->flowed = true;
+                        part->progress_position = part->position;
+                        part->progress_ms = clock_boot_ms();
+                        part->eof = false;
+                        part->record_ms = -1;
+                        *part->error = '\0';
+                        part->state = PART_FLOWING;
+                }
+        if (list->cnt) {
+                rd_kafka_error_t *error = rd_kafka_incremental_assign(pump->consumer, list);
+                if (error) {
+                        pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
+                        rd_kafka_error_destroy(error);
+                } else {
+                        if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
+                        pump->running_told = true;
+                        data_loop_ready(pump->loop, &pump->member);
+                }
+        }
+        rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* ---- COMMIT ---- */
+
+int64_t part_position(const struct part *part) {
+        return part->flowed ? ledger_position(&part->ledger) : part->position;
+}
+
+static bool part_commits(const struct pump *pump, const struct part *part, bool all, int64_t now) {
+        if (!part->flowed || part->starting) return false;
+        if (part->committed != ledger_position(&part->ledger)) return true;
+        if (part->state != PART_FLOWING) return false;
+        return all || now - part->committed_ms >= (int64_t)pump->settings.recommit_interval_ms;
+}
+
+bool pump_dirty(const struct pump *pump) {
+        int64_t now = clock_boot_ms();
+        for (size_t i = 0; i < pump->part_count; i++)
+                if (part_commits(pump, pump->parts[i], false, now)) return true;
+        return false;
+}
+
+bool pump_commit(struct pump *pump, bool all) {
+        int64_t now = clock_boot_ms();
+        if (pump->commit_op || !pump->consumer) return false;
+        struct pump_op *op = op_new(pump, PUMP_OP_COMMIT);
+        if (!op) return false;
+        for (size_t i = 0; i < pump->part_count; i++)
+                if (part_commits(pump, pump->parts[i], all, now)) op_add(op, pump->parts[i]);
+        if (op->count == 0) {
+                op_free(op);
+                return false;
+        }
+        op->checks_gap = all;
+        pump->commit_op = op;
+        op_list_committed(op);
+        return true;
+}
+
+static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_list_t *answer) {
+        struct pump *pump = op->pump;
+        int64_t now = clock_boot_ms();
+        bool failed = *op->error != '\0';
+        pump->commit_op = NULL;
+        if (*op->error) {
+                log_warn("lane.commit.retry", "route=%s lane=%u reason=\"%s\"", pump->settings.route,
+                         pump->settings.lane, op->error);
+                pump_set_error(pump, op->error);
+        } else if (answer) {
+                for (int i = 0; i < answer->cnt; i++) {
+                        const rd_kafka_topic_partition_t *row = &answer->elems[i];
+                        struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
+                        if (!part) continue;
+                        if (row->err) {
+                                (void)snprintf(part->error, sizeof part->error, "commit: %s",
+                                               rd_kafka_err2str(row->err));
+                                failed = true;
+                                continue;
+                        }
+                        /* Adopted meanwhile: the new generation is not committed yet. */
+                        part->committed = op->generation == pump->settings.generation ? row->offset : -1;
+                        part->committed_ms = now;
+                }
+        }
+        bool checked = !*op->error && op->checks_gap;
+        op_free(op);
+        if (checked && pump->held) {
+                log_info("lane.checked", "route=%s lane=%u gen=%" PRIu64, pump->settings.route,
+                         pump->settings.lane, pump->settings.generation);
+                pump->held = false;
+                data_loop_ready(pump->loop, &pump->member);
+        }
+        if (failed)
+                pump_retry_soon(pump, 200);
+        else
+                pump_advance(pump);
+}
+
+/* ---- answers ---- */
+
+/* Notes positions (START) and generations (both) of a committed-offsets answer. */
+static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition_list_t *rows) {
+        struct pump *pump = op->pump;
+        for (int i = 0; i < rows->cnt; i++) {
+                const rd_kafka_topic_partition_t *row = &rows->elems[i];
+                struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
+                if (!part) continue;
+                if (row->err) {
+                        op_fail(op, "committed position", rd_kafka_err2str(row->err));
+                        continue;
+                }
+                uint64_t generation = codec_metadata_generation(row->metadata, row->metadata_size);
+                if (generation > pump->settings.generation && generation > op->fenced)
+                        op->fenced = generation;
+                /* A position of our own is exact; the committed one may be older. */
+                if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed)
+                        part->position = row->offset;
+        }
+}
+
+static void on_committed(struct pump_op *op) {
+        op->pending--;
+        if (op->committed_err)
+                op_fail(op, "committed positions", rd_kafka_err2str(op->committed_err));
+        else
+                op_take_committed(op, op->committed);
+        if (op->kind == PUMP_OP_START) return start_next(op);
+        if (op->fenced) {
+                uint64_t generation = op->fenced;
+                op->pump->commit_op = NULL;
+                struct pump *pump = op->pump;
+                op_free(op);
+                return pump_fence(pump, generation);
+        }
+        if (op->pump->state == PUMP_STOPPING) op_fail(op, "commit", "stopping");
+        if (!*op->error) op_commit(op);
+        if (op->pending == 0) commit_finish(op, NULL);
+}
+
+static void on_commit(struct pump_op *op, rd_kafka_event_t *event) {
+        rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+        op->pending--;
+        if (err) op_fail(op, "commit", rd_kafka_err2str(err));
+        const rd_kafka_topic_partition_list_t *rows = rd_kafka_event_topic_partition_list(event);
+        if (op->kind == PUMP_OP_COMMIT) return commit_finish(op, rows);
+        for (int i = 0; rows && i < rows->cnt; i++)
+                if (rows->elems[i].err) op_fail(op, "commit", rd_kafka_err2str(rows->elems[i].err));
+        start_next(op);
+}
+
+void pump_on_answers(struct pump *pump) {
+        rd_kafka_event_t *event;
+        while (pump->answers && (event = rd_kafka_queue_poll(pump->answers, 0))) {
+                struct pump_op *op = rd_kafka_event_opaque(event);
+                /* An abandoned chain's answer finds no op to go on with. */
+                if (op && (op == pump->start_op || op == pump->commit_op)) {
+                        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) on_commit(op, event);
+                }
+                rd_kafka_event_destroy(event);
+        }
+}
+
+/* No job runs any more: the ops wait for answers of a queue that goes. */
+void pump_abandon_ops(struct pump *pump) {
+        struct pump_op *ops[] = {pump->start_op, pump->commit_op};
+        pump->start_op = pump->commit_op = NULL;
+        for (int i = 0; i < 2; i++) {
+                if (!ops[i]) continue;
+                op_free(ops[i]);
+        }
+}

@@ -1,0 +1,205 @@
+/* The worker's report: asks the pumps for snapshots, and writes what they told
+ * the last time.  Advisory: nothing but `status` and the planner's weights
+ * depends on it, so a failed write is only tried again the next time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/znode_path.h"
+#include "worker/worker_internal.h"
+
+#define CHUNK_BYTES (400 * 1024)
+#define ANSWER_MS 100     /* the pumps' snapshots are there by then, or count the next time */
+#define REFRESH_MS 10000  /* an unchanged report is written again after this */
+
+static void on_snapshot(void *ctx, struct pump_snapshot *snapshot) {
+        struct lane_pump_link *link = ctx;
+        if (!link->lane) return pump_snapshot_free(snapshot);
+        pump_snapshot_free(link->lane->snapshot);
+        link->lane->snapshot = snapshot;
+}
+
+static Heliostat__Pb__LaneReport *lane_report(const struct worker_lane *lane) {
+        static char empty[] = "", idle[] = "WAITING";
+        const struct pump_snapshot *snapshot = lane->snapshot;
+        size_t count = snapshot ? snapshot->count : 0;
+        Heliostat__Pb__LaneReport *report = malloc(sizeof *report);
+        if (!report) abort();
+        heliostat__pb__lane_report__init(report);
+        report->route = lane->route;
+        report->lane = lane->lane;
+        report->generation = lane->core.held_generation;
+        report->state = snapshot ? (char *)snapshot->state : idle;
+        report->error = snapshot ? (char *)snapshot->error : empty;
+        report->partitions = calloc(count ? count : 1, sizeof *report->partitions);
+        if (!report->partitions) abort();
+        for (size_t i = 0; i < count; i++) {
+                const struct pump_row *row = &snapshot->rows[i];
+                Heliostat__Pb__PartitionReport *p = malloc(sizeof *p);
+                if (!p) abort();
+                heliostat__pb__partition_report__init(p);
+                p->topic = row->topic;
+                p->partition = (uint32_t)row->partition;
+                p->state = (Heliostat__Pb__PartitionState)row->state;
+                p->position = row->position;
+                p->end_offset = row->end_offset;
+                p->lag_seconds = row->lag_seconds;
+                p->rate = row->rate;
+                p->error = row->error ? row->error : empty;
+                report->partitions[report->n_partitions++] = p;
+        }
+        return report;
+}
+
+static void lane_report_free(Heliostat__Pb__LaneReport *report) {
+        for (size_t i = 0; i < report->n_partitions; i++) free(report->partitions[i]);
+        free(report->partitions);
+        free(report);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const unsigned char *data, size_t bytes) {
+        for (size_t i = 0; i < bytes; i++) hash = (hash ^ data[i]) * 0x100000001b3u; /* FNV-1a */
+        return hash;
+}
+
+struct write {
+        struct worker *worker;
+        char path[ZNODE_PATH_MAX];
+        void *data;
+        size_t bytes;
+};
+
+static void write_free(struct write *write) {
+        free(write->data);
+        free(write);
+}
+
+static void on_created(void *ctx, int code, const char *path) {
+        struct write *write = ctx;
+        (void)path;
+        if (code && code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING &&
+            code != ERR_EXISTS)
+                log_warn("report.write", "path=%s error=\"%s\"", write->path, err_text(code));
+        write_free(write);
+}
+
+static void on_set(void *ctx, int code, const struct zk_stat *stat) {
+        struct write *write = ctx;
+        (void)stat;
+        if (code == ERR_NOT_FOUND &&
+            zk_create(write->worker->zk, write->path, write->data, write->bytes, ZK_EPHEMERAL,
+                      on_created, write) == 0)
+                return;
+        write_free(write);
+}
+
+static void write_chunk(struct worker *worker, uint32_t chunk, Heliostat__Pb__Report *report) {
+        struct write *write = calloc(1, sizeof *write);
+        if (!write) abort();
+        write->worker = worker;
+        (void)znode_path_report(write->path, worker->id, chunk);
+        int rc = codec_pack(&report->base, &write->data, &write->bytes);
+        if (rc) log_error("report.write", "path=%s error=\"%s\"", write->path, err_text(rc));
+        if (rc || zk_set(worker->zk, write->path, write->data, write->bytes, -1, on_set, write) != 0)
+                write_free(write);
+}
+
+static void report_write(struct worker *worker) {
+        Heliostat__Pb__Report report = HELIOSTAT__PB__REPORT__INIT;
+        int64_t now = clock_boot_ms();
+        uint64_t records = worker->retired_records, bytes = worker->retired_bytes, hash = 0xcbf29ce484222325u;
+        size_t lanes = 0, n = 0;
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) {
+                lanes++;
+                if (l->snapshot) {
+                        records += l->snapshot->records;
+                        bytes += l->snapshot->bytes;
+                }
+        }
+        double seconds = (double)(now - worker->last_report_ms) / 1000;
+        report.worker = (char *)worker->id;
+        report.incarnation = worker->incarnation;
+        report.records_total = records;
+        if (worker->last_report_ms && seconds > 0) {
+                report.records_rate = records > worker->last_records ? (double)(records - worker->last_records) / seconds : 0;
+                report.bytes_rate = bytes > worker->last_bytes ? (double)(bytes - worker->last_bytes) / seconds : 0;
+        }
+        worker->last_records = records;
+        worker->last_bytes = bytes;
+        worker->last_report_ms = now;
+
+        Heliostat__Pb__LaneReport **all = calloc(lanes ? lanes : 1, sizeof(Heliostat__Pb__LaneReport *));
+        size_t *sizes = calloc(lanes ? lanes : 1, sizeof *sizes);
+        if (!all || !sizes) abort();
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) {
+                all[n] = lane_report(l);
+                size_t size = protobuf_c_message_get_packed_size(&all[n]->base);
+                uint8_t *packed = malloc(size ? size : 1);
+                if (!packed) abort();
+                protobuf_c_message_pack(&all[n]->base, packed);
+                hash = hash_bytes(hash, packed, size);
+                free(packed);
+                sizes[n++] = size;
+        }
+        if (hash != worker->report_hash || now - worker->report_written_ms >= REFRESH_MS) {
+                worker->report_hash = hash;
+                worker->report_written_ms = now;
+                report.sent_ms = clock_wall_ms();
+                uint32_t chunks = 0;
+                size_t used = 0;
+                for (size_t i = 0; i < n; i++) {
+                        if (chunks == 0 || used + sizes[i] > CHUNK_BYTES) {
+                                chunks++;
+                                used = 0;
+                        }
+                        used += sizes[i];
+                }
+                report.chunks = chunks ? chunks : 1;
+                uint32_t chunk = 0;
+                size_t from = 0;
+                used = 0;
+                for (size_t i = 0; i <= n; i++) {
+                        if (i < n && used + sizes[i] <= CHUNK_BYTES) {
+                                used += sizes[i];
+                                continue;
+                        }
+                        if (i == from && i < n) { /* one lane alone is larger: the codec bounds it */
+                                used = sizes[i];
+                                continue;
+                        }
+                        report.lanes = all + from;
+                        report.n_lanes = i - from;
+                        write_chunk(worker, chunk++, &report);
+                        from = i;
+                        used = i < n ? sizes[i] : 0;
+                }
+        }
+        for (size_t i = 0; i < n; i++) lane_report_free(all[i]);
+        free(all);
+        free(sizes);
+}
+
+static void on_write_timer(uv_timer_t *timer) {
+        struct worker *worker = timer->data;
+        if (worker->registered && worker->connected) report_write(worker);
+}
+
+static void on_report_timer(uv_timer_t *timer) {
+        struct worker *worker = timer->data;
+        (void)uv_timer_start(&worker->report_write_timer, on_write_timer, ANSWER_MS, 0);
+        for (struct worker_lane *l = worker->lanes; l; l = l->next)
+                if (l->link) pump_snapshot(l->link->pump, on_snapshot);
+}
+
+void report_start(struct worker *worker) {
+        (void)uv_timer_init(&worker->loop, &worker->report_timer); /* cannot fail */
+        (void)uv_timer_init(&worker->loop, &worker->report_write_timer);
+        worker->report_timer.data = worker->report_write_timer.data = worker;
+        (void)uv_timer_start(&worker->report_timer, on_report_timer, 200,
+                             worker->config->report_interval_ms);
+}
+
+void report_session(struct worker *worker) { worker->report_written_ms = 0; }

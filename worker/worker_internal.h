@@ -1,0 +1,111 @@
+/* Shared by worker.c (session, start, stop), assign.c (lanes) and report.c. */
+#ifndef HELIOSTAT_WORKER_WORKER_INTERNAL_H
+#define HELIOSTAT_WORKER_WORKER_INTERNAL_H
+
+#include <uv.h>
+
+#include "common/codec.h"
+#include "common/config.h"
+#include "common/mailbox.h"
+#include "common/zk.h"
+#include "worker/data_loop.h"
+#include "worker/lane.h"
+#include "worker/pump.h"
+
+#define WORKER_INCARNATION_MAX 40
+
+struct worker_route {
+        char *name;
+        Heliostat__Pb__Route *spec;  /* NULL: not read yet */
+        bool reading;
+        struct worker *worker;
+        struct worker_route *next;
+};
+
+/* One lane as this worker sees it. */
+struct worker_lane {
+        struct worker *worker;
+        char *route;
+        uint32_t lane;
+        struct lane core;
+        Heliostat__Pb__Lane *record;       /* as last read or written; NULL: none */
+        struct lane_pump_link *link;       /* the running pump, NULL: none */
+        bool open_pending;                 /* waits for the route's spec */
+        bool read_waits;                   /* a READ is due but not sent */
+        int64_t read_after_ms;             /* and not before this time (boot clock) */
+        bool seen;                         /* in the assignment being read */
+        struct pump_partition *marking;    /* positioned, not yet marked; topics owned */
+        size_t marking_count;
+        struct pump_snapshot *snapshot;    /* the latest; NULL: none */
+        struct worker_lane *next;
+};
+
+/* Outlives the lane: the pump's events carry it until `closed`. */
+struct lane_pump_link {
+        struct worker *worker;
+        struct worker_lane *lane;  /* NULL: detached */
+        struct pump *pump;
+};
+
+struct worker {
+        uv_loop_t loop;
+        const struct config *config;
+        const char *id;
+        char incarnation[WORKER_INCARNATION_MAX];
+        char host[256];
+        int64_t started_ms;
+        struct zk *zk;
+        struct mailbox home;
+        struct data_loop *data_loops;
+        unsigned data_loop_count, next_loop;
+
+        /* session */
+        bool connected;
+        bool registered;           /* /worker/<id> is ours in this session */
+        bool registered_once;
+        bool registering;          /* its create is under way */
+        bool rival_watched;
+        int64_t rival_session;     /* of another worker with our id; 0: none */
+        int64_t rival_since_ms;
+        bool waiting_told;
+
+        /* assignment */
+        struct worker_lane *lanes;
+        struct worker_route *routes;
+        size_t pump_count;         /* links that are alive */
+        bool assign_reading, assign_again;
+
+        /* report */
+        uv_timer_t report_timer, report_write_timer;
+        uint64_t report_hash;
+        int64_t report_written_ms;
+        uint64_t retired_records, retired_bytes, last_records, last_bytes;
+        int64_t last_report_ms;
+
+        /* life */
+        uv_signal_t sigterm, sigint;
+        uv_timer_t house_timer;    /* retries and time limits, every 500 ms */
+        bool stopping, finishing, zk_closed;
+        int64_t stop_since_ms;
+        int exit_code;
+        int64_t assign_read_ms;
+};
+
+/* worker.c */
+void worker_register(struct worker *worker);
+void worker_maybe_finish(struct worker *worker);
+
+/* assign.c */
+void assign_read(struct worker *worker);
+void assign_session(struct worker *worker, bool connected);
+void assign_stop(struct worker *worker);
+void assign_house(struct worker *worker, int64_t now_ms);
+/* No lane needs ZooKeeper or a pump any more (or cannot have it). */
+bool assign_idle(const struct worker *worker);
+void assign_fini(struct worker *worker);
+
+/* report.c */
+void report_start(struct worker *worker);
+void report_session(struct worker *worker); /* a new session: ephemerals are gone */
+
+#endif
