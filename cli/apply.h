@@ -1,0 +1,10 @@
+/* `heliostat apply FILE [--dry-run] [--timeout SECONDS]`: publishes the routes
+ * of a file to ZooKeeper and prints the difference. */
+#ifndef HELIOSTAT_CLI_APPLY_H
+#define HELIOSTAT_CLI_APPLY_H
+
+/* As cli_verb.  CLI_OK | CLI_FAILED | CLI_USAGE (the file, or a change that is
+ * not possible; nothing was written) | CLI_UNREACHABLE */
+int cli_apply(int argc, char **argv);
+
+#endif

@@ -1,0 +1,41 @@
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/log.h"
+#include "common/zk.h"
+
+void cli_error(const char *format, ...) {
+        va_list ap;
+        fputs("heliostat: ", stderr);
+        va_start(ap, format);
+        (void)vfprintf(stderr, format, ap); /* nowhere to report it */
+        va_end(ap);
+        fputc('\n', stderr);
+}
+
+int cli_load(const char *path, struct config *config) {
+        char err[CONFIG_ERROR_MAX];
+        if (config_load(path, config, err, sizeof err) != 0) {
+                cli_error("%s", err);
+                return CLI_USAGE;
+        }
+        log_set_level(
+                (enum log_level)log_level_parse(config->log_level)); /* checked by the table */
+        return CLI_OK;
+}
+
+int cli_check_zookeeper(const struct config *config) {
+        char err[256];
+        if (!config->zookeeper_connect) {
+                cli_error("%s: zookeeper.connect is not set; expected 'host:port,...[/path]'",
+                          config->path);
+                return CLI_USAGE;
+        }
+        if (zk_connect_string_check(config->zookeeper_connect, err, sizeof err) != 0) {
+                cli_error("%s: zookeeper.connect: %s", config->path, err);
+                return CLI_USAGE;
+        }
+        return CLI_OK;
+}

@@ -1,0 +1,29 @@
+/* What the verbs of the command line share. */
+#ifndef HELIOSTAT_CLI_CLI_H
+#define HELIOSTAT_CLI_CLI_H
+
+#include "common/config.h"
+
+enum cli_exit {
+        CLI_OK = 0,
+        CLI_FAILED = 1,
+        CLI_USAGE = 2,       /* wrong use, or a configuration with an error */
+        CLI_UNREACHABLE = 3, /* ZooKeeper does not answer */
+        CLI_UNHEALTHY = 5,   /* status --check */
+};
+
+/* A verb gets its own name as argv[0] and the arguments behind it; getopt is
+ * reset.  Returns the exit code. */
+typedef int (*cli_verb)(int argc, char **argv);
+
+/* Writes "heliostat: <message>" and a newline to standard error. */
+void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reads a configuration file and applies log.level.  On failure it has said
+ * why.  CLI_OK (config is the caller's then) | CLI_USAGE */
+int cli_load(const char *path, struct config *config);
+
+/* Whether zookeeper.connect is there and well formed; says what is wrong. */
+int cli_check_zookeeper(const struct config *config);
+
+#endif

@@ -1,0 +1,96 @@
+/* The fields of struct config_route and of the message have the same names, so
+ * that one pass over the table of settings fills, compares and prints: a new
+ * row of the table that the message lacks does not compile. */
+#include "cli/route_diff.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/settings.h"
+
+void route_to_message(const struct config_route *route, Heliostat__Pb__Route *out) {
+        heliostat__pb__route__init(out);
+        out->name = route->name;
+        out->source = route->source;
+        out->destination = route->destination;
+#define ROW(field, name, type, value, min, max, when, text) out->field = route->field;
+        ROUTE_SETTINGS(ROW)
+#undef ROW
+}
+
+/* Values come from a file and from ZooKeeper; a line stays a line. */
+static void print_text(FILE *out, const char *value) {
+        if (!*value) fputs("\"\"", out);
+        for (; *value; value++)
+                fputc((unsigned char)*value < 0x20 || *value == 0x7f ? '?' : *value, out);
+}
+static void print_bool(FILE *out, bool value) { fputs(value ? "true" : "false", out); }
+static void print_number(FILE *out, long long value) { fprintf(out, "%lld", value); }
+static bool same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+#define SAME_TEXT(a, b) same_text(a, b)
+#define SAME_TOPICS(a, b) same_text(a, b)
+#define SAME_CHOICE(a, b) same_text(a, b)
+#define SAME_BOOL(a, b) (!(a) == !(b))
+#define SAME_INT(a, b) ((a) == (b))
+#define SAME_UINT(a, b) ((a) == (b))
+#define PRINT_TEXT print_text
+#define PRINT_TOPICS print_text
+#define PRINT_CHOICE print_text
+#define PRINT_BOOL print_bool
+#define PRINT_INT print_number
+#define PRINT_UINT print_number
+
+int route_diff(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new, char **out_text) {
+        char *text = NULL;
+        size_t size;
+        int outcome = ROUTE_UNCHANGED;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out) return ERR_NOMEM;
+        if (!old) {
+                fprintf(out, "+ %s\n", new->name);
+                outcome = ROUTE_ADDED;
+        } else if (old->lanes != new->lanes) {
+                /* A partition finds its lane, and its position record later on,
+                 * by the lane's number. */
+                fprintf(out,
+                        "%s.lanes: the route has %u lanes and cannot change to %u; "
+                        "set %s.lanes = %u\n",
+                        new->name, old->lanes, new->lanes, new->name, old->lanes);
+                outcome = ROUTE_REFUSED;
+        } else if (!same_text(old->source, new->source) ||
+                   !same_text(old->destination, new->destination)) {
+                fprintf(out, "%s: in ZooKeeper the route leads from '%s' to '%s'\n", new->name,
+                        old->source, old->destination);
+                outcome = ROUTE_REFUSED;
+        } else {
+#define ROW(field, name_, type, value, min, max, when, text_) \
+                if (!SAME_##type(old->field, new->field)) { \
+                        fprintf(out, "~ %s " name_ ": ", new->name); \
+                        PRINT_##type(out, old->field); \
+                        fputs(" -> ", out); \
+                        PRINT_##type(out, new->field); \
+                        fputc('\n', out); \
+                        outcome = ROUTE_CHANGED; \
+                }
+                ROUTE_SETTINGS(ROW)
+#undef ROW
+                if (!same_text(old->group_id, new->group_id))
+                        fprintf(out,
+                                "! %s: positions are not carried over from the old group; "
+                                "partitions already started will halt unless the new group has them\n",
+                                new->name);
+                if (outcome == ROUTE_UNCHANGED) fprintf(out, "= %s unchanged\n", new->name);
+        }
+        bool bad = ferror(out);
+        if (fclose(out) != 0 || bad) {
+                free(text);
+                return ERR_NOMEM;
+        }
+        *out_text = text;
+        return outcome;
+}

@@ -1,0 +1,528 @@
+/* Everything is sorted first and found by binary search: a field has up to
+ * 100,000 partitions, and `status` may run every second. */
+#include "cli/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec.h"
+#include "common/err.h"
+
+const char *status_state_name(enum status_state state) {
+        static const char *const names[] = {"UNASSIGNED", "ASSIGNED", "RUNNING", "PAUSED",
+                                            "DRAINING",   "HALTED",   "PARKED",  "STALLED"};
+        return (size_t)state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+/* ---- facts ---- */
+
+int facts_add(struct facts *facts, const struct fact *fact) {
+        struct fact copy = *fact;
+
+        if (facts->count == facts->room) {
+                size_t room = facts->room ? facts->room * 2 : 64;
+                struct fact *items = realloc(facts->items, room * sizeof *items);
+                if (!items) goto nomem;
+                facts->items = items;
+                facts->room = room;
+        }
+        copy.path = strdup(fact->path);
+        copy.name = strdup(fact->name);
+        if (!copy.path || !copy.name) {
+                free(copy.path);
+                free(copy.name);
+                goto nomem;
+        }
+        facts->items[facts->count++] = copy;
+        return 0;
+nomem:
+        codec_free(fact->message);
+        return ERR_NOMEM;
+}
+
+void facts_fini(struct facts *facts) {
+        for (size_t i = 0; i < facts->count; i++) {
+                free(facts->items[i].path);
+                free(facts->items[i].name);
+                codec_free(facts->items[i].message);
+        }
+        free(facts->items);
+        memset(facts, 0, sizeof *facts);
+}
+
+/* Kind, name, number: one run per kind, in the order in which it is shown. */
+static int fact_compare(const void *x, const void *y) {
+        const struct fact *a = x, *b = y;
+        if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
+        int c = strcmp(a->name, b->name);
+        if (c) return c;
+        return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static const struct fact *fact_find(const struct facts *facts, enum fact_kind kind,
+                                    const char *name, uint32_t number) {
+        struct fact key = {.kind = kind, .name = (char *)(uintptr_t)name, .number = number};
+        return facts->count ? bsearch(&key, facts->items, facts->count, sizeof key, fact_compare)
+                            : NULL;
+}
+
+static size_t count_of(const struct facts *facts, enum fact_kind kind) {
+        size_t n = 0;
+        for (size_t i = 0; i < facts->count; i++) n += facts->items[i].kind == kind;
+        return n;
+}
+
+/* ---- reports ---- */
+
+/* Rows of all usable reports, to be found by lane. */
+struct reported_lane {
+        const char *worker;
+        const Heliostat__Pb__LaneReport *lane;
+        int64_t age_ms;
+        bool stale;
+};
+
+struct reports {
+        struct reported_lane *lanes;
+        size_t count;
+};
+
+static int reported_compare(const void *x, const void *y) {
+        const struct reported_lane *a = x, *b = y;
+        int c = strcmp(a->lane->route, b->lane->route);
+        if (c) return c;
+        if (a->lane->lane != b->lane->lane) return a->lane->lane < b->lane->lane ? -1 : 1;
+        return strcmp(a->worker, b->worker);
+}
+
+static const struct reported_lane *reported_find(const struct reports *reports, const char *route,
+                                                 uint32_t lane, const char *worker) {
+        Heliostat__Pb__LaneReport row = HELIOSTAT__PB__LANE_REPORT__INIT;
+        struct reported_lane key = {.worker = worker, .lane = &row};
+        row.route = (char *)(uintptr_t)route;
+        row.lane = lane;
+        return reports->count ? bsearch(&key, reports->lanes, reports->count, sizeof key,
+                                        reported_compare)
+                              : NULL;
+}
+
+static const Heliostat__Pb__PartitionReport *reported_partition(
+        const Heliostat__Pb__LaneReport *lane, const char *topic, uint32_t partition,
+        size_t *hint) {
+        /* A report lists them in the order of the record, mostly: start where
+         * the last one was found. */
+        for (size_t i = 0; i < lane->n_partitions; i++) {
+                size_t at = (*hint + i) % lane->n_partitions;
+                const Heliostat__Pb__PartitionReport *p = lane->partitions[at];
+                if (p->partition == partition && strcmp(p->topic, topic) == 0) {
+                        *hint = at + 1;
+                        return p;
+                }
+        }
+        return NULL;
+}
+
+static int64_t age(int64_t now_ms, int64_t then_ms) {
+        return now_ms > then_ms ? now_ms - then_ms : 0;
+}
+
+/* Of a live worker's present incarnation, and of the chunks that count. */
+static int reports_join(const struct facts *facts, struct snapshot *s, int64_t stale_ms,
+                        struct reports *out) {
+        size_t room = 0;
+
+        for (size_t i = 0; i < facts->count; i++)
+                if (facts->items[i].kind == FACT_REPORT && facts->items[i].message)
+                        room += ((Heliostat__Pb__Report *)facts->items[i].message)->n_lanes;
+        out->count = 0;
+        out->lanes = calloc(room ? room : 1, sizeof *out->lanes);
+        if (!out->lanes) return ERR_NOMEM;
+        for (size_t w = 0; w < s->worker_count; w++) {
+                struct status_worker *worker = &s->workers[w];
+                const struct fact *first = fact_find(facts, FACT_REPORT, worker->id, 0);
+                if (!first) continue;
+                const Heliostat__Pb__Report *head = first->message;
+                if (!head) {
+                        worker->error = err_text(first->code);
+                        continue;
+                }
+                if (strcmp(head->incarnation, worker->incarnation) != 0) continue;
+                worker->report_age_ms = age(s->now_ms, first->modified_ms);
+                worker->stale = worker->report_age_ms > stale_ms;
+                worker->rate = head->records_rate;
+                worker->bytes_rate = head->bytes_rate;
+                worker->records_total = head->records_total;
+                if (worker->report_age_ms > s->facts_age_ms)
+                        s->facts_age_ms = worker->report_age_ms;
+                for (uint32_t chunk = 0; chunk == 0 || chunk < head->chunks; chunk++) {
+                        const struct fact *fact = fact_find(facts, FACT_REPORT, worker->id, chunk);
+                        const Heliostat__Pb__Report *report = fact ? fact->message : NULL;
+                        if (!report || strcmp(report->incarnation, worker->incarnation) != 0)
+                                continue;
+                        for (size_t i = 0; i < report->n_lanes; i++)
+                                out->lanes[out->count++] = (struct reported_lane){
+                                        .worker = worker->id,
+                                        .lane = report->lanes[i],
+                                        .age_ms = worker->report_age_ms,
+                                        .stale = worker->stale};
+                }
+        }
+        if (out->count) qsort(out->lanes, out->count, sizeof *out->lanes, reported_compare);
+        return 0;
+}
+
+/* ---- the parts ---- */
+
+static void leader_join(const struct facts *facts, struct snapshot *s) {
+        const struct fact *fact = fact_find(facts, FACT_LEADER, "leader", 0);
+        const Heliostat__Pb__Leader *leader = fact ? fact->message : NULL;
+
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                if (f->kind != FACT_CANDIDATE) continue;
+                s->candidates++;
+                const Heliostat__Pb__Candidate *c = f->message;
+                /* /leader stays when its writer dies: only a candidate that is
+                 * alive leads. */
+                if (!c || !leader || strcmp(c->id, leader->candidate) != 0) continue;
+                s->leader = (struct status_leader){
+                        .id = leader->candidate, .host = leader->host, .pid = leader->pid,
+                        .epoch = leader->epoch, .since_ms = leader->since_ms,
+                        .age_ms = age(s->now_ms, leader->since_ms)};
+        }
+}
+
+static const Heliostat__Pb__RouteNote *note_of(const struct facts *facts, const char *route) {
+        const struct fact *fact = fact_find(facts, FACT_LEADER, "leader", 0);
+        const Heliostat__Pb__Leader *leader = fact ? fact->message : NULL;
+        for (size_t i = 0; leader && i < leader->n_notes; i++)
+                if (strcmp(leader->notes[i]->route, route) == 0) return leader->notes[i];
+        return NULL;
+}
+
+static struct status_route *route_find(struct snapshot *s, const char *name) {
+        size_t low = 0, high = s->route_count;
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+                int c = strcmp(s->routes[middle].name, name);
+                if (c == 0) return &s->routes[middle];
+                if (c < 0) low = middle + 1;
+                else high = middle;
+        }
+        return NULL;
+}
+
+static struct status_worker *worker_find(struct snapshot *s, const char *id) {
+        size_t low = 0, high = s->worker_count;
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+                int c = strcmp(s->workers[middle].id, id);
+                if (c == 0) return &s->workers[middle];
+                if (c < 0) low = middle + 1;
+                else high = middle;
+        }
+        return NULL;
+}
+
+static int route_compare(const void *x, const void *y) {
+        return strcmp(((const struct status_route *)x)->name,
+                      ((const struct status_route *)y)->name);
+}
+
+static int routes_join(const struct facts *facts, struct snapshot *s) {
+        size_t parked = 0, room = count_of(facts, FACT_ROUTE);
+        const char *last = "";
+
+        /* Lanes of a route that was removed still show. */
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                if (f->kind != FACT_LANE || strcmp(f->name, last) == 0) continue;
+                last = f->name;
+                room++;
+        }
+        s->routes = calloc(room ? room : 1, sizeof *s->routes);
+        if (!s->routes) return ERR_NOMEM;
+        last = "";
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                bool orphan = f->kind == FACT_LANE && strcmp(f->name, last) != 0 &&
+                              !fact_find(facts, FACT_ROUTE, f->name, 0);
+                if (f->kind == FACT_LANE) last = f->name;
+                if (f->kind != FACT_ROUTE && !orphan) continue;
+                const Heliostat__Pb__Route *spec = orphan ? NULL : f->message;
+                struct status_route *route = &s->routes[s->route_count++];
+                const Heliostat__Pb__RouteNote *note = note_of(facts, f->name);
+                *route = (struct status_route){
+                        .name = f->name, .source = "", .destination = "",
+                        .delivery_guarantee = "", .group_id = "", .error = "",
+                        .lag = 0, .lag_seconds = SNAPSHOT_UNKNOWN,
+                        .discovered_age_ms = SNAPSHOT_UNKNOWN, .removed = orphan};
+                if (spec) {
+                        route->source = spec->source;
+                        route->destination = spec->destination;
+                        route->enabled = spec->enabled;
+                        route->delivery_guarantee = spec->delivery_guarantee;
+                        route->group_id = spec->group_id;
+                        route->lanes = spec->lanes;
+                } else {
+                        route->unreadable = !orphan;
+                        route->error = orphan ? "the route was removed" : err_text(f->code);
+                }
+                if (!note) continue;
+                if (!*route->error) route->error = note->error;
+                if (note->discovered_ms > 0)
+                        route->discovered_age_ms = age(s->now_ms, note->discovered_ms);
+                route->parked_count = note->n_parked;
+                parked += note->n_parked;
+        }
+        if (s->route_count)
+                qsort(s->routes, s->route_count, sizeof *s->routes, route_compare);
+        s->parked = calloc(parked ? parked : 1, sizeof *s->parked);
+        if (!s->parked) return ERR_NOMEM;
+        parked = 0;
+        for (size_t r = 0; r < s->route_count; r++) {
+                struct status_route *route = &s->routes[r];
+                const Heliostat__Pb__RouteNote *note = note_of(facts, route->name);
+                route->parked = s->parked + parked;
+                for (size_t i = 0; i < route->parked_count; i++) {
+                        s->parked[parked++] = (struct status_parked){note->parked[i]->topic,
+                                                                     note->parked[i]->partitions,
+                                                                     note->parked[i]->reason};
+                        route->in_state[STATUS_PARKED] += note->parked[i]->partitions;
+                }
+        }
+        return 0;
+}
+
+static int workers_join(const struct facts *facts, struct snapshot *s) {
+        size_t room = count_of(facts, FACT_WORKER);
+
+        s->workers = calloc(room ? room : 1, sizeof *s->workers);
+        if (!s->workers) return ERR_NOMEM;
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                if (f->kind != FACT_WORKER) continue;
+                const Heliostat__Pb__Worker *spec = f->message;
+                struct status_worker *worker = &s->workers[s->worker_count++];
+                *worker = (struct status_worker){
+                        .id = f->name, .incarnation = "", .host = "", .version = "", .http = "",
+                        .zone = "", .error = "", .report_age_ms = SNAPSHOT_UNKNOWN,
+                        .session_age_ms = age(s->now_ms, f->created_ms)};
+                if (!spec) {
+                        worker->unreadable = true;
+                        worker->error = err_text(f->code);
+                        continue;
+                }
+                worker->incarnation = spec->incarnation;
+                worker->host = spec->host;
+                worker->pid = spec->pid;
+                worker->version = spec->version;
+                worker->http = spec->http;
+                worker->zone = spec->zone;
+                worker->capacity = spec->capacity;
+                worker->draining = spec->draining;
+        }
+        return 0;
+}
+
+static const char *record_state_name(Heliostat__Pb__LaneState state) {
+        static const char *const names[] = {"FREE", "ASSIGNED", "OWNED", "REVOKING"};
+        return (size_t)state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+static int partition_compare(const void *x, const void *y) {
+        const struct status_partition *a = x, *b = y;
+        int c = strcmp(a->route, b->route);
+        if (!c) c = strcmp(a->topic, b->topic);
+        if (c) return c;
+        return a->partition < b->partition ? -1 : a->partition > b->partition;
+}
+
+static void partition_join(struct snapshot *s, const struct status_lane *lane,
+                           struct status_worker *owner, const struct reported_lane *reported,
+                           const char *topic, uint32_t number, size_t *hint) {
+        struct status_partition *p = &s->partitions[s->partition_count++];
+        const Heliostat__Pb__PartitionReport *row =
+                reported ? reported_partition(reported->lane, topic, number, hint) : NULL;
+
+        *p = (struct status_partition){
+                .route = lane->route, .topic = topic, .partition = number, .lane = lane->lane,
+                .worker = owner ? owner->id : NULL,
+                .state = owner ? STATUS_ASSIGNED : STATUS_UNASSIGNED,
+                .position = SNAPSHOT_UNKNOWN, .end_offset = SNAPSHOT_UNKNOWN,
+                .lag = SNAPSHOT_UNKNOWN, .lag_seconds = SNAPSHOT_UNKNOWN, .error = "",
+                .report_age_ms = SNAPSHOT_UNKNOWN};
+        if (!row) return;
+        p->report_age_ms = reported->age_ms;
+        p->stale = reported->stale;
+        /* The codec has checked the range; the numbers are the same. */
+        p->state = (enum status_state)row->state;
+        p->position = row->position;
+        p->end_offset = row->end_offset;
+        if (row->position >= 0 && row->end_offset >= 0)
+                p->lag = row->end_offset > row->position ? row->end_offset - row->position : 0;
+        p->lag_seconds = row->lag_seconds >= 0 ? row->lag_seconds : SNAPSHOT_UNKNOWN;
+        p->rate = row->rate > 0 ? row->rate : 0;
+        p->error = row->error;
+}
+
+static void lane_join(struct snapshot *s, const struct reports *reports, const struct fact *fact) {
+        const Heliostat__Pb__Lane *record = fact->message;
+        struct status_lane *lane = &s->lanes[s->lane_count++];
+        struct status_worker *owner = NULL;
+        const struct reported_lane *reported = NULL;
+
+        *lane = (struct status_lane){.route = fact->name, .lane = fact->number,
+                                     .record_state = "FREE", .error = ""};
+        if (!record) {
+                lane->unreadable = true;
+                lane->record_state = "UNKNOWN";
+                lane->error = err_text(fact->code);
+                return;
+        }
+        lane->record_state = record_state_name(record->state);
+        lane->generation = record->generation;
+        lane->spec = record->spec;
+        if (record->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE) {
+                lane->worker = record->owner;
+                owner = worker_find(s, record->owner);
+                if (owner && strcmp(owner->incarnation, record->incarnation) != 0) owner = NULL;
+                lane->worker_live = owner != NULL;
+        }
+        if (owner) {
+                owner->lanes++;
+                reported = reported_find(reports, fact->name, fact->number, owner->id);
+                /* Of an earlier ownership: says nothing about this one. */
+                if (reported && reported->lane->generation != record->generation) reported = NULL;
+        }
+        if (reported) {
+                lane->report_state = reported->lane->state;
+                lane->error = reported->lane->error;
+        }
+        size_t hint = 0;
+        for (size_t t = 0; t < record->n_topics; t++) {
+                const Heliostat__Pb__LaneTopic *topic = record->topics[t];
+                for (size_t i = 0; i < topic->n_partitions; i++)
+                        partition_join(s, lane, owner, reported, topic->topic,
+                                       topic->partitions[i]->partition, &hint);
+                lane->partitions += topic->n_partitions;
+        }
+        if (owner) owner->partitions += lane->partitions;
+}
+
+/* Every lane of a route, also one whose znode is not there yet. */
+static int lanes_join(const struct facts *facts, const struct reports *reports,
+                      struct snapshot *s) {
+        size_t lanes = count_of(facts, FACT_LANE), partitions = 0;
+
+        for (size_t r = 0; r < s->route_count; r++) lanes += s->routes[r].lanes;
+        for (size_t i = 0; i < facts->count; i++) {
+                const Heliostat__Pb__Lane *record = facts->items[i].message;
+                if (facts->items[i].kind != FACT_LANE || !record) continue;
+                for (size_t t = 0; t < record->n_topics; t++)
+                        partitions += record->topics[t]->n_partitions;
+        }
+        s->lanes = calloc(lanes ? lanes : 1, sizeof *s->lanes);
+        s->partitions = calloc(partitions ? partitions : 1, sizeof *s->partitions);
+        if (!s->lanes || !s->partitions) return ERR_NOMEM;
+        for (size_t r = 0; r < s->route_count; r++) {
+                const struct status_route *route = &s->routes[r];
+                size_t i = 0;
+                uint32_t expected = 0;
+                while (i < facts->count && !(facts->items[i].kind == FACT_LANE &&
+                                             strcmp(facts->items[i].name, route->name) == 0))
+                        i++;
+                for (;;) {
+                        bool here = i < facts->count && facts->items[i].kind == FACT_LANE &&
+                                    strcmp(facts->items[i].name, route->name) == 0;
+                        if (!here && expected >= route->lanes) break;
+                        if (here && (facts->items[i].number <= expected ||
+                                     expected >= route->lanes)) {
+                                expected = facts->items[i].number + 1;
+                                lane_join(s, reports, &facts->items[i++]);
+                        } else {
+                                s->lanes[s->lane_count++] = (struct status_lane){
+                                        .route = route->name, .lane = expected++,
+                                        .record_state = "FREE", .error = ""};
+                        }
+                }
+        }
+        if (s->partition_count)
+                qsort(s->partitions, s->partition_count, sizeof *s->partitions,
+                      partition_compare);
+        return 0;
+}
+
+static void routes_sum(struct snapshot *s) {
+        const char *topic = NULL;
+        struct status_route *route = NULL;
+
+        for (size_t i = 0; i < s->partition_count; i++) {
+                const struct status_partition *p = &s->partitions[i];
+                if (!route || strcmp(route->name, p->route) != 0) {
+                        route = route_find(s, p->route); /* each lane's route is there */
+                        topic = NULL;
+                }
+                if (!topic || strcmp(topic, p->topic) != 0) route->topics++;
+                topic = p->topic;
+                route->partitions++;
+                route->in_state[p->state]++;
+                if (p->lag >= 0) {
+                        /* Each is below 2^63, their sum need not be. */
+                        if (__builtin_add_overflow(route->lag, p->lag, &route->lag))
+                                route->lag = INT64_MAX;
+                        route->lag_known++;
+                }
+                if (p->lag_seconds > route->lag_seconds) route->lag_seconds = p->lag_seconds;
+                route->rate += p->rate;
+        }
+}
+
+static int problems_join(const struct facts *facts, struct snapshot *s) {
+        s->problems = calloc(facts->count ? facts->count : 1, sizeof *s->problems);
+        if (!s->problems) return ERR_NOMEM;
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                if (f->code == 0 && f->kind != FACT_OTHER) continue;
+                s->problems[s->problem_count++] = (struct status_problem){
+                        f->path, f->code ? err_text(f->code) : "not one of Heliostat's"};
+        }
+        return 0;
+}
+
+int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct snapshot *out) {
+        struct snapshot s = {.now_ms = now_ms, .facts_age_ms = SNAPSHOT_UNKNOWN};
+        struct reports reports = {0};
+        int rc;
+
+        /* Ages are between ZooKeeper's clock and ours.  When ours is behind,
+         * the newest fact was written now. */
+        for (size_t i = 0; i < facts->count; i++)
+                if (facts->items[i].modified_ms > s.now_ms) s.now_ms = facts->items[i].modified_ms;
+        if (facts->count) qsort(facts->items, facts->count, sizeof *facts->items, fact_compare);
+        s.initialized = fact_find(facts, FACT_META, "meta", 0) != NULL;
+        leader_join(facts, &s);
+        rc = routes_join(facts, &s);
+        if (!rc) rc = workers_join(facts, &s);
+        if (!rc) rc = reports_join(facts, &s, stale_ms, &reports);
+        if (!rc) rc = lanes_join(facts, &reports, &s);
+        if (!rc) rc = problems_join(facts, &s);
+        free(reports.lanes);
+        if (rc) {
+                snapshot_fini(&s);
+                return rc;
+        }
+        routes_sum(&s);
+        *out = s;
+        return 0;
+}
+
+void snapshot_fini(struct snapshot *snapshot) {
+        free(snapshot->routes);
+        free(snapshot->workers);
+        free(snapshot->lanes);
+        free(snapshot->partitions);
+        free(snapshot->problems);
+        free(snapshot->parked);
+        memset(snapshot, 0, sizeof *snapshot);
+}

@@ -1,0 +1,178 @@
+/* What `status` has read, and what it makes of it: plain data.  PURE.
+ *
+ * Facts are znodes as they were found, one by one and not all at the same
+ * moment.  A snapshot joins them: a partition's state is its lane's record
+ * combined with its owner's report.  Everything in a snapshot borrows the
+ * facts, so they must live longer. */
+#ifndef HELIOSTAT_CLI_SNAPSHOT_H
+#define HELIOSTAT_CLI_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SNAPSHOT_UNKNOWN (-1) /* of a number that is not known */
+
+enum fact_kind {
+        FACT_META,
+        FACT_LEADER,
+        FACT_CANDIDATE,
+        FACT_ROUTE,
+        FACT_WORKER,
+        FACT_LANE,
+        FACT_REPORT,
+        FACT_OTHER, /* a znode that should not be there; a list that cannot be read */
+};
+
+struct fact {
+        enum fact_kind kind;
+        char *path;
+        char *name;          /* last part of the path; of a lane: its route */
+        uint32_t number;     /* of a lane; of a report: its chunk */
+        int code;            /* 0, or why it cannot be read; message is NULL then */
+        void *message;       /* of the codec, by kind */
+        int64_t created_ms;  /* ZooKeeper's wall clock */
+        int64_t modified_ms; /* ZooKeeper's wall clock */
+};
+
+struct facts {
+        struct fact *items;
+        size_t count, room;
+};
+
+/* Adds a fact about path; takes message, also on failure.  name is copied.
+ * 0 | ERR_NOMEM */
+int facts_add(struct facts *facts, const struct fact *fact);
+void facts_fini(struct facts *facts);
+
+/* What the operator is told about a partition. */
+enum status_state {
+        STATUS_UNASSIGNED,
+        STATUS_ASSIGNED,
+        STATUS_RUNNING,
+        STATUS_PAUSED,
+        STATUS_DRAINING,
+        STATUS_HALTED,
+        STATUS_PARKED,
+        STATUS_STALLED,
+        STATUS_STATES,
+};
+const char *status_state_name(enum status_state state);
+
+struct status_partition {
+        const char *route;
+        const char *topic;
+        uint32_t partition;
+        uint32_t lane;
+        const char *worker;      /* a live one, or NULL */
+        enum status_state state;
+        int64_t position;        /* or SNAPSHOT_UNKNOWN, as the next ones */
+        int64_t end_offset;
+        int64_t lag;             /* records */
+        double lag_seconds;
+        double rate;             /* records per second; 0 when not reported */
+        const char *error;       /* "" for none */
+        int64_t report_age_ms;   /* or SNAPSHOT_UNKNOWN */
+        bool stale;              /* the numbers are older than a live worker's may be */
+};
+
+struct status_lane {
+        const char *route;
+        uint32_t lane;
+        const char *record_state; /* "FREE" "ASSIGNED" "OWNED" "REVOKING" */
+        const char *worker;       /* as recorded, or NULL */
+        bool worker_live;
+        uint64_t generation;
+        uint32_t spec;
+        size_t partitions;
+        const char *report_state; /* the worker's word for it, or NULL */
+        const char *error;        /* of the report, or why the record cannot be read; "" */
+        bool unreadable;
+};
+
+struct status_worker {
+        const char *id;
+        const char *incarnation;
+        const char *host;
+        uint32_t pid;
+        const char *version, *http, *zone;
+        uint32_t capacity;
+        bool draining;
+        size_t lanes, partitions;  /* owned */
+        double rate, bytes_rate;   /* per second */
+        uint64_t records_total;    /* since its start */
+        int64_t session_age_ms;
+        int64_t report_age_ms;     /* or SNAPSHOT_UNKNOWN: no report of this incarnation */
+        bool stale;
+        const char *error;         /* "" for none */
+        bool unreadable;
+};
+
+struct status_parked {
+        const char *topic;
+        uint32_t partitions;
+        const char *reason;
+};
+
+struct status_route {
+        const char *name;
+        const char *source, *destination;
+        bool enabled;
+        const char *delivery_guarantee;
+        const char *group_id;
+        uint32_t lanes;
+        size_t topics, partitions;      /* placed in lanes */
+        size_t in_state[STATUS_STATES]; /* partitions; PARKED has those of parked topics too */
+        int64_t lag;                    /* of the partitions whose lag is known */
+        size_t lag_known;               /* how many these are */
+        double lag_seconds;             /* the greatest */
+        double rate;
+        const struct status_parked *parked; /* topics that no lane shows */
+        size_t parked_count;
+        const char *error;              /* of discovery, or why the route cannot be read; "" */
+        int64_t discovered_age_ms;      /* or SNAPSHOT_UNKNOWN: never */
+        bool unreadable;
+        bool removed;                   /* lanes without a route */
+};
+
+struct status_leader {
+        const char *id; /* NULL: nobody leads */
+        const char *host;
+        uint32_t pid;
+        uint64_t epoch;
+        int64_t since_ms; /* wall clock */
+        int64_t age_ms;
+};
+
+struct status_problem {
+        const char *path;
+        const char *text;
+};
+
+struct snapshot {
+        const char *zookeeper; /* where from; borrowed */
+        int64_t now_ms;        /* wall clock: ours, or ZooKeeper's when that is ahead */
+        int64_t facts_age_ms;  /* of the oldest report of a live worker; or UNKNOWN */
+        bool initialized;      /* /meta is there */
+        struct status_leader leader;
+        size_t candidates;     /* live coordinators */
+        struct status_route *routes;
+        size_t route_count;
+        struct status_worker *workers;
+        size_t worker_count;
+        struct status_lane *lanes;
+        size_t lane_count;
+        struct status_partition *partitions;
+        size_t partition_count;
+        struct status_problem *problems; /* znodes that cannot be read */
+        size_t problem_count;
+        struct status_parked *parked;    /* storage of the routes' lists */
+};
+
+/* Joins the facts, sorted by name and number.  now_ms is the wall clock;
+ * stale_ms: a report older than this is not trusted.  Sorts facts.
+ * 0 | ERR_NOMEM */
+int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct snapshot *out);
+void snapshot_fini(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,10 @@
+/* `heliostat status (--config FILE | --zookeeper CONNECT) [-o table|wide|json]
+ * [--check] [--timeout SECONDS]`: reads ZooKeeper alone, and shows it. */
+#ifndef HELIOSTAT_CLI_STATUS_H
+#define HELIOSTAT_CLI_STATUS_H
+
+/* As cli_verb.  CLI_OK | CLI_FAILED (chroot missing, no memory, cannot write)
+ * | CLI_USAGE | CLI_UNREACHABLE | CLI_UNHEALTHY (--check) */
+int cli_status(int argc, char **argv);
+
+#endif
