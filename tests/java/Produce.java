@@ -1,0 +1,157 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.zip.CRC32;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+
+/** Records made here. */
+final class Produce {
+    /**
+     * A paced load: rate records per second in all, round-robin over `partitions` partitions.  Runs until stopped or
+     * until `count` records are sent.  Key: RUN:PARTITION:SEQ.  Value: the same, a CRC of it, padding up to `size`.
+     */
+    static Object sequence(Call call) throws Exception {
+        String topic = call.text("topic");
+        String run = call.text("run", topic);
+        int partitions = (int) call.number("partitions");
+        double rate = call.number("rate", 1000);
+        long count = call.number("count", Long.MAX_VALUE);
+        int size = (int) call.number("size", 100);
+        long[] sent = new long[partitions];
+        AtomicLong acknowledged = new AtomicLong();
+        AtomicReference<Exception> failure = new AtomicReference<>();
+        call.query = question -> Map.of("sent", sent.clone(), "acknowledged", acknowledged.get());
+        // An outage of the source delays these records, it does not fail them.
+        try (KafkaProducer<byte[], byte[]> producer =
+                 call.producer("delivery.timeout.ms", 600_000, "max.block.ms", 600_000)) {
+            long start = System.nanoTime();
+            long total = 0;
+            while (!call.stopped() && total < count && failure.get() == null) {
+                long due = Math.min(count, (long) ((System.nanoTime() - start) / 1e9 * rate) + 1);
+                for (; total < due && !call.stopped(); total++) {
+                    int partition = (int) (total % partitions);
+                    String id = run + ":" + partition + ":" + sent[partition];
+                    producer.send(new ProducerRecord<>(topic, partition, id.getBytes(StandardCharsets.US_ASCII),
+                                                       padded(id, size)), (metadata, trouble) -> {
+                            if (trouble == null) {
+                                acknowledged.incrementAndGet();
+                            } else {
+                                failure.compareAndSet(null, trouble);
+                            }
+                        });
+                    sent[partition]++;
+                }
+                call.sleep(2);
+            }
+            producer.flush();
+        }
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+        return Map.of("run", run, "sent", sent, "acknowledged", acknowledged.get());
+    }
+
+    private static byte[] padded(String id, int size) {
+        CRC32 crc = new CRC32();
+        crc.update(id.getBytes(StandardCharsets.US_ASCII));
+        byte[] head = (id + ":" + Long.toHexString(crc.getValue()) + ":").getBytes(StandardCharsets.US_ASCII);
+        byte[] value = new byte[Math.max(size, head.length)];
+        System.arraycopy(head, 0, value, 0, head.length);
+        for (int i = head.length; i < value.length; i++) {
+            value[i] = (byte) ('a' + i % 26);
+        }
+        return value;
+    }
+
+    /**
+     * As fast as it goes: `count` records of `size` bytes, round-robin over `partitions` partitions, by `codec`.
+     * payload: random (default) does not compress, text does.  Every value begins with its number, so all differ.
+     */
+    static Object preload(Call call) throws Exception {
+        String topic = call.text("topic");
+        int partitions = (int) call.number("partitions");
+        long count = call.number("count");
+        int size = (int) call.number("size");
+        boolean text = call.text("payload", "random").equals("text");
+        byte[] pool = new byte[1 << 20];
+        Random random = new Random(call.number("seed", 1));
+        for (int i = 0; i < pool.length; i++) {
+            pool[i] = (byte) (text ? "etaoin shrdlu".charAt((int) (Math.abs(random.nextGaussian()) * 4) % 13)
+                                   : random.nextInt(256));
+        }
+        AtomicReference<Exception> failure = new AtomicReference<>();
+        AtomicLong acknowledged = new AtomicLong();
+        call.query = question -> Map.of("acknowledged", acknowledged.get());
+        long start = System.nanoTime();
+        try (KafkaProducer<byte[], byte[]> producer = call.producer(
+                 "linger.ms", 20, "batch.size", 262_144, "buffer.memory", 67_108_864)) {
+            for (long number = 0; number < count && failure.get() == null && !call.stopped(); number++) {
+                byte[] value = new byte[Math.max(size, 8)];
+                ByteBuffer.wrap(value).putLong(number);
+                System.arraycopy(pool, (int) (number * 31 % (pool.length - value.length)), value, 8, value.length - 8);
+                producer.send(new ProducerRecord<>(topic, (int) (number % partitions), null, value),
+                    (metadata, trouble) -> {
+                        if (trouble == null) {
+                            acknowledged.incrementAndGet();
+                        } else {
+                            failure.compareAndSet(null, trouble);
+                        }
+                    });
+            }
+            producer.flush();
+        }
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+        return Map.of("acknowledged", acknowledged.get(), "seconds", (System.nanoTime() - start) / 1e9);
+    }
+
+    /**
+     * Exactly these records, one after the other.  records: [{partition, timestamp?, key?, value?, headers?: [[name,
+     * value], ...]}], with bytes as text or, in {"base64": ...}, as anything; null and absent are null.
+     */
+    static Object listed(Call call) throws Exception {
+        List<Future<RecordMetadata>> pending = new ArrayList<>();
+        AtomicInteger count = new AtomicInteger();
+        try (KafkaProducer<byte[], byte[]> producer = call.producer()) {
+            for (JsonNode record : call.node("records")) {
+                ProducerRecord<byte[], byte[]> one = new ProducerRecord<>(
+                    call.text("topic"), record.path("partition").asInt(0),
+                    record.hasNonNull("timestamp") ? record.get("timestamp").asLong() : null,
+                    bytes(record.get("key")), bytes(record.get("value")));
+                for (JsonNode header : record.path("headers")) {
+                    one.headers().add(header.get(0).asText(), bytes(header.get(1)));
+                }
+                pending.add(producer.send(one));
+            }
+            producer.flush();
+            for (Future<RecordMetadata> one : pending) {
+                one.get();
+                count.incrementAndGet();
+            }
+        }
+        return count.get();
+    }
+
+    private static byte[] bytes(JsonNode node) {
+        if (node == null || node.isNull()) {
+            return null;
+        }
+        return node.isObject() ? Base64.getDecoder().decode(node.get("base64").asText())
+                               : node.asText().getBytes(StandardCharsets.UTF_8);
+    }
+
+    private Produce() {
+    }
+}

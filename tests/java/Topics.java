@@ -1,0 +1,132 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** Topics and committed offsets. */
+final class Topics {
+    private static Admin admin(Call call) {
+        return Admin.create(Call.client(call.text("bootstrap")));
+    }
+
+    /** topic, partitions, configs?: {name: value}.  Returns when the topic can be used. */
+    static Object create(Call call) throws Exception {
+        int partitions = (int) call.number("partitions");
+        Map<String, String> configs = new HashMap<>();
+        if (call.has("configs")) {
+            call.node("configs").fields().forEachRemaining(e -> configs.put(e.getKey(), e.getValue().asText()));
+        }
+        try (Admin admin = admin(call)) {
+            NewTopic topic = new NewTopic(call.text("topic"), partitions, (short) 1).configs(configs);
+            admin.createTopics(List.of(topic)).all().get();
+            await(admin, call.text("topic"), partitions);
+        }
+        return true;
+    }
+
+    static Object delete(Call call) throws Exception {
+        try (Admin admin = admin(call)) {
+            admin.deleteTopics(List.of(call.text("topic"))).all().get();
+            await(admin, call.text("topic"), 0);
+        }
+        return true;
+    }
+
+    /** Returns the partition count, 0 for a topic that is not there. */
+    static Object describe(Call call) throws Exception {
+        try (Admin admin = admin(call)) {
+            return ready(admin, call.text("topic"));
+        }
+    }
+
+    /** topic, partitions: the new total. */
+    static Object addPartitions(Call call) throws Exception {
+        int total = (int) call.number("partitions");
+        try (Admin admin = admin(call)) {
+            admin.createPartitions(Map.of(call.text("topic"), NewPartitions.increaseTo(total))).all().get();
+            await(admin, call.text("topic"), total);
+        }
+        return true;
+    }
+
+    private static int ready(Admin admin, String topic) throws Exception {
+        try {
+            TopicDescription description =
+                admin.describeTopics(List.of(topic)).topicNameValues().get(topic).get();
+            return (int) description.partitions().stream().filter(p -> p.leader() != null).count();
+        } catch (ExecutionException trouble) {
+            if (trouble.getCause() instanceof UnknownTopicOrPartitionException) {
+                return 0;
+            }
+            throw trouble;
+        }
+    }
+
+    private static void await(Admin admin, String topic, int partitions) throws Exception {
+        long deadline = System.nanoTime() + 20_000_000_000L;
+        while (ready(admin, topic) != partitions) {
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException(topic + " has not " + partitions + " partitions after 20 s");
+            }
+            Thread.sleep(20);
+        }
+    }
+
+    /** topic, before: {partition: offset}.  What lies before these offsets goes. */
+    static Object deleteRecords(Call call) throws Exception {
+        Map<TopicPartition, RecordsToDelete> targets = new HashMap<>();
+        Iterator<Map.Entry<String, JsonNode>> entries = call.node("before").fields();
+        while (entries.hasNext()) {
+            Map.Entry<String, JsonNode> entry = entries.next();
+            targets.put(new TopicPartition(call.text("topic"), Integer.parseInt(entry.getKey())),
+                        RecordsToDelete.beforeOffset(entry.getValue().asLong()));
+        }
+        try (Admin admin = admin(call)) {
+            admin.deleteRecords(targets).all().get();
+        }
+        return true;
+    }
+
+    /** group -> {topic: {partition: {offset, metadata}}} */
+    static Object groupOffsets(Call call) throws Exception {
+        Map<String, Map<Integer, Map<String, Object>>> result = new TreeMap<>();
+        try (Admin admin = admin(call)) {
+            admin.listConsumerGroupOffsets(call.text("group")).partitionsToOffsetAndMetadata().get()
+                .forEach((partition, committed) -> {
+                    if (committed != null) {
+                        result.computeIfAbsent(partition.topic(), topic -> new TreeMap<>())
+                            .put(partition.partition(),
+                                 Map.of("offset", committed.offset(), "metadata", committed.metadata()));
+                    }
+                });
+        }
+        return result;
+    }
+
+    /** group, topic, offsets: {partition: offset}, metadata? */
+    static Object setGroupOffsets(Call call) throws Exception {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        call.node("offsets").fields().forEachRemaining(entry ->
+            offsets.put(new TopicPartition(call.text("topic"), Integer.parseInt(entry.getKey())),
+                        new OffsetAndMetadata(entry.getValue().asLong(), Optional.empty(), call.text("metadata", ""))));
+        try (Admin admin = admin(call)) {
+            admin.alterConsumerGroupOffsets(call.text("group"), offsets).all().get();
+        }
+        return true;
+    }
+
+    private Topics() {
+    }
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Exit codes and messages of the command line; needs no server.
+# usage: cli.sh HELIOSTAT
+set -u
+heliostat=$1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+# row CODE TEXT ARGUMENTS...: exit code, and a part of what is printed
+row() {
+        code=$1 text=$2
+        shift 2
+        out=$("$heliostat" "$@" 2>&1)
+        seen=$?
+        if [ "$seen" -ne "$code" ]; then
+                echo "heliostat $*: exit code $seen, expected $code"
+                failed=1
+        fi
+        case $out in
+        *"$text"*) ;;
+        *)
+                echo "heliostat $*: expected '$text' in: $out"
+                failed=1
+                ;;
+        esac
+}
+
+cat > "$dir/good" <<END
+zookeeper.connect = 127.0.0.1:1/heliostat
+clusters = a, b
+a.bootstrap.servers = 127.0.0.1:2
+b.bootstrap.servers = 127.0.0.1:3
+a->b.enabled = true
+END
+grep -v zookeeper "$dir/good" > "$dir/no-zookeeper"
+grep -v 'a->b' "$dir/good" > "$dir/no-route"
+sed 's/heliostat$/x\/\/y/' "$dir/good" > "$dir/bad-chroot"
+(cat "$dir/good"; echo 'a.fetch.min.byte = 1') > "$dir/bad-client"
+(cat "$dir/good"; echo 'a->b.lnaes = 1') > "$dir/bad-key"
+
+row 2 'usage: heliostat'
+row 0 'usage: heliostat' --help
+row 0 'librdkafka' --version
+row 0 'protobuf-c' --version
+row 2 "did you mean 'status'?" stauts
+row 2 "'heliostat --help' lists them" nonsense
+row 2 '--config FILE is missing' worker
+row 2 '--config FILE is missing' coordinator
+row 2 "unexpected argument 'x'" worker --config "$dir/good" x
+row 2 'is no valid id' worker --config "$dir/good" --id 'a/b'
+row 2 'No such file or directory' worker --config "$dir/missing"
+row 2 'Is a directory' coordinator --config "$dir"
+row 2 'zookeeper.connect is not set' worker --config "$dir/no-zookeeper"
+row 2 'zookeeper.connect: ' worker --config "$dir/bad-chroot"
+row 2 "did you mean 'a.fetch.min.bytes'?" coordinator --config "$dir/bad-client"
+row 2 "did you mean 'a->b.lanes'?" worker --config "$dir/bad-key"
+row 0 'usage: heliostat worker' worker --help
+row 2 'a file is missing' apply
+row 2 'expected one file' apply "$dir/good" "$dir/good"
+row 2 '--timeout: expected seconds' apply --timeout 0 "$dir/good"
+row 2 'has no routes' apply "$dir/no-route"
+row 2 'zookeeper.connect is not set' apply "$dir/no-zookeeper"
+row 2 "did you mean 'a.fetch.min.bytes'?" apply "$dir/bad-client"
+row 3 'ZooKeeper at 127.0.0.1:1/heliostat cannot be reached within 1 s' apply --timeout 1 "$dir/good"
+row 3 'cannot be reached' apply --timeout 1 --dry-run "$dir/good"
+row 0 '2 clusters, 1 routes, no errors' config check "$dir/good"
+row 2 "did you mean 'a->b.lanes'?" config check "$dir/bad-key"
+row 2 'usage: heliostat config' config
+row 0 '# Configuration' config reference
+"$heliostat" config sample > "$dir/sample"
+row 0 'no errors' config check "$dir/sample"
+
+exit $failed

@@ -1,0 +1,746 @@
+/* The leader's decisions, one cause at a time, against znodes in memory that
+ * answer at once.  What several processes do to each other is in tests/sim. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/codec.h"
+#include "common/err.h"
+#include "common/znode_path.h"
+#include "coordinator/cluster.h"
+#include "tests/sim/znodes.h"
+#include "tests/unit/test.h"
+
+#define ROUTE "e->w"
+enum { FREE = HELIOSTAT__PB__LANE_STATE__LANE_FREE,
+       ASSIGNED = HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED,
+       OWNED = HELIOSTAT__PB__LANE_STATE__LANE_OWNED,
+       REVOKING = HELIOSTAT__PB__LANE_STATE__LANE_REVOKING };
+
+struct rig {
+        struct znodes zk;
+        struct cluster *cluster;
+        struct cluster_options options;
+        int64_t now_ms;
+        struct cluster_ref watched[4096];
+        size_t watched_count;
+        char notices[4096], decisions[65536];
+        size_t steps, refused, writes, bytes_max;
+        bool workers_claim;       /* model workers claim and release at once */
+        const char *fail_path;    /* reads of it fail */
+        bool always_refuse;
+};
+
+static void on_fired(void *ctx, int64_t session, uint64_t tag) {
+        struct rig *rig = ctx;
+        (void)session;
+        if (rig->cluster) cluster_on_changed(rig->cluster, &rig->watched[tag]);
+}
+
+static void on_written(void *ctx, int64_t session, const struct znode *before, const char *path,
+                       const void *data, size_t bytes) {
+        (void)ctx, (void)session, (void)before, (void)path, (void)data, (void)bytes;
+}
+
+/* ---- znodes of others ---- */
+
+static void put(struct rig *rig, const char *path, ProtobufCMessage *message) {
+        void *data;
+        size_t bytes;
+        assert_int_equal(codec_pack(message, &data, &bytes), 0);
+        znodes_put(&rig->zk, path, data, bytes);
+        free(data);
+}
+
+static void put_garbage(struct rig *rig, const char *path) { znodes_put(&rig->zk, path, "\xff\xff", 2); }
+
+static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled) {
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
+        route.name = (char *)name;
+        route.source = (char *)"e";
+        route.destination = (char *)"w";
+        route.enabled = enabled;
+        route.topics = (char *)".*";
+        route.lanes = lanes;
+        route.group_id = (char *)"g";
+        route.offset_commit_interval_ms = 1000;
+        route.refresh_topics_interval_s = 30;
+        route.replication_factor = -1;
+        assert_int_equal(znode_path_route(path, name), 0);
+        put(rig, path, &route.base);
+}
+
+static void put_worker(struct rig *rig, const char *id, const char *incarnation, bool draining) {
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Worker worker = HELIOSTAT__PB__WORKER__INIT;
+        worker.id = (char *)id;
+        worker.incarnation = (char *)incarnation;
+        worker.capacity = 100;
+        worker.draining = draining;
+        assert_int_equal(znode_path_worker(path, id), 0);
+        put(rig, path, &worker.base);
+}
+
+static void drop(struct rig *rig, const char *path) {
+        struct znode_write write = {.op = ZNODE_DELETE, .version = -1};
+        int32_t version;
+        int failed;
+        (void)snprintf(write.path, sizeof write.path, "%s", path);
+        assert_int_equal(znodes_multi(&rig->zk, 0, &write, 1, &version, &failed), 0);
+}
+
+static Heliostat__Pb__Lane *read_lane(struct rig *rig, uint32_t number) {
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Lane *lane = NULL;
+        (void)znode_path_lane(path, ROUTE, number);
+        const struct znode *node = znodes_find(&rig->zk, path);
+        if (node) (void)codec_unpack_lane(node->data, node->bytes, &lane);
+        return lane;
+}
+
+static void write_lane(struct rig *rig, uint32_t number, Heliostat__Pb__Lane *lane) {
+        char path[ZNODE_PATH_MAX];
+        (void)znode_path_lane(path, ROUTE, number);
+        put(rig, path, &lane->base);
+}
+
+/* A worker's own write. */
+static void set_lane(struct rig *rig, uint32_t number, int state, uint64_t generation) {
+        Heliostat__Pb__Lane *lane = read_lane(rig, number);
+        assert_non_null(lane);
+        lane->state = (Heliostat__Pb__LaneState)state;
+        if (generation) lane->generation = generation;
+        if (state == (int)FREE && *lane->owner) *lane->owner = *lane->incarnation = '\0';
+        write_lane(rig, number, lane);
+        codec_free(lane);
+}
+
+/* A lane as an earlier leader left it. */
+static void put_lane(struct rig *rig, uint32_t number, int state, const char *owner,
+                     const char *incarnation, uint64_t generation, uint32_t partition) {
+        Heliostat__Pb__Lane lane = HELIOSTAT__PB__LANE__INIT;
+        Heliostat__Pb__LaneTopic topic = HELIOSTAT__PB__LANE_TOPIC__INIT, *topics[] = {&topic};
+        Heliostat__Pb__LanePartition one = HELIOSTAT__PB__LANE_PARTITION__INIT, *ones[] = {&one};
+        if (!znodes_find(&rig->zk, ZNODE_LANES "/" ROUTE))
+                znodes_put(&rig->zk, ZNODE_LANES "/" ROUTE, "", 0);
+        lane.state = (Heliostat__Pb__LaneState)state;
+        lane.owner = (char *)owner;
+        lane.incarnation = (char *)incarnation;
+        lane.generation = generation;
+        lane.spec = 1;
+        lane.n_topics = 1;
+        lane.topics = topics;
+        topic.topic = (char *)"t";
+        topic.n_partitions = 1;
+        topic.partitions = ones;
+        one.partition = partition;
+        write_lane(rig, number, &lane);
+}
+
+/* "OWNED w1/a g1 s1 t0 t3", "" for no lane */
+static const char *lane_text(struct rig *rig, uint32_t number) {
+        static char text[1024];
+        static const char *const names[] = {"FREE", "ASSIGNED", "OWNED", "REVOKING"};
+        Heliostat__Pb__Lane *lane = read_lane(rig, number);
+        if (!lane) return "";
+        int n = snprintf(text, sizeof text, "%s %s/%s g%llu s%u", names[lane->state], lane->owner,
+                         lane->incarnation, (unsigned long long)lane->generation, lane->spec);
+        for (size_t i = 0; i < lane->n_topics; i++)
+                for (size_t p = 0; p < lane->topics[i]->n_partitions && n < 900; p++)
+                        n += snprintf(text + n, sizeof text - (size_t)n, " %.20s%u",
+                                      lane->topics[i]->topic,
+                                      lane->topics[i]->partitions[p]->partition);
+        codec_free(lane);
+        return text;
+}
+
+/* "0:g1s1 2:g1s1r", "-" for no node, "?" for garbage */
+static const char *assign_text(struct rig *rig, const char *id) {
+        static char text[1024];
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Assignment *assign = NULL;
+        (void)znode_path_assign(path, id);
+        const struct znode *node = znodes_find(&rig->zk, path);
+        if (!node) return "-";
+        if (codec_unpack_assignment(node->data, node->bytes, &assign)) return "?";
+        int n = 0;
+        *text = '\0';
+        for (size_t i = 0; i < assign->n_lanes && n < 900; i++)
+                n += snprintf(text + n, sizeof text - (size_t)n, "%s%u:g%llus%u%s", i ? " " : "",
+                              assign->lanes[i]->lane,
+                              (unsigned long long)assign->lanes[i]->generation,
+                              assign->lanes[i]->spec, assign->lanes[i]->revoke ? "r" : "");
+        codec_free(assign);
+        return text;
+}
+
+static size_t count_state(struct rig *rig, uint32_t lanes, int state) {
+        size_t count = 0;
+        for (uint32_t k = 0; k < lanes; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                if (lane && (int)lane->state == state) count++;
+                codec_free(lane);
+        }
+        return count;
+}
+
+/* ---- the shell ---- */
+
+static void answer(struct rig *rig, const struct cluster_read *read) {
+        char path[ZNODE_PATH_MAX];
+        cluster_path(&read->ref, path);
+        if (rig->fail_path && strcmp(rig->fail_path, path) == 0) {
+                cluster_on_read_failed(rig->cluster, rig->now_ms, &read->ref);
+                return;
+        }
+        const struct znode *node = znodes_find(&rig->zk, path);
+        int code = node ? 0 : ERR_NOT_FOUND;
+        if (read->watch && node) {
+                size_t at = rig->watched_count++ % 4096;
+                rig->watched[at] = read->ref;
+                znodes_watch(&rig->zk, path, read->children, 1, at);
+        }
+        if (read->children) {
+                char **names;
+                size_t count = znodes_children(&rig->zk, path, &names);
+                assert_int_equal(cluster_on_children(rig->cluster, rig->now_ms, &read->ref, code,
+                                                     (const char *const *)names, count), 0);
+                for (size_t i = 0; i < count; i++) free(names[i]);
+                free(names);
+        } else {
+                assert_int_equal(cluster_on_data(rig->cluster, rig->now_ms, &read->ref, code,
+                                                 node ? node->data : NULL, node ? node->bytes : 0,
+                                                 node ? node->version : -1), 0);
+        }
+}
+
+static void append(char *text, size_t room, const char *event, const char *line) {
+        size_t n = strlen(text);
+        (void)snprintf(text + n, room - n, "%s %s\n", event, line);
+}
+
+static bool step_once(struct rig *rig) {
+        struct cluster_step step;
+        struct znode_write writes[CLUSTER_WRITES_MAX];
+        int32_t versions[CLUSTER_WRITES_MAX];
+        size_t bytes = 0;
+        int failed;
+        int rc = cluster_step(rig->cluster, rig->now_ms, 0, &step);
+        assert_true(rc >= 0);
+        if (rc == 0) return false;
+        assert_true(step.write_count > 0 && step.write_count <= CLUSTER_WRITES_MAX);
+        for (size_t i = 0; i < step.write_count; i++) {
+                const struct cluster_write *from = &step.writes[i];
+                writes[i] = (struct znode_write){
+                        .op = from->op == CLUSTER_CREATE ? ZNODE_CREATE
+                              : from->op == CLUSTER_SET  ? ZNODE_SET
+                                                         : ZNODE_DELETE,
+                        .data = from->data, .bytes = from->bytes, .version = from->version};
+                cluster_path(&from->ref, writes[i].path);
+                bytes += from->bytes;
+        }
+        if (bytes > rig->bytes_max) rig->bytes_max = bytes;
+        rig->steps++;
+        rig->writes += step.write_count;
+        if (!rig->always_refuse &&
+            znodes_multi(&rig->zk, 1, writes, step.write_count, versions, &failed) == 0) {
+                for (size_t i = 0; i < step.decision_count; i++)
+                        append(rig->decisions, sizeof rig->decisions, step.decisions[i].event,
+                               step.decisions[i].text);
+                assert_int_equal(cluster_on_step_done(rig->cluster, rig->now_ms, &step, versions), 0);
+        } else {
+                rig->refused++;
+                cluster_on_step_refused(rig->cluster, rig->now_ms, &step);
+        }
+        cluster_step_fini(&step);
+        return true;
+}
+
+static void claim_all(struct rig *rig) {
+        for (uint32_t k = 0; k < ROUTE_LANES_MAX; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                if (!lane) continue;
+                if (lane->state == (int)ASSIGNED) set_lane(rig, k, OWNED, 0);
+                if (lane->state == (int)REVOKING) set_lane(rig, k, FREE, 0);
+                codec_free(lane);
+        }
+}
+
+/* Reads and steps until there is nothing more to do now. */
+static void turn(struct rig *rig) {
+        struct cluster_read read;
+        const char *event;
+        char *text;
+        for (int i = 0; i < 5000; i++) {
+                bool busy = false;
+                if (step_once(rig)) busy = true; /* which may ask for reads */
+                while (cluster_next_read(rig->cluster, &read)) {
+                        answer(rig, &read);
+                        busy = true;
+                }
+                if (busy) continue;
+                if (rig->workers_claim &&
+                    count_state(rig, ROUTE_LANES_MAX, ASSIGNED) + count_state(rig, ROUTE_LANES_MAX, REVOKING)) {
+                        claim_all(rig);
+                        continue;
+                }
+                while (cluster_next_notice(rig->cluster, &event, &text)) {
+                        append(rig->notices, sizeof rig->notices, event, text);
+                        free(text);
+                }
+                return;
+        }
+        fail_msg("it never comes to rest");
+}
+
+static void run_until(struct rig *rig, int64_t at_ms) {
+        turn(rig);
+        while (cluster_deadline_ms(rig->cluster) <= at_ms) {
+                int64_t deadline = cluster_deadline_ms(rig->cluster);
+                assert_true(deadline > rig->now_ms || rig->now_ms == 0);
+                if (deadline > rig->now_ms) rig->now_ms = deadline;
+                turn(rig);
+        }
+        rig->now_ms = at_ms;
+        turn(rig);
+}
+
+static void discovered(struct rig *rig, const char *topic, uint32_t partitions) {
+        struct cluster_topic topics[] = {{topic, partitions}};
+        assert_int_equal(cluster_on_discovered(rig->cluster, ROUTE, topics, 1), 0);
+        turn(rig);
+}
+
+static struct rig *rig_new(void) {
+        struct rig *rig = calloc(1, sizeof *rig);
+        assert_non_null(rig);
+        rig->zk.fired = on_fired;
+        rig->zk.written = on_written;
+        rig->zk.ctx = rig;
+        rig->options = CLUSTER_OPTIONS_DEFAULT;
+        for (size_t i = 0; i < znode_parent_count; i++) znodes_put(&rig->zk, znode_parents[i], "", 0);
+        return rig;
+}
+
+static void lead(struct rig *rig) {
+        rig->cluster = cluster_new(&rig->options, rig->now_ms);
+        assert_non_null(rig->cluster);
+        turn(rig);
+}
+
+static void rig_free(struct rig *rig) {
+        cluster_free(rig->cluster);
+        rig->cluster = NULL;
+        znodes_fini(&rig->zk);
+        free(rig);
+}
+
+/* Two workers, `lanes` lanes with a partition each, all claimed, at 5 s. */
+static struct rig *started(uint32_t lanes) {
+        struct rig *rig = rig_new();
+        rig->workers_claim = true;
+        put_route(rig, ROUTE, lanes, true);
+        put_worker(rig, "w1", "a", false);
+        put_worker(rig, "w2", "a", false);
+        lead(rig);
+        discovered(rig, "t", lanes);
+        run_until(rig, 5000);
+        assert_int_equal(count_state(rig, lanes, OWNED), lanes);
+        *rig->decisions = '\0';
+        rig->steps = rig->writes = 0;
+        return rig;
+}
+
+/* ---- placement ---- */
+
+static void partitions_go_to_the_lightest_lane_and_stay(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 3, true);
+        lead(rig);
+        assert_string_equal(lane_text(rig, 0), "FREE / g0 s0");
+        discovered(rig, "t", 4);
+        assert_string_equal(lane_text(rig, 0), "FREE / g0 s1 t0 t3");
+        assert_string_equal(lane_text(rig, 1), "FREE / g0 s1 t1");
+        assert_string_equal(lane_text(rig, 2), "FREE / g0 s1 t2");
+        discovered(rig, "t", 4); /* nothing new, nothing written */
+        size_t writes = rig->writes;
+        discovered(rig, "t", 2); /* fewer than before: what is placed stays */
+        assert_int_equal(rig->writes, writes);
+        struct cluster_topic both[] = {{"t", 4}, {"u", 3}};
+        assert_int_equal(cluster_on_discovered(rig->cluster, ROUTE, both, 2), 0);
+        turn(rig);
+        assert_string_equal(lane_text(rig, 0), "FREE / g0 s2 t0 t3 u2");
+        assert_string_equal(lane_text(rig, 1), "FREE / g0 s2 t1 u0");
+        assert_string_equal(lane_text(rig, 2), "FREE / g0 s2 t2 u1");
+        /* no worker: placed, not assigned */
+        run_until(rig, 100000);
+        assert_string_equal(lane_text(rig, 1), "FREE / g0 s2 t1 u0");
+        rig_free(rig);
+}
+
+static void a_lane_that_grows_tells_its_owner(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1");
+        discovered(rig, "t", 3);
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g1 s2 t0 t2");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s2");
+        assert_int_equal(rig->steps, 1); /* lane and assign node in one multi */
+        rig_free(rig);
+}
+
+static void empty_lanes_are_not_assigned(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 4, true);
+        put_worker(rig, "w1", "a", false);
+        lead(rig);
+        discovered(rig, "t", 2);
+        run_until(rig, 5000);
+        assert_string_equal(lane_text(rig, 1), "ASSIGNED w1/a g1 s1 t1");
+        assert_string_equal(lane_text(rig, 2), "FREE / g0 s0");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 1:g1s1");
+        rig_free(rig);
+}
+
+/* ---- owners ---- */
+
+static void a_lost_worker_is_replaced_after_the_settle_time(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 5299);
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g1 s1 t1");
+        run_until(rig, 5300);
+        assert_string_equal(lane_text(rig, 1), "OWNED w1/a g2 s1 t1");
+        assert_string_equal(assign_text(rig, "w2"), "-");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 1:g2s1 2:g1s1 3:g2s1");
+        assert_string_equal(rig->decisions,
+                            "coordinator.takeover route=e->w lane=1 worker=w1 gen=2 partitions=1 from=w2 reason=lost\n"
+                            "coordinator.takeover route=e->w lane=3 worker=w1 gen=2 partitions=1 from=w2 reason=lost\n");
+        rig_free(rig);
+}
+
+static void another_incarnation_gets_its_lanes_at_once(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 5100);
+        put_worker(rig, "w2", "b", false);
+        turn(rig);
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/b g2 s1 t1");
+        assert_string_equal(assign_text(rig, "w2"), "1:g2s1 3:g2s1");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 2:g1s1");
+        rig_free(rig);
+}
+
+static void a_new_leader_waits_for_missing_owners_but_not_with_free_lanes(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 4, true);
+        put_worker(rig, "w1", "a", false);
+        put_lane(rig, 0, OWNED, "w1", "a", 7, 0);
+        put_lane(rig, 1, OWNED, "gone", "x", 9, 1);
+        put_lane(rig, 2, FREE, "", "", 3, 2);
+        put_lane(rig, 3, OWNED, "w1", "older", 5, 3);
+        rig->now_ms = 1000;
+        lead(rig);
+        /* lanes run already, so the free one does not wait for more workers */
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g7 s1 t0");
+        assert_string_equal(lane_text(rig, 2), "ASSIGNED w1/a g4 s1 t2");
+        assert_string_equal(lane_text(rig, 3), "ASSIGNED w1/a g6 s1 t3");
+        run_until(rig, 1000 + 2 * 6000 - 1);
+        assert_string_equal(lane_text(rig, 1), "OWNED gone/x g9 s1 t1");
+        run_until(rig, 1000 + 2 * 6000);
+        assert_string_equal(lane_text(rig, 1), "ASSIGNED w1/a g10 s1 t1");
+        rig_free(rig);
+}
+
+static void after_a_lost_connection_the_missing_have_time_to_come_back(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        drop(rig, ZNODE_WORKERS "/w2");
+        rig->now_ms = 70000;
+        cluster_on_reconnected(rig->cluster, rig->now_ms);
+        run_until(rig, 70000 + 11999);
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g1 s1 t1");
+        drop(rig, ZNODE_WORKERS "/w1"); /* seen since then, but within the grace */
+        run_until(rig, 70000 + 11999);
+        put_worker(rig, "w1", "b", false);
+        run_until(rig, 70000 + 12000);
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/b g2 s1 t0");
+        assert_string_equal(lane_text(rig, 1), "OWNED w1/b g2 s1 t1");
+        rig_free(rig);
+}
+
+static void a_raised_generation_is_followed(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        set_lane(rig, 0, OWNED, 41); /* the worker found a higher one committed */
+        run_until(rig, 60000);       /* the full re-read sees it */
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1"); /* no reason to wake the worker */
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 61000);
+        assert_string_equal(lane_text(rig, 0), "OWNED w2/a g42 s1 t0");
+        rig_free(rig);
+}
+
+static void a_draining_worker_keeps_what_it_runs_until_it_releases_it(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        rig->workers_claim = false;
+        put_worker(rig, "w2", "a", true);
+        run_until(rig, 6000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g1 s1 t1"); /* not REVOKING */
+        assert_string_equal(lane_text(rig, 3), "OWNED w2/a g1 s1 t3");
+        set_lane(rig, 3, FREE, 0);
+        turn(rig); /* the watch tells; no time passes */
+        assert_string_equal(lane_text(rig, 3), "ASSIGNED w1/a g2 s1 t3");
+        assert_string_equal(assign_text(rig, "w2"), "1:g1s1");
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g1 s1 t1");
+        rig_free(rig);
+}
+
+static void unclaimed_lanes_of_a_draining_worker_move_directly(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 2, true);
+        put_worker(rig, "w1", "a", false);
+        put_worker(rig, "w2", "a", false);
+        lead(rig);
+        discovered(rig, "t", 2);
+        run_until(rig, 5000);
+        assert_string_equal(lane_text(rig, 1), "ASSIGNED w2/a g1 s1 t1");
+        put_worker(rig, "w2", "a", true);
+        turn(rig);
+        assert_string_equal(lane_text(rig, 1), "ASSIGNED w1/a g2 s1 t1");
+        rig_free(rig);
+}
+
+static void planned_moves_are_few_at_a_time(void **state) {
+        (void)state;
+        struct rig *rig = started(40);
+        rig->workers_claim = false;
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 5999);
+        assert_int_equal(count_state(rig, 40, REVOKING), 0); /* others may join as well */
+        run_until(rig, 6000);
+        assert_int_equal(count_state(rig, 40, REVOKING), 8);
+        run_until(rig, 20000);
+        assert_int_equal(count_state(rig, 40, REVOKING), 8);
+        run_until(rig, 21000); /* whoever does not release holds up the others no longer */
+        assert_true(count_state(rig, 40, REVOKING) > 8);
+        rig->workers_claim = true;
+        run_until(rig, 30000);
+        assert_int_equal(count_state(rig, 40, OWNED), 40);
+        size_t moved = 0;
+        for (uint32_t k = 0; k < 40; k++) moved += strstr(lane_text(rig, k), "w3/a") != NULL;
+        assert_int_equal(moved, 13); /* a third of 40, rounded down */
+        rig_free(rig);
+}
+
+static void a_disabled_route_gives_all_lanes_back(void **state) {
+        (void)state;
+        struct rig *rig = started(40);
+        rig->workers_claim = false;
+        put_route(rig, ROUTE, 40, false);
+        turn(rig);
+        assert_int_equal(count_state(rig, 40, REVOKING), 40);
+        rig->workers_claim = true;
+        turn(rig);
+        run_until(rig, 50000);
+        assert_int_equal(count_state(rig, 40, FREE), 40);
+        assert_string_equal(assign_text(rig, "w1"), "");
+        rig_free(rig);
+}
+
+/* ---- trouble ---- */
+
+static void a_refused_step_is_read_and_decided_again(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        rig->workers_claim = false;
+        /* the worker writes (a mark) where the leader does not watch */
+        set_lane(rig, 0, OWNED, 0);
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 5300);
+        assert_int_equal(rig->refused, 1);
+        assert_string_equal(lane_text(rig, 0), "ASSIGNED w2/a g2 s1 t0");
+        rig_free(rig);
+}
+
+static void a_node_that_always_refuses_does_not_make_it_spin(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        rig->always_refuse = true;
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 15000);
+        assert_in_range(rig->refused, 5, 20);
+        rig->always_refuse = false;
+        run_until(rig, 25000);
+        assert_string_equal(lane_text(rig, 0), "OWNED w2/a g2 s1 t0");
+        rig_free(rig);
+}
+
+static void a_failed_read_is_repeated(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        rig->fail_path = ZNODE_WORKERS "/w3";
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 9000);
+        rig->fail_path = NULL;
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 11000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w3/a g2 s1 t1");
+        rig_free(rig);
+}
+
+static void garbage_lane_is_left_alone(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        put_garbage(rig, ZNODE_LANES "/" ROUTE "/1");
+        run_until(rig, 45000);
+        assert_string_equal(rig->notices,
+                            "coordinator.unreadable znode=/lane/e->w/1 error=\"invalid input\", lane is left alone\n"
+                            "coordinator.unplaced route=e->w reason=\"lane 1 is unreadable: new partitions wait\"\n");
+        assert_string_equal(assign_text(rig, "w2"), "3:g1s1 1:g1s1"); /* whoever runs it goes on */
+        /* its partitions are unknown: nothing is placed, and the reason is told once */
+        discovered(rig, "t", 5);
+        run_until(rig, 100000);
+        assert_string_equal(cluster_route_at(rig->cluster, 0).problem,
+                            "lane 1 is unreadable: new partitions wait");
+        assert_string_equal(strstr(rig->notices, "coordinator.unplaced"),
+                            "coordinator.unplaced route=e->w reason=\"lane 1 is unreadable: new partitions wait\"\n");
+        /* the others go on */
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 101000);
+        assert_string_equal(lane_text(rig, 0), "OWNED w2/a g2 s1 t0");
+        /* repaired by hand */
+        put_lane(rig, 1, OWNED, "w2", "a", 1, 1);
+        run_until(rig, 160000);
+        assert_string_equal(cluster_route_at(rig->cluster, 0).problem, "");
+        size_t placed = 0;
+        for (uint32_t k = 0; k < 4; k++) placed += strstr(lane_text(rig, k), " t4") != NULL;
+        assert_int_equal(placed, 1);
+        rig_free(rig);
+}
+
+static void garbage_route_is_left_alone(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        put_garbage(rig, ZNODE_ROUTES "/a->b");
+        put_garbage(rig, ZNODE_ROUTES "/" ROUTE);
+        znodes_put(&rig->zk, ZNODE_ROUTES "/no route", "", 0);
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 50000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g1 s1 t1");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1");
+        put_route(rig, ROUTE, 2, true);
+        run_until(rig, 51000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w1/a g2 s1 t1");
+        rig_free(rig);
+}
+
+static void garbage_worker_keeps_its_lanes_and_gets_none(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        put_garbage(rig, ZNODE_WORKERS "/w2"); /* of a newer version, say */
+        put_garbage(rig, ZNODE_WORKERS "/w9");
+        discovered(rig, "t", 6);
+        run_until(rig, 50000);
+        assert_string_equal(lane_text(rig, 3), "OWNED w2/a g1 s1 t3");
+        assert_string_equal(assign_text(rig, "w9"), "-");
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 51000);
+        assert_string_equal(lane_text(rig, 3), "OWNED w1/a g2 s1 t3");
+        rig_free(rig);
+}
+
+static void garbage_assign_node_is_written_anew(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        put_garbage(rig, ZNODE_ASSIGNS "/w2");
+        put_garbage(rig, ZNODE_ASSIGNS "/stranger");
+        run_until(rig, 50000);
+        assert_string_equal(assign_text(rig, "w2"), "1:g1s1 3:g1s1");
+        assert_string_equal(assign_text(rig, "stranger"), "-");
+        drop(rig, ZNODE_ASSIGNS "/w1");
+        run_until(rig, 100000);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 2:g1s1");
+        rig_free(rig);
+}
+
+static void foreign_lane_names_and_an_exhausted_generation(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 2, true);
+        put_worker(rig, "w1", "a", false);
+        put_lane(rig, 0, FREE, "", "", UINT64_MAX, 0);
+        put_garbage(rig, ZNODE_LANES "/" ROUTE "/01");
+        put_garbage(rig, ZNODE_LANES "/" ROUTE "/x");
+        put_garbage(rig, ZNODE_LANES "/" ROUTE "/99999999999999999999");
+        put_lane(rig, 7, FREE, "", "", 1, 7); /* beyond the route's lanes, but it holds partitions */
+        lead(rig);
+        run_until(rig, 20000);
+        assert_string_equal(lane_text(rig, 0), "FREE / g18446744073709551615 s1 t0");
+        assert_string_equal(lane_text(rig, 7), "ASSIGNED w1/a g2 s1 t7");
+        rig_free(rig);
+}
+
+/* ---- size ---- */
+
+static void a_large_cluster_fits_into_steps(void **state) {
+        (void)state;
+        enum { lanes = 4096, workers = 60 };
+        struct rig *rig = rig_new();
+        struct timespec from, to;
+        char id[32];
+        put_route(rig, ROUTE, lanes, true);
+        for (int i = 0; i < workers; i++) {
+                (void)snprintf(id, sizeof id, "worker-%d", i);
+                put_worker(rig, id, "a", false);
+        }
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+        lead(rig);
+        discovered(rig, "t", 20000);
+        rig->now_ms = 1000;
+        turn(rig);
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+        print_message("%d lanes, 20000 partitions, %d workers: %zu steps, %zu writes, up to %zu bytes, %.0f ms\n",
+                      lanes, workers, rig->steps, rig->writes, rig->bytes_max,
+                      (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
+        assert_int_equal(count_state(rig, lanes, ASSIGNED), lanes);
+        assert_true(rig->bytes_max <= CLUSTER_STEP_BYTES_MAX);
+        rig_free(rig);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(partitions_go_to_the_lightest_lane_and_stay),
+                cmocka_unit_test(a_lane_that_grows_tells_its_owner),
+                cmocka_unit_test(empty_lanes_are_not_assigned),
+                cmocka_unit_test(a_lost_worker_is_replaced_after_the_settle_time),
+                cmocka_unit_test(another_incarnation_gets_its_lanes_at_once),
+                cmocka_unit_test(a_new_leader_waits_for_missing_owners_but_not_with_free_lanes),
+                cmocka_unit_test(after_a_lost_connection_the_missing_have_time_to_come_back),
+                cmocka_unit_test(a_raised_generation_is_followed),
+                cmocka_unit_test(a_draining_worker_keeps_what_it_runs_until_it_releases_it),
+                cmocka_unit_test(unclaimed_lanes_of_a_draining_worker_move_directly),
+                cmocka_unit_test(planned_moves_are_few_at_a_time),
+                cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
+                cmocka_unit_test(a_refused_step_is_read_and_decided_again),
+                cmocka_unit_test(a_node_that_always_refuses_does_not_make_it_spin),
+                cmocka_unit_test(a_failed_read_is_repeated),
+                cmocka_unit_test(garbage_lane_is_left_alone),
+                cmocka_unit_test(garbage_route_is_left_alone),
+                cmocka_unit_test(garbage_worker_keeps_its_lanes_and_gets_none),
+                cmocka_unit_test(garbage_assign_node_is_written_anew),
+                cmocka_unit_test(foreign_lane_names_and_an_exhausted_generation),
+                cmocka_unit_test(a_large_cluster_fits_into_steps),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+/* Lives of one lane as traces: events in, actions out. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/test.h"
+#include "worker/lane.h"
+
+static char trace[1024];
+
+/* One event, and all actions that follow from it. */
+static void feed(struct lane *lane, struct lane_event event) {
+        enum lane_action action = lane_step(lane, &event);
+        for (int i = 0; action != LANE_NOTHING; action = lane_step(lane, NULL)) {
+                assert_true(i++ < 10); /* it comes to rest */
+                size_t n = strlen(trace);
+                (void)snprintf(trace + n, sizeof trace - n, "%s%s", n ? " " : "", lane_action_name(action));
+                if (action == LANE_FORGET) return;
+        }
+}
+
+#define EXPECT(text) \
+        do { \
+                assert_string_equal(trace, text); \
+                *trace = '\0'; \
+        } while (0)
+
+static struct lane_event assigned(uint64_t generation, uint32_t spec) {
+        return (struct lane_event){.type = LANE_ON_ASSIGNED, .generation = generation, .spec = spec};
+}
+static struct lane_event simple(enum lane_event_type type) { return (struct lane_event){.type = type}; }
+static struct lane_event read_as(enum lane_record_state state, bool me, bool incarnation,
+                                 uint64_t generation, uint32_t spec, int32_t version) {
+        return (struct lane_event){.type = LANE_ON_READ,
+                                   .record = {state, me, incarnation, generation, spec, version}};
+}
+static struct lane_event written(int32_t version) {
+        return (struct lane_event){.type = LANE_ON_WRITTEN, .version = version};
+}
+static struct lane_event session(bool connected) {
+        return (struct lane_event){.type = LANE_ON_SESSION, .connected = connected};
+}
+
+static struct lane running(void) {
+        struct lane lane;
+        *trace = '\0';
+        lane_init(&lane, true);
+        feed(&lane, assigned(3, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, written(8));
+        feed(&lane, simple(LANE_ON_POSITIONED));
+        feed(&lane, written(9));
+        feed(&lane, simple(LANE_ON_RUNNING));
+        EXPECT("read claim pump-open mark pump-go");
+        return lane;
+}
+
+static void claimed_marked_and_run(void **state) {
+        (void)state;
+        struct lane lane = running();
+        assert_int_equal(lane.held_generation, 3);
+        assert_int_equal(lane.record.version, 9);
+}
+
+static void revoked_drained_released_forgotten(void **state) {
+        (void)state;
+        struct lane lane = running();
+        struct lane_event revoke = assigned(3, 1);
+        revoke.revoke = true;
+        feed(&lane, revoke);
+        feed(&lane, read_as(LANE_RECORD_REVOKING, true, true, 3, 1, 10));
+        EXPECT("read pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        EXPECT("release");
+        feed(&lane, written(11));
+        EXPECT("");
+        feed(&lane, simple(LANE_ON_UNASSIGNED));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, false, false, 4, 1, 12));
+        EXPECT("read forget");
+}
+
+static void a_refused_claim_reads_again_and_runs_nothing(void **state) {
+        (void)state;
+        struct lane lane;
+        lane_init(&lane, true);
+        feed(&lane, assigned(3, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, simple(LANE_ON_REFUSED));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, false, false, 4, 1, 8));
+        EXPECT("read claim read");
+        feed(&lane, simple(LANE_ON_UNASSIGNED));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, false, false, 4, 1, 8));
+        EXPECT("read forget");
+}
+
+static void an_unknown_claim_is_read_never_assumed(void **state) {
+        (void)state;
+        struct lane lane;
+        lane_init(&lane, true);
+        feed(&lane, assigned(3, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, session(false));
+        feed(&lane, simple(LANE_ON_UNKNOWN));
+        EXPECT("read claim");
+        feed(&lane, session(true));
+        EXPECT("read");
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 8)); /* it had been done */
+        EXPECT("pump-open");
+}
+
+static void zookeeper_away_changes_nothing_that_runs(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, session(false));
+        EXPECT("");
+        feed(&lane, session(true));
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 9));
+        EXPECT("read");
+        assert_int_equal(lane.pump, LANE_PUMP_RUNNING);
+}
+
+static void a_new_session_adopts_the_same_lane_without_a_stop(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, session(false));
+        feed(&lane, session(true)); /* new incarnation */
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, false, 3, 1, 9));
+        EXPECT("read");
+        feed(&lane, assigned(4, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 4, 1, 10));
+        feed(&lane, written(11));
+        EXPECT("read claim pump-adopt");
+        assert_int_equal(lane.held_generation, 4);
+}
+
+static void a_lane_that_others_have_is_stopped_and_not_released(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, simple(LANE_ON_UNASSIGNED));
+        feed(&lane, read_as(LANE_RECORD_OWNED, false, false, 4, 1, 12));
+        EXPECT("read pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        EXPECT("forget");
+}
+
+static void fenced_zombie_forgets(void **state) {
+        (void)state;
+        struct lane lane = running();
+        struct lane_event fenced = {.type = LANE_ON_FENCED, .generation = 4};
+        feed(&lane, fenced);
+        feed(&lane, read_as(LANE_RECORD_OWNED, false, false, 4, 1, 12));
+        EXPECT("read");
+        feed(&lane, simple(LANE_ON_UNASSIGNED));
+        feed(&lane, read_as(LANE_RECORD_OWNED, false, false, 4, 1, 12));
+        EXPECT("read forget");
+}
+
+static void the_owner_by_record_claims_above_a_foreign_generation(void **state) {
+        (void)state;
+        struct lane lane = running();
+        struct lane_event fenced = {.type = LANE_ON_FENCED, .generation = 50};
+        feed(&lane, fenced);
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 9));
+        EXPECT("read claim");
+        assert_int_equal(lane.claim_generation, 51);
+        feed(&lane, written(10));
+        EXPECT("pump-open");
+        assert_int_equal(lane.held_generation, 51);
+}
+
+static void added_partitions_reach_the_running_pump(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, assigned(3, 2));
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 2, 10));
+        EXPECT("read pump-update");
+        feed(&lane, simple(LANE_ON_POSITIONED));
+        feed(&lane, written(11));
+        EXPECT("mark pump-go");
+}
+
+static void stopping_drains_and_releases_without_waiting_for_anybody(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, simple(LANE_ON_STOP));
+        EXPECT("pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        EXPECT("release");
+        feed(&lane, written(10));
+        EXPECT("forget");
+}
+
+/* Random events in any order: it comes to rest, never runs what is not ours,
+ * and never has two requests under way. */
+static void random_lives(void **state) {
+        (void)state;
+        unsigned seed = 11;
+        for (int round = 0; round < 100000; round++) {
+                struct lane lane;
+                lane_init(&lane, rand_r(&seed) % 2);
+                for (int step = 0; step < 30; step++) {
+                        struct lane_event event = {.type = (enum lane_event_type)((unsigned)rand_r(&seed) %
+                                                                                 (LANE_ON_STOP + 1))};
+                        bool answer = event.type >= LANE_ON_READ && event.type <= LANE_ON_UNKNOWN;
+                        if (answer && lane.request == LANE_REQUEST_NONE) continue;
+                        if (event.type == LANE_ON_READ && lane.request != LANE_REQUEST_READ) continue;
+                        if (event.type == LANE_ON_WRITTEN && lane.request == LANE_REQUEST_READ) continue;
+                        bool active = lane.pump == LANE_PUMP_OPENING || lane.pump == LANE_PUMP_RUNNING;
+                        if (event.type == LANE_ON_FENCED && !active && lane.pump != LANE_PUMP_DRAINING) continue;
+                        if (event.type == LANE_ON_DRAINED && lane.pump != LANE_PUMP_DRAINING) continue;
+                        event.generation = (uint64_t)(1 + rand_r(&seed) % 4);
+                        event.spec = (uint32_t)(1 + rand_r(&seed) % 2);
+                        event.connected = rand_r(&seed) % 4 != 0;
+                        event.missing = rand_r(&seed) % 16 == 0;
+                        event.record = (struct lane_record){(enum lane_record_state)(rand_r(&seed) % 4),
+                                                            rand_r(&seed) % 3 != 0, rand_r(&seed) % 2,
+                                                            event.generation, event.spec, step};
+                        enum lane_request before = lane.request;
+                        enum lane_action action = lane_step(&lane, &event);
+                        int turns = 0;
+                        for (; action != LANE_NOTHING && action != LANE_FORGET; action = lane_step(&lane, NULL)) {
+                                assert_true(++turns < 10);
+                                bool request = action == LANE_READ || action == LANE_CLAIM ||
+                                               action == LANE_MARK || action == LANE_RELEASE;
+                                if (request && !answer) assert_int_equal(before, LANE_REQUEST_NONE);
+                                if (action == LANE_PUMP_OPEN) {
+                                        assert_int_equal(lane.record.state, LANE_RECORD_OWNED);
+                                        assert_true(lane.record.owner_is_me && lane.record.incarnation_is_me);
+                                }
+                                if (action == LANE_RELEASE)
+                                        assert_true(lane.pump == LANE_PUMP_DRAINED || lane.pump == LANE_PUMP_IDLE);
+                        }
+                        if (action == LANE_FORGET) break;
+                }
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(claimed_marked_and_run),
+                cmocka_unit_test(revoked_drained_released_forgotten),
+                cmocka_unit_test(a_refused_claim_reads_again_and_runs_nothing),
+                cmocka_unit_test(an_unknown_claim_is_read_never_assumed),
+                cmocka_unit_test(zookeeper_away_changes_nothing_that_runs),
+                cmocka_unit_test(a_new_session_adopts_the_same_lane_without_a_stop),
+                cmocka_unit_test(a_lane_that_others_have_is_stopped_and_not_released),
+                cmocka_unit_test(fenced_zombie_forgets),
+                cmocka_unit_test(the_owner_by_record_claims_above_a_foreign_generation),
+                cmocka_unit_test(added_partitions_reach_the_running_pump),
+                cmocka_unit_test(stopping_drains_and_releases_without_waiting_for_anybody),
+                cmocka_unit_test(random_lives),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
