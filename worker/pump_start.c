@@ -66,10 +66,35 @@ static void op_add(struct pump_op *op, struct part *part) {
 
 static void on_committed(struct pump_op *op);
 
+/* Metadata of all topics that the client has a handle for, in one request. */
+static rd_kafka_resp_err_t ask_topics(rd_kafka_t *client, const rd_kafka_metadata_t **out) {
+        return rd_kafka_metadata(client, 0, NULL, out, PUMP_REQUEST_MS);
+}
+
+/* Loads the source's leaders into the consumer.  A topic that it first hears of
+ * with the assignment waits for librdkafka's next look at missing leaders,
+ * which comes once a second, and that is most of a planned move's pause. */
+static rd_kafka_resp_err_t warm_consumer(const struct pump_op *op) {
+        rd_kafka_t *consumer = op->pump->consumer;
+        const rd_kafka_metadata_t *metadata = NULL;
+        rd_kafka_topic_t **handles = calloc(op->topic_count ? op->topic_count : 1, sizeof(rd_kafka_topic_t *));
+        if (!handles) return RD_KAFKA_RESP_ERR_NO_ERROR; /* slower, no worse */
+        for (size_t i = 0; i < op->topic_count; i++)
+                handles[i] = rd_kafka_topic_new(consumer, op->topics[i].name, NULL);
+        rd_kafka_resp_err_t err = ask_topics(consumer, &metadata);
+        if (!err) rd_kafka_metadata_destroy(metadata);
+        for (size_t i = 0; i < op->topic_count; i++)
+                if (handles[i]) rd_kafka_topic_destroy(handles[i]);
+        free(handles);
+        return err;
+}
+
 static void read_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         /* The consumer lives: clients are destroyed only when no job runs. */
-        op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
+        if (op->kind == PUMP_OP_START) op->committed_err = warm_consumer(op);
+        if (!op->committed_err)
+                op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
 }
 
 static void read_done(uv_work_t *work, int status) {
@@ -145,31 +170,24 @@ static void start_job(uv_work_t *work) {
                 return;
         }
         for (size_t i = 0; i < op->topic_count; i++) {
-                const rd_kafka_metadata_t *metadata = NULL;
-                rd_kafka_topic_t *handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
-                if (!handle) {
-                        op->topics[i].err = rd_kafka_last_error();
-                        continue;
-                }
-                /* Also warms the producer: a first send to a topic without
-                 * metadata may wait for a second (librdkafka #5032). */
-                rd_kafka_resp_err_t err =
-                        rd_kafka_metadata(pump->producer, 0, handle, &metadata, PUMP_REQUEST_MS);
-                op->topics[i].handle = handle;
-                op->topics[i].err = err;
-                if (err) {
-                        /* Nobody answers: do not ask for each of many topics. */
-                        for (size_t k = i + 1; k < op->topic_count; k++) op->topics[k].err = err;
-                        return;
-                }
-                if (metadata->topic_cnt == 1) {
-                        op->topics[i].err = metadata->topics[0].err;
-                        op->topics[i].count = metadata->topics[0].partition_cnt;
-                } else {
-                        op->topics[i].err = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-                }
-                rd_kafka_metadata_destroy(metadata);
+                op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
+                op->topics[i].err = op->topics[i].handle ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+                                                         : rd_kafka_last_error();
         }
+        /* Also warms the producer: a first send to a topic without metadata may
+         * wait for a second (librdkafka #5032). */
+        const rd_kafka_metadata_t *metadata = NULL;
+        rd_kafka_resp_err_t err = ask_topics(pump->producer, &metadata);
+        for (size_t i = 0; i < op->topic_count; i++) {
+                if (!op->topics[i].handle) continue;
+                if (err) op->topics[i].err = err;
+                for (int k = 0; !err && k < metadata->topic_cnt; k++) {
+                        if (strcmp(metadata->topics[k].topic, op->topics[i].name) != 0) continue;
+                        op->topics[i].err = metadata->topics[k].err;
+                        op->topics[i].count = metadata->topics[k].partition_cnt;
+                }
+        }
+        if (!err) rd_kafka_metadata_destroy(metadata);
 }
 
 static void start_next(struct pump_op *op);
