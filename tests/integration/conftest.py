@@ -122,6 +122,14 @@ class Field:
         self.watches.append(command)
         return command
 
+    def watch_control(self, topic):
+        """A record every 20 ms through a mirror that nothing disturbs, beside the one under test: a watch of that."""
+        control = f"control.{topic}"
+        self.create(control, 1, both=True)
+        self.load(control, 1, 50)
+        self.loads.append(self.oracle.begin("relay", source=self.source, bootstrap=self.destination, topic=control))
+        return self.watch(control, 1)
+
     def wait_flowing(self, watch, limit_s=40):
         """Records of every partition have arrived, and nothing waits for long."""
         def flowing():

@@ -51,6 +51,7 @@ public final class Oracle {
         VERBS.put("fidelity", Fidelity::run);
         VERBS.put("dump", Dump::run);
         VERBS.put("compare", Compare::run);
+        VERBS.put("relay", Relay::run);
         VERBS.put("watch", Watch::run);
         VERBS.put("stop", call -> { target(call).stop(); return true; });
         VERBS.put("query", call -> target(call).query.run(call));
