@@ -7,6 +7,7 @@
 /* Milliseconds since boot, suspend included (CLOCK_BOOTTIME): a gap between
  * two readings shows a stopped process and a suspended machine alike. */
 int64_t clock_boot_ms(void);
+int64_t clock_boot_us(void);
 /* Milliseconds since the epoch (CLOCK_REALTIME), for people only. */
 int64_t clock_wall_ms(void);
 

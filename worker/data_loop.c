@@ -9,8 +9,8 @@
 #define BEAT_MS 250
 
 void data_loop_tick(struct data_loop *loop) {
-        int64_t now = clock_boot_ms(), gap = now - loop->last_ms;
-        loop->last_ms = now;
+        int64_t now = clock_boot_us(), gap = (now - loop->last_us) / 1000;
+        loop->last_us = now;
         if (gap < DATA_LOOP_GAP_MS) return;
         log_warn("loop.gap", "loop=%u gap_ms=%lld note=\"generations are checked before records flow again\"",
                  loop->index, (long long)gap);
@@ -70,7 +70,7 @@ void data_loop_ready(struct data_loop *loop, struct data_loop_member *member) {
 
 static void run(void *arg) {
         struct data_loop *loop = arg;
-        loop->last_ms = clock_boot_ms();
+        loop->last_us = clock_boot_us();
         (void)uv_run(&loop->loop, UV_RUN_DEFAULT);
 }
 

@@ -36,7 +36,7 @@ struct data_loop {
         uv_idle_t idle;       /* active while members are ready: poll does not block */
         uv_prepare_t prepare; /* gives the turns */
         uv_timer_t beat;      /* bounds the poll, so that a gap is seen */
-        int64_t last_ms;      /* boot clock, of the last time the loop ran */
+        int64_t last_us;      /* boot clock, of the last tick */
         struct data_loop_member members;             /* list head */
         struct data_loop_member *ready_head, **ready_tail;
         unsigned index;

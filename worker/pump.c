@@ -1,9 +1,10 @@
 /* The records' path.  A consumed message is handed to the producer as it lies
  * and lives until its delivery report; only the key is copied (by librdkafka).
  *
- * Good path: queue -> batch of at most PUMP_BATCH -> ledger_send -> producev
- * (payload and headers by reference) -> delivery report -> ledger_ack -> the
- * position moves -> committed by the next commit.
+ * Good path: queue -> batch of at most PUMP_BATCH -> [the partition's backlog,
+ * while its last burst is under way] -> ledger_send -> producev (payload and
+ * headers by reference) -> delivery report -> ledger_ack -> the position moves
+ * -> committed by the next commit.
  * Failure paths: a record that this partition's destination will never take
  * halts the partition; any other failed delivery recycles the pump, which
  * starts again at the committed positions.  Nothing is ever skipped.
@@ -128,12 +129,20 @@ static bool partition_refused(rd_kafka_resp_err_t err) {
                err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
+/* What a message takes besides its key and value, at least: also those without
+ * either must not be held without a bound. */
+#define MESSAGE_OVERHEAD_BYTES 64
+
+static uint64_t message_bytes(const rd_kafka_message_t *m) {
+        return m->len + m->key_len + MESSAGE_OVERHEAD_BYTES;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *report, void *opaque) {
         struct pump *pump = opaque;
         rd_kafka_message_t *source = report->_private;
         (void)rk;
         pump->in_flight_count--;
-        pump->in_flight_bytes -= source->len + source->key_len;
+        pump->held_bytes -= message_bytes(source);
         struct part *part = part_of(pump, source);
         if (part) part->under_way--;
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -184,10 +193,8 @@ void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
 void pump_drain_deliveries(struct pump *pump) {
         if (!pump->producer) return;
         (void)rd_kafka_poll(pump->producer, 0);
-        if (pump->blocked && pump->in_flight_bytes <= pump->in_flight_limit_bytes / 4 * 3) {
-                pump->blocked = false;
-                data_loop_ready(pump->loop, &pump->member);
-        }
+        if (pump->blocked && pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
+        if (pump->backlogged || !pump->blocked) data_loop_ready(pump->loop, &pump->member);
 }
 
 /* ---- intake ---- */
@@ -242,8 +249,7 @@ enum sent { SENT, SENT_LATER, SENT_DROPPED };
 
 /* SENT: the delivery report owns m.  SENT_LATER: m is still ours, try again.
  * SENT_DROPPED: destroy m. */
-static enum sent pump_send(struct pump *pump, rd_kafka_message_t *m) {
-        struct part *part = m->rkt ? part_of(pump, m) : NULL;
+static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
         if (m->err) {
                 if (part)
                         on_reader_error(pump, part, m);
@@ -287,7 +293,7 @@ static enum sent pump_send(struct pump *pump, rd_kafka_message_t *m) {
                 part->record_ms = timestamp;
                 pump->in_flight_count++;
                 part->under_way++;
-                pump->in_flight_bytes += m->len + m->key_len;
+                pump->held_bytes += message_bytes(m);
                 return SENT;
         }
         ledger_unsend(&part->ledger, m->offset);
@@ -304,7 +310,74 @@ static enum sent pump_send(struct pump *pump, rd_kafka_message_t *m) {
         return SENT_DROPPED;
 }
 
-void pump_drop_part(struct pump *pump, const struct part *part) {
+/* ---- the backlog: what waits for the partition's burst ---- */
+
+static bool backlog_add(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
+        if (!fifo_push(&part->backlog, m)) return false;
+        pump->held_bytes += message_bytes(m);
+        if (!part->backlogged) {
+                part->backlogged = true;
+                part->backlog_next = pump->backlogged;
+                pump->backlogged = part;
+        }
+        return true;
+}
+
+static void backlog_pop(struct pump *pump, struct part *part) {
+        pump->held_bytes -= message_bytes(fifo_first(&part->backlog));
+        fifo_pop(&part->backlog);
+}
+
+/* It stays in the list, empty, until the next turn. */
+static void backlog_drop(struct pump *pump, struct part *part) {
+        rd_kafka_message_t *m;
+        while ((m = fifo_first(&part->backlog))) {
+                backlog_pop(pump, part);
+                rd_kafka_message_destroy(m);
+        }
+}
+
+/* false: this turn is over. */
+static bool backlog_send(struct pump *pump, struct part *part) {
+        rd_kafka_message_t *m;
+        for (unsigned n = 0; (m = fifo_first(&part->backlog)); n++) {
+                /* The process may have been stopped in the middle of a turn. */
+                if (n % 16 == 0) {
+                        data_loop_tick(pump->loop);
+                        if (pump->held || pump->state != PUMP_RUNNING) return false;
+                }
+                if (!m->err && part->state == PART_FLOWING &&
+                    !burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
+                                 pump->loop->last_us))
+                        return true;
+                enum sent sent = pump_send(pump, part, m);
+                if (sent == SENT_LATER) {
+                        if (pump->in_flight_count == 0) pump_recycle(pump, "no room to send");
+                        return false;
+                }
+                backlog_pop(pump, part);
+                if (sent == SENT_DROPPED) rd_kafka_message_destroy(m);
+                if (pump->state != PUMP_RUNNING) return false;
+        }
+        return true;
+}
+
+static bool backlogs_send(struct pump *pump) {
+        struct part **at = &pump->backlogged;
+        while (*at) {
+                struct part *part = *at;
+                if (!backlog_send(pump, part)) return false;
+                if (part->backlog.count) {
+                        at = &part->backlog_next;
+                } else {
+                        *at = part->backlog_next;
+                        part->backlogged = false;
+                }
+        }
+        return true;
+}
+
+void pump_drop_part(struct pump *pump, struct part *part) {
         size_t n = pump->batch_next;
         for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
                 rd_kafka_message_t *m = pump->batch[i];
@@ -314,18 +387,34 @@ void pump_drop_part(struct pump *pump, const struct part *part) {
                         pump->batch[n++] = m;
         }
         pump->batch_count = n;
+        backlog_drop(pump, part);
 }
 
 void pump_drop_batch(struct pump *pump) {
         while (pump->batch_next < pump->batch_count)
                 rd_kafka_message_destroy(pump->batch[pump->batch_next++]);
         pump->batch_next = pump->batch_count = 0;
+        for (struct part *part = pump->backlogged; part; part = part->backlog_next)
+                backlog_drop(pump, part);
+}
+
+/* ---- a turn ---- */
+
+/* SENT also means: in the backlog, which owns it then. */
+static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
+        struct part *part = m->rkt ? part_of(pump, m) : NULL;
+        if (part && part->state == PART_FLOWING &&
+            (part->backlog.count || /* in order, the reader's errors too */
+             (!m->err && !burst_admit(&part->burst, &pump->burst_limits, part->under_way,
+                                      m->len + m->key_len, pump->loop->last_us))))
+                return backlog_add(pump, part, m) ? SENT : SENT_LATER;
+        return pump_send(pump, part, m);
 }
 
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
-        if (pump->state != PUMP_RUNNING || pump->held || pump->blocked || !pump->consumer_queue)
-                return false;
+        if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
+        if (!backlogs_send(pump) || pump->blocked) return false;
         if (pump->batch_next == pump->batch_count) {
                 ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, PUMP_BATCH);
                 if (n <= 0) return false;
@@ -333,17 +422,16 @@ bool pump_turn(struct data_loop_member *member) {
                 pump->batch_count = (size_t)n;
         }
         while (pump->batch_next < pump->batch_count) {
-                /* The process may have been stopped in the middle of a turn. */
                 if (pump->batch_next % 16 == 0) {
                         data_loop_tick(pump->loop);
                         if (pump->held || pump->state != PUMP_RUNNING) return false;
                 }
-                if (pump->in_flight_bytes > pump->in_flight_limit_bytes) {
+                if (pump->held_bytes > pump->held_limit_bytes) {
                         pump->blocked = true;
                         return false;
                 }
                 rd_kafka_message_t *m = pump->batch[pump->batch_next];
-                enum sent sent = pump_send(pump, m);
+                enum sent sent = pump_take(pump, m);
                 if (sent == SENT_LATER) {
                         /* Deliveries under way make room; without any there
                          * is nothing to wait for but memory. */

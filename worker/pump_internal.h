@@ -6,6 +6,8 @@
 #include <librdkafka/rdkafka.h>
 #include <uv.h>
 
+#include "worker/burst.h"
+#include "worker/fifo.h"
 #include "worker/ledger.h"
 #include "worker/pump.h"
 
@@ -47,6 +49,10 @@ struct part {
         int64_t record_ms;          /* timestamp of the newest record read; -1 */
         int64_t progress_position, progress_ms;
         uint64_t under_way;         /* records at the producer */
+        struct burst burst;         /* that these form */
+        struct fifo backlog;        /* messages read after it; they go when it is acknowledged */
+        struct part *backlog_next;  /* of those in pump->backlogged */
+        bool backlogged;
         uint64_t records, reported_records;
         char error[160];
 };
@@ -92,7 +98,7 @@ struct pump {
         bool drain_expired;         /* the limit of a drain has passed */
         bool drain_committed;       /* the last commit was tried */
         bool held;                  /* after a gap: no record before the generation is checked */
-        bool blocked;               /* back-pressure: over budget or the producer's queue is full */
+        bool blocked;               /* back-pressure: no intake until there is room */
         bool running_told;
         uint64_t fenced_generation;
         char error[160];
@@ -115,7 +121,11 @@ struct pump {
         rd_kafka_message_t *batch[PUMP_BATCH];
         size_t batch_count, batch_next;
 
-        uint64_t in_flight_count, in_flight_bytes, in_flight_limit_bytes;
+        struct burst_limits burst_limits;
+        struct part *backlogged;    /* partitions that may have a backlog */
+        uint64_t in_flight_count;   /* at the producer */
+        uint64_t held_bytes;        /* at the producer and in backlogs; the intake stops at the limit */
+        uint64_t held_limit_bytes;
         uint64_t records, bytes;
         int64_t snapshot_ms;
 
@@ -127,7 +137,7 @@ void pump_drain_deliveries(struct pump *pump);
 bool pump_turn(struct data_loop_member *member);
 void pump_drop_batch(struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
-void pump_drop_part(struct pump *pump, const struct part *part);
+void pump_drop_part(struct pump *pump, struct part *part);
 void pump_forget_slots(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);

@@ -102,9 +102,17 @@ struct client_job {
         rd_kafka_queue_t *queues[3];
         rd_kafka_topic_t **topics;
         size_t topic_count;
+        struct burst_limits limits;
         char err[256];
         int rc;
 };
+
+static double setting(rd_kafka_t *client, const char *name) {
+        char value[64] = "";
+        size_t bytes = sizeof value;
+        (void)rd_kafka_conf_get(rd_kafka_conf(client), name, value, &bytes); /* known names */
+        return strtod(value, NULL);
+}
 
 static void open_job(uv_work_t *work) {
         struct client_job *job = work->data;
@@ -136,6 +144,10 @@ static void open_job(uv_work_t *work) {
                                    pump->settings.route, CLIENT_PRODUCER, producer,
                                    pump_configure_producer, pump, &job->producer, job->err,
                                    sizeof job->err);
+        if (job->rc) return;
+        job->limits = burst_limits(setting(job->producer, "linger.ms"),
+                                   (uint64_t)setting(job->producer, "batch.size"),
+                                   (uint32_t)setting(job->producer, "batch.num.messages"));
 }
 
 static void destroy_job(uv_work_t *work) {
@@ -202,6 +214,7 @@ static void open_done(uv_work_t *work, int status) {
                 watch_queue(pump, pump->answers);
         }
         if (pump->producer) {
+                pump->burst_limits = job->limits;
                 pump->producer_queue = rd_kafka_queue_get_main(pump->producer);
                 watch_queue(pump, pump->producer_queue);
         }
@@ -313,6 +326,7 @@ static void handle_closed(uv_handle_t *handle) {
         (void)close(pump->eventfd);
         for (size_t i = 0; i < pump->part_count; i++) {
                 ledger_fini(&pump->parts[i]->ledger);
+                fifo_fini(&pump->parts[i]->backlog);
                 free(pump->parts[i]);
         }
         free(pump->parts);
@@ -563,7 +577,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
             !pump->settings.group_id)
                 abort();
         pump->state = PUMP_OPENING;
-        pump->in_flight_limit_bytes = settings->budget_bytes / 2;
+        pump->held_limit_bytes = settings->budget_bytes / 2;
         pump->member.turn = pump_turn;
         pump->member.gap = on_gap;
         pump->snapshot_ms = clock_boot_ms();

@@ -1,0 +1,94 @@
+#include <stdlib.h>
+
+#include "tests/unit/test.h"
+#include "worker/burst.h"
+#include "worker/fifo.h"
+
+static const struct burst_limits limits = {.window_us = 750, .bytes = 10000, .records = 5};
+
+static void a_burst_begins_when_nothing_is_under_way(void **state) {
+        (void)state;
+        struct burst b = {.opened_us = 1, .bytes = 1u << 30, .records = 1000};
+        assert_true(burst_admit(&b, &limits, 0, 100, 5000));
+        assert_int_equal(b.records, 1);
+        assert_int_equal(b.opened_us, 5000);
+}
+
+static void a_record_larger_than_a_batch_goes_by_itself(void **state) {
+        (void)state;
+        struct burst b = {0};
+        assert_true(burst_admit(&b, &limits, 0, 1000000, 0));
+        assert_false(burst_admit(&b, &limits, 1, 0, 0));
+}
+
+static void records_follow_within_the_window(void **state) {
+        (void)state;
+        struct burst b = {0};
+        assert_true(burst_admit(&b, &limits, 0, 100, 1000));
+        assert_true(burst_admit(&b, &limits, 1, 100, 1750));
+        assert_false(burst_admit(&b, &limits, 2, 100, 1751));
+        /* Once closed it stays closed until the acknowledgement. */
+        assert_false(burst_admit(&b, &limits, 1, 100, 9000));
+        assert_true(burst_admit(&b, &limits, 0, 100, 9000));
+}
+
+static void a_batch_bounds_the_records_and_the_bytes(void **state) {
+        (void)state;
+        struct burst b = {0};
+        for (unsigned i = 0; i < limits.records; i++) assert_true(burst_admit(&b, &limits, i, 10, 0));
+        assert_false(burst_admit(&b, &limits, limits.records, 10, 0));
+        assert_true(burst_admit(&b, &limits, 0, 5000, 0));
+        assert_false(burst_admit(&b, &limits, 1, 5000, 0)); /* with what each record adds */
+        assert_true(burst_admit(&b, &limits, 1, 4000, 0));
+}
+
+static void limits_follow_the_producers_settings(void **state) {
+        (void)state;
+        struct burst_limits l = burst_limits(5, 1000000, 10000);
+        assert_int_equal(l.window_us, 3750);
+        assert_int_equal(l.bytes, 900000);
+        assert_int_equal(l.records, 10000);
+        l = burst_limits(1, 1000000, 10000);
+        assert_int_equal(l.window_us, 750);
+        assert_int_equal(l.records, 2000);
+        l = burst_limits(0, 1000000, 10000);
+        assert_int_equal(l.window_us, 0);
+        assert_int_equal(l.records, 100); /* what is handed over in one go still makes one batch */
+        l = burst_limits(5, 1000000, 1);
+        assert_int_equal(l.records, 1);
+}
+
+static void a_fifo_keeps_order_while_it_grows_and_wraps(void **state) {
+        (void)state;
+        static int items[1000];
+        struct fifo f = {0};
+        size_t in = 0, out = 0;
+        unsigned seed = 20261124;
+        print_message("seed %u\n", seed);
+        srand(seed);
+        assert_null(fifo_first(&f));
+        fifo_pop(&f); /* of an empty one: nothing */
+        while (out < 1000) {
+                if (in < 1000 && rand() % 5 < 3) {
+                        assert_true(fifo_push(&f, &items[in++]));
+                } else if (fifo_first(&f)) {
+                        assert_ptr_equal(fifo_first(&f), &items[out++]);
+                        fifo_pop(&f);
+                }
+                assert_int_equal(f.count, in - out);
+        }
+        assert_null(fifo_first(&f));
+        fifo_fini(&f);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_burst_begins_when_nothing_is_under_way),
+                cmocka_unit_test(a_record_larger_than_a_batch_goes_by_itself),
+                cmocka_unit_test(records_follow_within_the_window),
+                cmocka_unit_test(a_batch_bounds_the_records_and_the_bytes),
+                cmocka_unit_test(limits_follow_the_producers_settings),
+                cmocka_unit_test(a_fifo_keeps_order_while_it_grows_and_wraps),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+#include "worker/burst.h"
+
+/* What a record takes in a batch besides its key and value, about. */
+#define RECORD_OVERHEAD_BYTES 64
+/* A record is handed over in less; a full burst is so within the linger. */
+#define RECORDS_PER_MS 2000
+
+struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_t batch_records) {
+        struct burst_limits limits = {
+                .window_us = (int64_t)(linger_ms * 750),
+                .bytes = batch_bytes / 10 * 9,
+                .records = batch_records,
+        };
+        double records = linger_ms * RECORDS_PER_MS;
+        if (records < 100) records = 100;
+        if (records < limits.records) limits.records = (uint32_t)records;
+        return limits;
+}
+
+bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
+                 uint64_t bytes, int64_t now_us) {
+        bytes += RECORD_OVERHEAD_BYTES;
+        if (under_way == 0) {
+                *burst = (struct burst){now_us, bytes, 1};
+                return true;
+        }
+        if (now_us - burst->opened_us > limits->window_us || burst->records >= limits->records ||
+            burst->bytes + bytes > limits->bytes)
+                return false;
+        burst->bytes += bytes;
+        burst->records++;
+        return true;
+}

@@ -1,0 +1,38 @@
+/* One batch under way per partition: decides which record may follow the
+ * partition's last one at once, and which waits for the acknowledgement.  PURE.
+ *
+ * librdkafka's idempotent producer sends the next batch of a partition when the
+ * last one is acknowledged.  While it waits, its broker thread spins as soon as
+ * the oldest queued record is older than linger.ms (2.0.2: the wake-up time of
+ * a ready batch is in the past).  So nothing is queued behind a batch: records
+ * that come within one linger form a burst, which goes out as one batch, and
+ * what comes later is the next burst.  Batches thus grow with the load, and a
+ * partition at rest pays no more than the linger. */
+#ifndef HELIOSTAT_WORKER_BURST_H
+#define HELIOSTAT_WORKER_BURST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct burst_limits {
+        int64_t window_us;  /* from the first record, in which others may follow */
+        uint64_t bytes;     /* of a batch */
+        uint32_t records;   /* of a batch */
+};
+
+/* From the producer's linger.ms, batch.size (bytes) and batch.num.messages. */
+struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_t batch_records);
+
+struct burst {
+        int64_t opened_us;
+        uint64_t bytes;
+        uint32_t records;
+};
+
+/* Whether a record of so many bytes (key and value) may be sent now; takes it
+ * into the burst if so.  under_way: the partition's records at the producer;
+ * with none, a new burst begins.  now_us: any steady clock. */
+bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
+                 uint64_t bytes, int64_t now_us);
+
+#endif
