@@ -123,10 +123,13 @@ int kafka_client_new(const struct config *config, const char *alias, const char 
 /* ---- checks ------------------------------------------------------------- */
 
 /* Of the computed settings, those that a setting of the file may contradict:
- * the largest fetch and the shortest timeout that are computed. */
-static const struct kafka_setting check_consumer[] = {{"fetch.max.bytes", "16777216"}, {NULL, NULL}};
-static const struct kafka_setting check_producer[] = {{"message.timeout.ms", "5000"},
+ * the fetch and the shortest timeout that are computed. */
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+static const struct kafka_setting check_consumer[] = {{"fetch.max.bytes", KAFKA_FETCH_MAX_BYTES},
                                                       {NULL, NULL}};
+static const struct kafka_setting check_producer[] = {
+        {"message.timeout.ms", TEXT(KAFKA_MESSAGE_TIMEOUT_MIN_MS)}, {NULL, NULL}};
 
 /* Settings that contradict each other, and files that are not there, show up
  * only when a client is made.  One without brokers and without SASL (which

@@ -13,6 +13,13 @@ struct kafka_setting {
         const char *value;
 };
 
+/* The largest answer to one fetch of a lane's consumer; a larger record comes
+ * by itself (KIP-74).  librdkafka wants it not below message.max.bytes, which
+ * means nothing to a consumer and stays at 1,000,000. */
+#define KAFKA_FETCH_MAX_BYTES "1048576"
+/* The shortest message.timeout.ms that is computed. */
+#define KAFKA_MESSAGE_TIMEOUT_MIN_MS 5000
+
 /* Makes a client for one end of a route.  Order of precedence: our defaults,
  * the configuration, `extra` (computed values, NULL-terminated by name), the
  * fixed settings that a promise hangs on.  A user's value for a fixed setting

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/kafka.h"
 #include "common/log.h"
 #include "common/znode_path.h"
 #include "worker/worker_internal.h"
@@ -19,7 +20,6 @@
  * (offsets.retention.minutes: 7 days by default, counted from the last commit
  * when a group has no members). */
 #define RECOMMIT_MS (10 * 60 * 1000)
-#define MESSAGE_TIMEOUT_MIN_MS 5000
 #define MESSAGE_TIMEOUT_MAX_MS 10000
 
 static void lane_event(struct worker_lane *lane, const struct lane_event *event);
@@ -182,7 +182,7 @@ static void lane_open(struct worker_lane *lane) {
         for (struct worker_lane *l = worker->lanes; l; l = l->next) lanes++;
         if (lanes < 4) lanes = 4; /* room for lanes that come later */
         uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
-        if (timeout_ms < MESSAGE_TIMEOUT_MIN_MS) timeout_ms = MESSAGE_TIMEOUT_MIN_MS;
+        if (timeout_ms < KAFKA_MESSAGE_TIMEOUT_MIN_MS) timeout_ms = KAFKA_MESSAGE_TIMEOUT_MIN_MS;
         if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
         struct pump_settings settings = {
                 .config = worker->config,

@@ -128,7 +128,7 @@ static void open_job(uv_work_t *work) {
         const struct kafka_setting consumer[] = {
                 {"group.id", pump->settings.group_id},
                 {"queued.max.messages.kbytes", queue_kb},
-                {"fetch.max.bytes", "1048576"}, /* not below message.max.bytes */
+                {"fetch.max.bytes", KAFKA_FETCH_MAX_BYTES},
                 {"fetch.message.max.bytes", fetch},
                 {NULL, NULL},
         };

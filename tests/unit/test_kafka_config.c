@@ -186,7 +186,7 @@ static void bad_settings(void **state) {
                 /* found only when a client is made */
                 {"west.max.in.flight = 6", "f: client settings of 'west': `max.in.flight` must be set <= 5 when `enable.idempotence` is true"},
                 {"west.producer.linger.ms = 6000", "f: client settings of 'west': `message.timeout.ms` must be greater than `linger.ms`"},
-                {"east.consumer.receive.message.max.bytes = 2000000", "f: client settings of 'east': "},
+                {"east.consumer.receive.message.max.bytes = 1000000", "f: client settings of 'east': "},
                 {"east.security.protocol = ssl\neast.ssl.ca.location = /nowhere/ca.pem", "f: client settings of 'east': "},
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
