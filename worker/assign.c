@@ -37,6 +37,11 @@ static void marking_clear(struct worker_lane *lane) {
         lane->marking_count = 0;
 }
 
+static void on_ready(void *ctx) {
+        struct lane_pump_link *link = ctx;
+        if (link->lane) lane_signal(link->lane, LANE_ON_READY);
+}
+
 static void on_positioned(void *ctx, const struct pump_partition *partitions, size_t count) {
         struct lane_pump_link *link = ctx;
         struct worker_lane *lane = link->lane;
@@ -100,7 +105,7 @@ static void on_closed(void *ctx) {
         worker_maybe_finish(worker);
 }
 
-static const struct pump_events pump_events = {on_positioned, on_running, on_fenced, on_drained, on_closed};
+static const struct pump_events pump_events = {on_ready, on_positioned, on_running, on_fenced, on_drained, on_closed};
 
 /* ---- records ---- */
 
@@ -178,7 +183,7 @@ static void lane_open(struct worker_lane *lane) {
                 return;
         }
         lane->open_pending = false;
-        size_t lanes = 0, count = 0;
+        size_t lanes = 0;
         for (struct worker_lane *l = worker->lanes; l; l = l->next) lanes++;
         if (lanes < 4) lanes = 4; /* room for lanes that come later */
         uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
@@ -191,7 +196,6 @@ static void lane_open(struct worker_lane *lane) {
                 .destination = route->spec->destination,
                 .group_id = route->spec->group_id,
                 .lane = lane->lane,
-                .generation = lane->core.held_generation,
                 .commit_interval_ms = route->spec->offset_commit_interval_ms,
                 .recommit_interval_ms = RECOMMIT_MS,
                 /* No longer than a session lives: what a stopped process still
@@ -204,14 +208,21 @@ static void lane_open(struct worker_lane *lane) {
         if (!link) abort();
         link->worker = worker;
         link->lane = lane;
-        struct pump_partition *partitions = record_partitions(lane->record, &count);
         link->pump = pump_open(&worker->data_loops[worker->next_loop++ % worker->data_loop_count],
-                               &worker->home, &settings, partitions, count, &pump_events, link);
-        free(partitions);
+                               &worker->home, &settings, &pump_events, link);
         if (!link->pump) abort(); /* no memory or no descriptors: a restart is the cure */
         worker->pump_count++;
         lane->link = link;
-        log_info("lane.open", "route=%s lane=%u gen=%" PRIu64 " partitions=%zu", lane->route,
+        log_info("lane.open", "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane,
+                 lane->core.record.generation);
+}
+
+static void lane_start(struct worker_lane *lane) {
+        size_t count = 0;
+        struct pump_partition *partitions = record_partitions(lane->record, &count);
+        if (lane->link) pump_start(lane->link->pump, lane->core.held_generation, partitions, count);
+        free(partitions);
+        log_info("lane.start", "route=%s lane=%u gen=%" PRIu64 " partitions=%zu", lane->route,
                  lane->lane, lane->core.held_generation, count);
 }
 
@@ -409,6 +420,9 @@ static void lane_event(struct worker_lane *lane, const struct lane_event *event)
                 case LANE_PUMP_OPEN:
                         lane_open(lane);
                         break;
+                case LANE_PUMP_START:
+                        lane_start(lane);
+                        break;
                 case LANE_PUMP_UPDATE:
                         if (lane->link) {
                                 size_t count = 0;
@@ -565,8 +579,7 @@ void assign_house(struct worker *worker, int64_t now_ms) {
 
 bool assign_idle(const struct worker *worker) {
         for (const struct worker_lane *l = worker->lanes; l; l = l->next) {
-                bool pumping = l->core.pump == LANE_PUMP_OPENING || l->core.pump == LANE_PUMP_RUNNING ||
-                               l->core.pump == LANE_PUMP_DRAINING;
+                bool pumping = l->core.pump >= LANE_PUMP_OPENING && l->core.pump <= LANE_PUMP_DRAINING;
                 if (pumping || worker->connected) return false;
         }
         return true;

@@ -10,8 +10,10 @@ static const struct {
         unsigned allowed;
 } pump_states[] = {
         [LANE_PUMP_IDLE] = {"IDLE", TO(OPENING)},
-        [LANE_PUMP_OPENING] = {"OPENING", TO(RUNNING) | TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
-        [LANE_PUMP_RUNNING] = {"RUNNING", TO(RUNNING) | TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
+        [LANE_PUMP_OPENING] = {"OPENING", TO(READY) | TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
+        [LANE_PUMP_READY] = {"READY", TO(STARTING) | TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
+        [LANE_PUMP_STARTING] = {"STARTING", TO(RUNNING) | TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
+        [LANE_PUMP_RUNNING] = {"RUNNING", TO(DRAINING) | TO(DRAINED) | TO(FENCED)},
         [LANE_PUMP_DRAINING] = {"DRAINING", TO(DRAINED) | TO(FENCED)},
         [LANE_PUMP_DRAINED] = {"DRAINED", TO(IDLE)},
         [LANE_PUMP_FENCED] = {"FENCED", TO(IDLE)},
@@ -25,9 +27,9 @@ const char *lane_action_name(enum lane_action action) {
                 [LANE_NOTHING] = "nothing",         [LANE_READ] = "read",
                 [LANE_CLAIM] = "claim",             [LANE_MARK] = "mark",
                 [LANE_RELEASE] = "release",         [LANE_PUMP_OPEN] = "pump-open",
-                [LANE_PUMP_UPDATE] = "pump-update", [LANE_PUMP_GO] = "pump-go",
-                [LANE_PUMP_ADOPT] = "pump-adopt",   [LANE_PUMP_DRAIN] = "pump-drain",
-                [LANE_FORGET] = "forget",
+                [LANE_PUMP_START] = "pump-start",   [LANE_PUMP_UPDATE] = "pump-update",
+                [LANE_PUMP_GO] = "pump-go",         [LANE_PUMP_ADOPT] = "pump-adopt",
+                [LANE_PUMP_DRAIN] = "pump-drain",   [LANE_FORGET] = "forget",
         };
         return names[action];
 }
@@ -43,8 +45,12 @@ void lane_init(struct lane *lane, bool connected) {
 
 static void stale(struct lane *lane) { lane->record_stale = true; }
 
+static bool pump_started(const struct lane *lane) {
+        return lane->pump == LANE_PUMP_STARTING || lane->pump == LANE_PUMP_RUNNING;
+}
+
 static bool pump_active(const struct lane *lane) {
-        return lane->pump == LANE_PUMP_OPENING || lane->pump == LANE_PUMP_RUNNING;
+        return pump_started(lane) || lane->pump == LANE_PUMP_OPENING || lane->pump == LANE_PUMP_READY;
 }
 
 static void lane_absorb(struct lane *lane, const struct lane_event *event) {
@@ -89,16 +95,18 @@ static void lane_absorb(struct lane *lane, const struct lane_event *event) {
                 break;
         case LANE_ON_REFUSED:
         case LANE_ON_UNKNOWN:
-                if (lane->request == LANE_REQUEST_MARK) lane->unmarked = pump_active(lane);
+                if (lane->request == LANE_REQUEST_MARK) lane->unmarked = pump_started(lane);
                 lane->request = LANE_REQUEST_NONE;
                 stale(lane);
                 break;
+        case LANE_ON_READY:
+                if (lane->pump == LANE_PUMP_OPENING) pump_move(lane, LANE_PUMP_READY);
+                break;
         case LANE_ON_POSITIONED:
-                if (lane->pump == LANE_PUMP_OPENING || lane->pump == LANE_PUMP_RUNNING)
-                        lane->unmarked = true;
+                if (pump_started(lane)) lane->unmarked = true;
                 break;
         case LANE_ON_RUNNING:
-                if (lane->pump == LANE_PUMP_OPENING) pump_move(lane, LANE_PUMP_RUNNING);
+                if (lane->pump == LANE_PUMP_STARTING) pump_move(lane, LANE_PUMP_RUNNING);
                 break;
         case LANE_ON_FENCED:
                 if (event->generation > lane->fenced_generation)
@@ -138,15 +146,17 @@ static uint64_t above_fence(const struct lane *lane, uint64_t generation) {
         return generation > lane->fenced_generation ? generation : lane->fenced_generation + 1;
 }
 
+static enum lane_action open_pump(struct lane *lane) {
+        pump_move(lane, LANE_PUMP_OPENING);
+        return LANE_PUMP_OPEN;
+}
+
 /* Ours by the record, state OWNED. */
 static enum lane_action lane_decide_owned(struct lane *lane) {
         switch (lane->pump) {
         case LANE_PUMP_FENCED:
-                /* A higher generation is committed in the group although the
-                 * record is ours (ZooKeeper was wiped, or a lane number was
-                 * used before): the owner by record takes a higher one. */
                 pump_move(lane, LANE_PUMP_IDLE);
-                return claim(lane, above_fence(lane, lane->record.generation));
+                return lane_decide_owned(lane);
         case LANE_PUMP_DRAINED:
                 if (lane->stopping || !lane->wanted)
                         return request(lane, LANE_REQUEST_RELEASE, LANE_RELEASE);
@@ -154,12 +164,21 @@ static enum lane_action lane_decide_owned(struct lane *lane) {
                 return lane_decide_owned(lane);
         case LANE_PUMP_IDLE:
                 if (lane->stopping) return request(lane, LANE_REQUEST_RELEASE, LANE_RELEASE);
-                pump_move(lane, LANE_PUMP_OPENING);
+                return open_pump(lane);
+        case LANE_PUMP_OPENING:
+                return LANE_NOTHING;
+        case LANE_PUMP_READY:
+                /* A higher generation is committed in the group although the
+                 * record is ours (ZooKeeper was wiped, or a lane number was
+                 * used before): the owner by record takes a higher one. */
+                if (lane->fenced_generation >= lane->record.generation)
+                        return claim(lane, above_fence(lane, lane->record.generation));
+                pump_move(lane, LANE_PUMP_STARTING);
                 lane->unmarked = lane->go = false;
                 lane->held_generation = lane->record.generation;
                 lane->pump_spec = lane->record.spec;
-                return LANE_PUMP_OPEN;
-        case LANE_PUMP_OPENING:
+                return LANE_PUMP_START;
+        case LANE_PUMP_STARTING:
         case LANE_PUMP_RUNNING:
                 if (lane->stopping) return drain(lane);
                 if (lane->held_generation != lane->record.generation) {
@@ -197,7 +216,7 @@ static enum lane_action lane_decide(struct lane *lane) {
         /* What needs no ZooKeeper comes first. */
         if (lane->go) {
                 lane->go = false;
-                if (pump_active(lane)) return LANE_PUMP_GO;
+                if (pump_started(lane)) return LANE_PUMP_GO;
         }
         if (lane->stopping && pump_active(lane)) return drain(lane);
         if (lane->request != LANE_REQUEST_NONE || !lane->connected) return LANE_NOTHING;
@@ -219,9 +238,10 @@ static enum lane_action lane_decide(struct lane *lane) {
         switch (lane->record.state) {
         case LANE_RECORD_ASSIGNED:
                 if (lane->stopping) return lane_decide_foreign(lane);
-                if (lane->pump == LANE_PUMP_DRAINING) return LANE_NOTHING;
                 if (lane->pump == LANE_PUMP_DRAINED || lane->pump == LANE_PUMP_FENCED)
                         pump_move(lane, LANE_PUMP_IDLE);
+                if (lane->pump == LANE_PUMP_IDLE) return open_pump(lane);
+                if (lane->pump == LANE_PUMP_OPENING || lane->pump == LANE_PUMP_DRAINING) return LANE_NOTHING;
                 return claim(lane, above_fence(lane, lane->record.generation));
         case LANE_RECORD_OWNED:
                 return lane_decide_owned(lane);

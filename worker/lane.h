@@ -7,7 +7,7 @@
  * record as stale: it is read again, never assumed.
  *
  * Ownership as the lane's record has it      what this worker does
- *   ASSIGNED to this incarnation             claim it
+ *   ASSIGNED to this incarnation             open the pump, then claim it
  *   OWNED by this incarnation                run it; release it when stopping
  *   REVOKING from this incarnation           drain, commit, release
  *   owned by this id, other incarnation      keep running what runs, wait: the
@@ -16,10 +16,15 @@
  *
  * The pump as the lane knows it
  *
- *   IDLE -> OPENING -> RUNNING -> DRAINING -> DRAINED -> IDLE
- *              any but IDLE -> FENCED -> IDLE
+ *   IDLE -> OPENING -> READY -> STARTING -> RUNNING -> DRAINING -> DRAINED -> IDLE
+ *              any but IDLE -> DRAINING          any but IDLE -> FENCED -> IDLE
  *
- *   OPENING   clients and positions; unstarted partitions wait for MARK
+ *   OPENING   clients are made.  With exactly-once the producer ends whatever a
+ *             predecessor left open: this comes before the claim, so that a later
+ *             owner's always follows an earlier owner's, and the destination
+ *             refuses the earlier one
+ *   READY     waits for the claim
+ *   STARTING  positions; unstarted partitions wait for MARK
  *   DRAINING  waits for acknowledgements and the last commit
  *   DRAINED   nothing runs, the last commit is done
  *   FENCED    a higher generation was found committed; the pump has stopped */
@@ -32,6 +37,8 @@
 enum lane_pump {
         LANE_PUMP_IDLE,
         LANE_PUMP_OPENING,
+        LANE_PUMP_READY,
+        LANE_PUMP_STARTING,
         LANE_PUMP_RUNNING,
         LANE_PUMP_DRAINING,
         LANE_PUMP_DRAINED,
@@ -59,9 +66,11 @@ enum lane_event_type {
         LANE_ON_WRITTEN,     /* answer to CLAIM, MARK, RELEASE: done and the new version */
         LANE_ON_REFUSED,     /* answer: somebody else has changed it */
         LANE_ON_UNKNOWN,     /* answer: connection lost, result unknown */
+        LANE_ON_READY,       /* pump: the clients are made */
         LANE_ON_POSITIONED,  /* pump: unstarted partitions have a committed position */
         LANE_ON_RUNNING,     /* pump: records flow */
-        LANE_ON_FENCED,      /* pump: found `generation` committed, and stopped */
+        LANE_ON_FENCED,      /* pump: found `generation` committed, or (0) was refused by the
+                              * destination in favour of another producer; it has stopped */
         LANE_ON_DRAINED,     /* pump: stopped after its last commit */
         LANE_ON_STOP,        /* the worker is stopping */
 };
@@ -83,7 +92,8 @@ enum lane_action {
         LANE_CLAIM,        /* write OWNED with lane->claim_generation, at version */
         LANE_MARK,         /* write started=true for positioned partitions, at version */
         LANE_RELEASE,      /* write FREE, at version */
-        LANE_PUMP_OPEN,    /* start the pump at lane->held_generation */
+        LANE_PUMP_OPEN,    /* make the pump's clients */
+        LANE_PUMP_START,   /* run it at lane->held_generation */
         LANE_PUMP_UPDATE,  /* hand the record's partitions to the running pump */
         LANE_PUMP_GO,      /* marked: the waiting partitions may fetch */
         LANE_PUMP_ADOPT,   /* the running pump commits lane->held_generation from now on */

@@ -7,11 +7,12 @@
  *   send -> acknowledged -> commit, after reading the committed generation back.
  *
  * Life
- *   OPENING -> RUNNING -> DRAINING -> STOPPING -> STOPPED
- *   RUNNING -> RECYCLING -> OPENING      after a failed delivery
- *   any but STOPPED -> STOPPING          fenced
+ *   OPENING -> READY -> RUNNING -> DRAINING -> STOPPING -> STOPPED
+ *   RUNNING -> RECYCLING -> OPENING -> RUNNING   after a failed delivery
+ *   any but STOPPED -> STOPPING                  fenced
  *
  *   OPENING    clients are made (off the loop), with back-off on failure
+ *   READY      waits for pump_start
  *   RUNNING    partitions start, flow, halt and park one by one
  *   DRAINING   intake has ended; waits for acknowledgements, then the last commit
  *   RECYCLING  as DRAINING, but what is queued is purged; then the clients are
@@ -45,6 +46,8 @@ struct pump_partition {
 };
 
 struct pump_events {
+        /* The clients are made: pump_start may follow.  Comes once. */
+        void (*ready)(void *ctx);
         /* These unstarted partitions have a committed position: mark them, then
          * pump_go.  Borrowed for the call. */
         void (*positioned)(void *ctx, const struct pump_partition *partitions, size_t count);
@@ -65,18 +68,21 @@ struct pump_settings {
         const char *source, *destination;
         const char *group_id;
         uint32_t lane;
-        uint64_t generation;
+        uint64_t generation;           /* set by pump_start */
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */
         uint32_t message_timeout_ms;
         uint64_t budget_bytes;         /* of buffered records, both clients */
 };
 
-/* NULL on no memory.  home is the control loop's mailbox. */
+/* Makes the clients and mirrors nothing yet.  NULL on no memory.  home is the
+ * control loop's mailbox. */
 struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
-                       const struct pump_settings *settings,
-                       const struct pump_partition *partitions, size_t count,
-                       const struct pump_events *events, void *ctx);
+                       const struct pump_settings *settings, const struct pump_events *events,
+                       void *ctx);
+/* The lane is ours at this generation: run these partitions.  Once, after `ready`. */
+void pump_start(struct pump *pump, uint64_t generation, const struct pump_partition *partitions,
+                size_t count);
 /* The lane's partitions now; those that the pump has already go on. */
 void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count);
 /* These partitions were marked as started: they may fetch. */

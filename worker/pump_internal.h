@@ -18,6 +18,7 @@
 
 enum pump_state {
         PUMP_OPENING,
+        PUMP_READY,
         PUMP_RUNNING,
         PUMP_DRAINING,
         PUMP_RECYCLING,
@@ -94,6 +95,7 @@ struct pump {
 
         enum pump_state state;
         bool opening;               /* the open job runs */
+        bool started;               /* pump_start has come */
         bool free_wanted, clients_closing;
         bool drain_expired;         /* the limit of a drain has passed */
         bool drain_committed;       /* the last commit was tried */
@@ -155,7 +157,7 @@ void pump_on_answers(struct pump *pump);
 void pump_abandon_ops(struct pump *pump);
 
 /* pump_life.c */
-enum pump_tell { PUMP_TELL_POSITIONED, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
+enum pump_tell { PUMP_TELL_READY, PUMP_TELL_POSITIONED, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
 void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value);
 void pump_recycle(struct pump *pump, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pump_fence(struct pump *pump, uint64_t generation);

@@ -27,7 +27,8 @@ static const struct {
         unsigned allowed;
 } states[] = {
 #define TO(state) (1u << PUMP_##state)
-        [PUMP_OPENING] = {"OPENING", TO(RUNNING) | TO(STOPPING)},
+        [PUMP_OPENING] = {"OPENING", TO(READY) | TO(RUNNING) | TO(STOPPING)},
+        [PUMP_READY] = {"READY", TO(RUNNING) | TO(STOPPING)},
         [PUMP_RUNNING] = {"RUNNING", TO(DRAINING) | TO(RECYCLING) | TO(STOPPING)},
         [PUMP_DRAINING] = {"DRAINING", TO(STOPPING)},
         [PUMP_RECYCLING] = {"RECYCLING", TO(OPENING) | TO(STOPPING)},
@@ -57,7 +58,8 @@ struct letter {
 static void deliver(void *arg) {
         struct letter *letter = arg;
         switch (letter->what) {
-        case PUMP_TELL_POSITIONED: 
+        case PUMP_TELL_READY: letter->events.ready(letter->ctx); break;
+        case PUMP_TELL_POSITIONED:
                 letter->events.positioned(letter->ctx, letter->partitions, letter->count);
                 break;
         case PUMP_TELL_RUNNING: letter->events.running(letter->ctx); break;
@@ -224,9 +226,12 @@ static void open_done(uv_work_t *work, int status) {
                                  pump->settings.route, pump->settings.lane, job->err);
                         pump_set_error(pump, job->err);
                         pump_retry_soon(pump, backoff_ms(pump));
-                } else {
+                } else if (pump->started) {
                         pump_move(pump, PUMP_RUNNING);
                         pump_start_parts(pump);
+                } else {
+                        pump_move(pump, PUMP_READY);
+                        pump_tell(pump, PUMP_TELL_READY, 0);
                 }
         }
         free(job);
@@ -533,11 +538,10 @@ static void request_free(struct request *request) {
         free(request);
 }
 
-static void handle_start(void *arg) {
+static void handle_open(void *arg) {
         struct request *request = arg;
         struct pump *pump = request->pump;
         uv_loop_t *loop = &pump->loop->loop;
-        add_parts(pump, request->partitions, request->count);
         request_free(request);
         data_loop_join(pump->loop, &pump->member);
         /* None of these can fail. */
@@ -554,9 +558,8 @@ static void handle_start(void *arg) {
 }
 
 struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
-                       const struct pump_settings *settings,
-                       const struct pump_partition *partitions, size_t count,
-                       const struct pump_events *events, void *ctx) {
+                       const struct pump_settings *settings, const struct pump_events *events,
+                       void *ctx) {
         struct pump *pump = calloc(1, sizeof *pump);
         if (!pump) return NULL;
         pump->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -581,8 +584,25 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         pump->member.turn = pump_turn;
         pump->member.gap = on_gap;
         pump->snapshot_ms = clock_boot_ms();
-        mailbox_post(&loop->mailbox, handle_start, request_new(pump, partitions, count, 0));
+        mailbox_post(&loop->mailbox, handle_open, request_new(pump, NULL, 0, 0));
         return pump;
+}
+
+static void handle_start(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        pump->settings.generation = request->value;
+        pump->started = true;
+        add_parts(pump, request->partitions, request->count);
+        request_free(request);
+        if (pump->state != PUMP_READY) return; /* stopped meanwhile */
+        pump_move(pump, PUMP_RUNNING);
+        pump_start_parts(pump);
+}
+
+void pump_start(struct pump *pump, uint64_t generation, const struct pump_partition *partitions,
+                size_t count) {
+        mailbox_post(&pump->loop->mailbox, handle_start, request_new(pump, partitions, count, generation));
 }
 
 static void handle_update(void *arg) {
@@ -635,7 +655,8 @@ static void handle_drain(void *arg) {
                 pump_move(pump, PUMP_DRAINING);
                 pump_drop_batch(pump);
                 (void)uv_timer_start(&pump->limit_timer, on_limit_timer, limit_ms, 0);
-        } else if (pump->state == PUMP_OPENING || pump->state == PUMP_RECYCLING) {
+        } else if (pump->state == PUMP_OPENING || pump->state == PUMP_READY ||
+                   pump->state == PUMP_RECYCLING) {
                 pump_move(pump, PUMP_STOPPING);
                 pump_tell(pump, PUMP_TELL_DRAINED, pump->in_flight_count == 0 && !pump_dirty(pump));
         } /* else: fenced, which was told */

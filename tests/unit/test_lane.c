@@ -48,11 +48,12 @@ static struct lane running(void) {
         lane_init(&lane, true);
         feed(&lane, assigned(3, 1));
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, simple(LANE_ON_READY));
         feed(&lane, written(8));
         feed(&lane, simple(LANE_ON_POSITIONED));
         feed(&lane, written(9));
         feed(&lane, simple(LANE_ON_RUNNING));
-        EXPECT("read claim pump-open mark pump-go");
+        EXPECT("read pump-open claim pump-start mark pump-go");
         return lane;
 }
 
@@ -86,9 +87,11 @@ static void a_refused_claim_reads_again_and_runs_nothing(void **state) {
         lane_init(&lane, true);
         feed(&lane, assigned(3, 1));
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, simple(LANE_ON_READY));
         feed(&lane, simple(LANE_ON_REFUSED));
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, false, false, 4, 1, 8));
-        EXPECT("read claim read");
+        EXPECT("read pump-open claim read pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
         feed(&lane, simple(LANE_ON_UNASSIGNED));
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, false, false, 4, 1, 8));
         EXPECT("read forget");
@@ -100,13 +103,55 @@ static void an_unknown_claim_is_read_never_assumed(void **state) {
         lane_init(&lane, true);
         feed(&lane, assigned(3, 1));
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, simple(LANE_ON_READY));
         feed(&lane, session(false));
         feed(&lane, simple(LANE_ON_UNKNOWN));
-        EXPECT("read claim");
+        EXPECT("read pump-open claim");
         feed(&lane, session(true));
         EXPECT("read");
         feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 8)); /* it had been done */
-        EXPECT("pump-open");
+        EXPECT("pump-start");
+}
+
+/* A claim before the clients are made would let a slow owner end the
+ * transactions of a later one. */
+static void nothing_is_claimed_before_the_clients_are_made(void **state) {
+        (void)state;
+        struct lane lane;
+        *trace = '\0';
+        lane_init(&lane, true);
+        feed(&lane, assigned(3, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, assigned(3, 2));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 2, 8));
+        EXPECT("read pump-open read");
+        feed(&lane, simple(LANE_ON_READY));
+        EXPECT("claim");
+}
+
+static void stopping_before_the_claim_leaves_the_record_alone(void **state) {
+        (void)state;
+        struct lane lane;
+        lane_init(&lane, true);
+        feed(&lane, assigned(3, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
+        feed(&lane, simple(LANE_ON_STOP));
+        EXPECT("read pump-open pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        EXPECT("forget");
+}
+
+/* Exactly-once: another producer of the lane began; the record says whose the
+ * lane is. */
+static void refused_by_the_destination_the_owner_starts_again_at_init(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, simple(LANE_ON_FENCED));
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 9));
+        EXPECT("read pump-open");
+        feed(&lane, simple(LANE_ON_READY));
+        EXPECT("pump-start");
+        assert_int_equal(lane.held_generation, 3);
 }
 
 static void zookeeper_away_changes_nothing_that_runs(void **state) {
@@ -162,10 +207,12 @@ static void the_owner_by_record_claims_above_a_foreign_generation(void **state) 
         struct lane_event fenced = {.type = LANE_ON_FENCED, .generation = 50};
         feed(&lane, fenced);
         feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 9));
-        EXPECT("read claim");
+        EXPECT("read pump-open");
+        feed(&lane, simple(LANE_ON_READY));
+        EXPECT("claim");
         assert_int_equal(lane.claim_generation, 51);
         feed(&lane, written(10));
-        EXPECT("pump-open");
+        EXPECT("pump-start");
         assert_int_equal(lane.held_generation, 51);
 }
 
@@ -206,8 +253,9 @@ static void random_lives(void **state) {
                         if (answer && lane.request == LANE_REQUEST_NONE) continue;
                         if (event.type == LANE_ON_READ && lane.request != LANE_REQUEST_READ) continue;
                         if (event.type == LANE_ON_WRITTEN && lane.request == LANE_REQUEST_READ) continue;
-                        bool active = lane.pump == LANE_PUMP_OPENING || lane.pump == LANE_PUMP_RUNNING;
-                        if (event.type == LANE_ON_FENCED && !active && lane.pump != LANE_PUMP_DRAINING) continue;
+                        if (event.type == LANE_ON_FENCED &&
+                            (lane.pump < LANE_PUMP_OPENING || lane.pump > LANE_PUMP_DRAINING))
+                                continue;
                         if (event.type == LANE_ON_DRAINED && lane.pump != LANE_PUMP_DRAINING) continue;
                         event.generation = (uint64_t)(1 + rand_r(&seed) % 4);
                         event.spec = (uint32_t)(1 + rand_r(&seed) % 2);
@@ -224,8 +272,12 @@ static void random_lives(void **state) {
                                 bool request = action == LANE_READ || action == LANE_CLAIM ||
                                                action == LANE_MARK || action == LANE_RELEASE;
                                 if (request && !answer) assert_int_equal(before, LANE_REQUEST_NONE);
-                                if (action == LANE_PUMP_OPEN) {
-                                        assert_int_equal(lane.record.state, LANE_RECORD_OWNED);
+                                if (action == LANE_CLAIM)
+                                        assert_true(lane.pump >= LANE_PUMP_READY && lane.pump <= LANE_PUMP_RUNNING);
+                                if (action == LANE_PUMP_OPEN || action == LANE_PUMP_START) {
+                                        assert_true(lane.record.state == LANE_RECORD_OWNED ||
+                                                    (action == LANE_PUMP_OPEN &&
+                                                     lane.record.state == LANE_RECORD_ASSIGNED));
                                         assert_true(lane.record.owner_is_me && lane.record.incarnation_is_me);
                                 }
                                 if (action == LANE_RELEASE)
@@ -242,6 +294,9 @@ int main(void) {
                 cmocka_unit_test(revoked_drained_released_forgotten),
                 cmocka_unit_test(a_refused_claim_reads_again_and_runs_nothing),
                 cmocka_unit_test(an_unknown_claim_is_read_never_assumed),
+                cmocka_unit_test(nothing_is_claimed_before_the_clients_are_made),
+                cmocka_unit_test(stopping_before_the_claim_leaves_the_record_alone),
+                cmocka_unit_test(refused_by_the_destination_the_owner_starts_again_at_init),
                 cmocka_unit_test(zookeeper_away_changes_nothing_that_runs),
                 cmocka_unit_test(a_new_session_adopts_the_same_lane_without_a_stop),
                 cmocka_unit_test(a_lane_that_others_have_is_stopped_and_not_released),
