@@ -92,7 +92,8 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (!znode_route_valid(r->name) || !znode_alias_valid(r->source) ||
             !znode_alias_valid(r->destination) || !text_ok(r->group_id, 249) || !*r->group_id ||
             !text_ok(r->topics, 65536) || !text_ok(r->topics_exclude, 65536) ||
-            !text_ok(r->delivery_guarantee, 32))
+            (strcmp(r->delivery_guarantee, "at-least-once") != 0 &&
+             strcmp(r->delivery_guarantee, "exactly-once") != 0))
                 return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
@@ -187,6 +188,21 @@ static int check_report(const Heliostat__Pb__Report *r) {
         return 0;
 }
 
+static int check_positions(const Heliostat__Pb__Positions *p) {
+        size_t positions = 0;
+        if (p->lane >= ROUTE_LANES_MAX) return ERR_INVALID;
+        for (size_t i = 0; i < p->n_topics; i++) {
+                const Heliostat__Pb__PositionTopic *t = p->topics[i];
+                if (!topic_ok(t->topic)) return ERR_INVALID;
+                positions += t->n_positions;
+                if (positions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                for (size_t k = 0; k < t->n_positions; k++)
+                        if (t->positions[k]->partition > INT32_MAX || t->positions[k]->next_offset < 0)
+                                return ERR_INVALID;
+        }
+        return 0;
+}
+
 #define UNPACKER(name, Name, descriptor_) \
         int codec_unpack_##name(const void *data, size_t bytes, Heliostat__Pb__##Name **out) { \
                 ProtobufCMessage *base = NULL; \
@@ -210,6 +226,7 @@ UNPACKER(candidate, Candidate, heliostat__pb__candidate__descriptor)
 UNPACKER(worker, Worker, heliostat__pb__worker__descriptor)
 UNPACKER(assignment, Assignment, heliostat__pb__assignment__descriptor)
 UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
+UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
 Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
@@ -224,21 +241,28 @@ Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
 
 #define METADATA_PREFIX "heliostat/1 g="
 
-void codec_metadata_format(char *buf, uint64_t generation) {
-        (void)snprintf(buf, CODEC_METADATA_MAX, METADATA_PREFIX "%llu",
-                       (unsigned long long)generation);
+#define METADATA_TRANSACTIONAL " tx"
+
+void codec_metadata_format(char *buf, struct codec_metadata metadata) {
+        (void)snprintf(buf, CODEC_METADATA_MAX, METADATA_PREFIX "%llu%s",
+                       (unsigned long long)metadata.generation,
+                       metadata.transactional ? METADATA_TRANSACTIONAL : "");
 }
 
-uint64_t codec_metadata_generation(const char *metadata, size_t bytes) {
-        size_t prefix = sizeof METADATA_PREFIX - 1;
-        uint64_t generation = 0;
-        if (!metadata || bytes <= prefix || bytes >= CODEC_METADATA_MAX ||
-            memcmp(metadata, METADATA_PREFIX, prefix) != 0)
-                return 0;
-        for (size_t i = prefix; i < bytes; i++) {
-                unsigned digit = (unsigned)(metadata[i] - '0');
-                if (digit > 9 || generation > (UINT64_MAX - digit) / 10) return 0;
-                generation = generation * 10 + digit;
+struct codec_metadata codec_metadata_parse(const char *text, size_t bytes) {
+        size_t prefix = sizeof METADATA_PREFIX - 1, suffix = sizeof METADATA_TRANSACTIONAL - 1;
+        struct codec_metadata metadata = {0};
+        if (!text || bytes <= prefix || bytes >= CODEC_METADATA_MAX ||
+            memcmp(text, METADATA_PREFIX, prefix) != 0)
+                return metadata;
+        if (bytes > prefix + suffix && memcmp(text + bytes - suffix, METADATA_TRANSACTIONAL, suffix) == 0) {
+                metadata.transactional = true;
+                bytes -= suffix;
         }
-        return generation;
+        for (size_t i = prefix; i < bytes; i++) {
+                unsigned digit = (unsigned)(text[i] - '0');
+                if (digit > 9 || metadata.generation > (UINT64_MAX - digit) / 10) return (struct codec_metadata){0};
+                metadata.generation = metadata.generation * 10 + digit;
+        }
+        return metadata;
 }

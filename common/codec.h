@@ -5,6 +5,7 @@
 #ifndef HELIOSTAT_COMMON_CODEC_H
 #define HELIOSTAT_COMMON_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ int codec_unpack_candidate(const void *data, size_t bytes, Heliostat__Pb__Candid
 int codec_unpack_worker(const void *data, size_t bytes, Heliostat__Pb__Worker **out);
 int codec_unpack_assignment(const void *data, size_t bytes, Heliostat__Pb__Assignment **out);
 int codec_unpack_lane(const void *data, size_t bytes, Heliostat__Pb__Lane **out);
+int codec_unpack_positions(const void *data, size_t bytes, Heliostat__Pb__Positions **out);
 int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
 
 /* Frees any of them; NULL is fine. */
@@ -38,11 +40,17 @@ void codec_free(void *message);
 /* Deep copies, for read-modify-write.  NULL on no memory. */
 Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane);
 
-/* The metadata string of a committed source offset: "heliostat/1 g=12". */
+/* The metadata string of a committed source offset: "heliostat/1 g=12", with
+ * " tx" behind it where the offset only repeats what a position record at the
+ * destination says. */
 #define CODEC_METADATA_MAX 64
-void codec_metadata_format(char *buf, uint64_t generation);
-/* The generation, or 0 for text that is not ours (another tool's commit, or
- * none).  Never fails. */
-uint64_t codec_metadata_generation(const char *metadata, size_t bytes);
+struct codec_metadata {
+        uint64_t generation;
+        bool transactional;
+};
+void codec_metadata_format(char *buf, struct codec_metadata metadata);
+/* Generation 0 for text that is not ours (another tool's commit, or none).
+ * Never fails. */
+struct codec_metadata codec_metadata_parse(const char *text, size_t bytes);
 
 #endif

@@ -53,6 +53,7 @@ struct config_route {
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;
         uint32_t offset_commit_interval_ms;
+        uint32_t transaction_commit_interval_ms;
         uint32_t refresh_topics_interval_s;
         int32_t replication_factor;  /* -1: the broker's default */
 };

@@ -61,10 +61,16 @@
             "Consumer group at the source that holds the positions, so that every lag tool " \
             "shows the mirror. Default: `heliostat.<route>`.") \
         ROW(delivery_guarantee, "delivery.guarantee", CHOICE, "at-least-once", 0, 0, APPLY, \
-            "What is promised: `at-least-once`.") \
+            "What is promised: `at-least-once` (repeats after a failure only, bounded by " \
+            "`offset.commit.interval.ms`) or `exactly-once` (transactions at the destination; " \
+            "read it with `isolation.level=read_committed`).") \
         ROW(offset_commit_interval_ms, "offset.commit.interval.ms", UINT, "1000", 100, 60000, \
             APPLY, \
             "How often positions are committed; bounds the duplicates after a failure.") \
+        ROW(transaction_commit_interval_ms, "transaction.commit.interval.ms", UINT, "500", 10, \
+            30000, APPLY, \
+            "With exactly-once: how often a lane's transaction is committed; a reader of the " \
+            "destination sees records at most this much later.") \
         ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
             APPLY, \
             "How often the coordinator looks for new topics and partitions.") \
@@ -74,8 +80,7 @@
 /* name, words, what to say about a word that is known but not accepted */
 #define SETTING_CHOICES(ROW) \
         ROW("log.level", "debug|info|warn|error", NULL, NULL) \
-        ROW("delivery.guarantee", "at-least-once", "exactly-once", \
-            "'exactly-once' is not supported by this version")
+        ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL)
 
 /* Keys of MirrorMaker 1 and 2 files that mean something there and have no
  * counterpart here: without this table, the answer to an operator's old file

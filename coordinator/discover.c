@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/kafka.h"
 #include "common/log.h"
+#include "common/names.h"
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 15000
@@ -19,6 +20,8 @@ struct route_job {
         struct discover *discover; /* NULL: it was freed meanwhile */
         char *name, *source, *destination, *topics, *exclude;
         int replication_factor;
+        char positions[NAMES_TOPIC_SIZE]; /* "": at-least-once */
+        uint32_t lanes;
         uint64_t refresh_ms;
         int32_t version;
         bool active, again;
@@ -82,7 +85,8 @@ static void run(uv_work_t *work) {
                 job->rc = kafka_client_new(config, job->destination, NULL, CLIENT_ADMIN, none, NULL, NULL,
                                            &job->to, job->err, sizeof job->err);
         if (!job->rc)
-                job->rc = topics_find(job->from, job->to, rules, job->replication_factor, &job->found,
+                job->rc = topics_find(job->from, job->to, rules, job->replication_factor,
+                                      *job->positions ? job->positions : NULL, job->lanes, &job->found,
                                       job->err, sizeof job->err);
         topic_rules_free(rules);
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
@@ -215,6 +219,10 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                 return ERR_NOMEM;
         }
         job->replication_factor = spec->replication_factor;
+        *job->positions = '\0';
+        if (strcmp(spec->delivery_guarantee, "exactly-once") == 0)
+                names_positions_topic(job->positions, spec->group_id);
+        job->lanes = spec->lanes;
         job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
         job->version = version;
         job->active = true;

@@ -86,10 +86,29 @@ static void mark(struct topic_found *topic) {
         if (!topic->reason) abort();
 }
 
+static void create_topics(rd_kafka_t *destination, rd_kafka_NewTopic_t **fresh, size_t count,
+                          struct topics_found *found) {
+        size_t result_count = 0;
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(destination);
+        rd_kafka_AdminOptions_t *options = options_for(destination, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+        rd_kafka_CreateTopics(destination, fresh, count, options, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CREATE_MS + 5000);
+        const rd_kafka_topic_result_t **results =
+                event && rd_kafka_event_CreateTopics_result(event)
+                        ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
+                                                              &result_count)
+                        : NULL;
+        take_results(found, event, "topic.create", results, result_count);
+        if (event) rd_kafka_event_destroy(event);
+        rd_kafka_AdminOptions_destroy(options);
+        rd_kafka_queue_destroy(queue);
+        rd_kafka_NewTopic_destroy_array(fresh, count);
+}
+
 static void create_missing(rd_kafka_t *destination, int replication_factor,
                            const rd_kafka_metadata_t *metadata, struct topics_found *found) {
         rd_kafka_NewTopic_t **fresh = calloc(found->count ? found->count : 1, sizeof(rd_kafka_NewTopic_t *));
-        size_t count = 0, result_count = 0;
+        size_t count = 0;
         char err[256];
         if (!fresh) abort();
         for (size_t i = 0; i < found->count; i++) {
@@ -104,22 +123,7 @@ static void create_missing(rd_kafka_t *destination, int replication_factor,
                 mark(topic);
                 fresh[count++] = new;
         }
-        if (count) {
-                rd_kafka_queue_t *queue = rd_kafka_queue_new(destination);
-                rd_kafka_AdminOptions_t *options = options_for(destination, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-                rd_kafka_CreateTopics(destination, fresh, count, options, queue);
-                rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CREATE_MS + 5000);
-                const rd_kafka_topic_result_t **results =
-                        event && rd_kafka_event_CreateTopics_result(event)
-                                ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
-                                                                      &result_count)
-                                : NULL;
-                take_results(found, event, "topic.create", results, result_count);
-                if (event) rd_kafka_event_destroy(event);
-                rd_kafka_AdminOptions_destroy(options);
-                rd_kafka_queue_destroy(queue);
-                rd_kafka_NewTopic_destroy_array(fresh, count);
-        }
+        if (count) create_topics(destination, fresh, count, found);
         free(fresh);
 }
 
@@ -189,8 +193,38 @@ static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found
         }
 }
 
+/* Compacted, in small segments: of each lane only the newest record counts. */
+static int create_positions(rd_kafka_t *destination, const char *name, uint32_t lanes,
+                            int replication_factor, char *err, size_t err_size) {
+        struct topic_found topic = {.partitions = lanes};
+        struct topics_found found = {&topic, 1};
+        char why[256];
+        rd_kafka_NewTopic_t *new =
+                rd_kafka_NewTopic_new(name, (int)lanes, replication_factor, why, sizeof why);
+        if (!new) {
+                (void)snprintf(err, err_size, "topic %s: %s", name, why);
+                return ERR_KAFKA;
+        }
+        (void)rd_kafka_NewTopic_set_config(new, "cleanup.policy", "compact"); /* these only copy */
+        (void)rd_kafka_NewTopic_set_config(new, "segment.bytes", "16777216");
+        (void)rd_kafka_NewTopic_set_config(new, "min.cleanable.dirty.ratio", "0.1");
+        topic.name = strdup(name);
+        if (!topic.name) abort();
+        mark(&topic);
+        create_topics(destination, &new, 1, &found);
+        int rc = 0;
+        if (topic.reason) {
+                (void)snprintf(err, err_size, "topic %s: %s", name, topic.reason);
+                rc = ERR_KAFKA;
+        }
+        free(topic.name);
+        free(topic.reason);
+        return rc;
+}
+
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, struct topics_found *out, char *err, size_t err_size) {
+                int replication_factor, const char *positions, uint32_t lanes,
+                struct topics_found *out, char *err, size_t err_size) {
         const rd_kafka_metadata_t *here = NULL, *there = NULL;
         struct topics_found found = {0};
         rd_kafka_resp_err_t e = rd_kafka_metadata(source, 1, NULL, &here, REQUEST_MS);
@@ -224,6 +258,15 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules 
                         (void)snprintf(err, err_size, "destination: %s", rd_kafka_err2str(e));
                         topics_found_fini(&found);
                         return ERR_KAFKA;
+                }
+                int rc = positions && !topic_in(there, positions)
+                                 ? create_positions(destination, positions, lanes, replication_factor,
+                                                    err, err_size)
+                                 : 0;
+                if (rc) {
+                        rd_kafka_metadata_destroy(there);
+                        topics_found_fini(&found);
+                        return rc;
                 }
                 add_missing(destination, there, &found);
                 create_missing(destination, replication_factor, there, &found);

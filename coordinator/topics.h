@@ -24,9 +24,12 @@ struct topics_found {
 };
 
 /* replication_factor -1: the broker's default.
+ * positions: the topic of the route's position records, which is created with so
+ * many lanes if it is missing; NULL for a route without.
  * 0 | ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, struct topics_found *out, char *err, size_t err_size);
+                int replication_factor, const char *positions, uint32_t lanes,
+                struct topics_found *out, char *err, size_t err_size);
 void topics_found_fini(struct topics_found *found);
 
 #endif

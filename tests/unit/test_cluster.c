@@ -66,6 +66,7 @@ static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool en
         route.topics = (char *)".*";
         route.lanes = lanes;
         route.group_id = (char *)"g";
+        route.delivery_guarantee = (char *)"at-least-once";
         route.offset_commit_interval_ms = 1000;
         route.refresh_topics_interval_s = 30;
         route.replication_factor = -1;

@@ -11,18 +11,21 @@ static void metadata_round_trip(void **state) {
         const uint64_t values[] = {1, 12, 1000000007, UINT64_MAX};
         for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
                 char text[CODEC_METADATA_MAX];
-                codec_metadata_format(text, values[i]);
-                assert_true(codec_metadata_generation(text, strlen(text)) == values[i]);
+                for (int tx = 0; tx < 2; tx++) {
+                        codec_metadata_format(text, (struct codec_metadata){values[i], tx});
+                        struct codec_metadata back = codec_metadata_parse(text, strlen(text));
+                        assert_true(back.generation == values[i] && back.transactional == (values[i] && tx));
+                }
         }
 }
 
 static void metadata_of_others_is_generation_zero(void **state) {
         (void)state;
-        const char *const rows[] = {"",  "x", "heliostat/1 g=", "heliostat/1 g=12x",
+        const char *const rows[] = {"",  "x", "heliostat/1 g=", "heliostat/1 g=12x", "heliostat/1 g=12 t", "heliostat/1 g= tx", "heliostat/1 g=1 tx tx",
                                     "heliostat/2 g=3", "heliostat/1 g=99999999999999999999999"};
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-                assert_true(codec_metadata_generation(rows[i], strlen(rows[i])) == 0);
-        assert_true(codec_metadata_generation(NULL, 0) == 0);
+                assert_true(codec_metadata_parse(rows[i], strlen(rows[i])).generation == 0);
+        assert_true(codec_metadata_parse(NULL, 0).generation == 0);
 }
 
 static void worker_round_trip(void **state) {

@@ -238,6 +238,19 @@ static void stopping_drains_and_releases_without_waiting_for_anybody(void **stat
         EXPECT("forget");
 }
 
+static void a_changed_route_opens_the_pump_again(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, simple(LANE_ON_REOPEN));
+        EXPECT("pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        EXPECT("pump-open");
+        feed(&lane, simple(LANE_ON_READY));
+        EXPECT("pump-start");
+        feed(&lane, simple(LANE_ON_RUNNING));
+        EXPECT("");
+}
+
 /* Random events in any order: it comes to rest, never runs what is not ours,
  * and never has two requests under way. */
 static void random_lives(void **state) {
@@ -304,6 +317,7 @@ int main(void) {
                 cmocka_unit_test(the_owner_by_record_claims_above_a_foreign_generation),
                 cmocka_unit_test(added_partitions_reach_the_running_pump),
                 cmocka_unit_test(stopping_drains_and_releases_without_waiting_for_anybody),
+                cmocka_unit_test(a_changed_route_opens_the_pump_again),
                 cmocka_unit_test(random_lives),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
