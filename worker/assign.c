@@ -196,6 +196,10 @@ static void lane_open(struct worker_lane *lane) {
                 .destination = route->spec->destination,
                 .group_id = route->spec->group_id,
                 .lane = lane->lane,
+                .exactly_once = strcmp(route->spec->delivery_guarantee, "exactly-once") == 0,
+                .transaction_interval_ms = route->spec->transaction_commit_interval_ms
+                                                   ? route->spec->transaction_commit_interval_ms
+                                                   : 500,
                 .commit_interval_ms = route->spec->offset_commit_interval_ms,
                 .recommit_interval_ms = RECOMMIT_MS,
                 /* No longer than a session lives: what a stopped process still
@@ -231,6 +235,13 @@ static void on_route_changed(void *ctx, const char *path) {
         route_read(ctx);
 }
 
+/* The lanes of the route are opened again, one by one as they drain. */
+static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
+        return strcmp(a->delivery_guarantee, b->delivery_guarantee) != 0 ||
+               a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
+               a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
+}
+
 static void on_route(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct worker_route *route = ctx;
         Heliostat__Pb__Route *spec = NULL;
@@ -243,10 +254,15 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
                                   route->name, err_text(code));
                 return; /* assign_house asks again */
         }
+        bool reopen = route->spec && pump_settings_differ(route->spec, spec);
         codec_free(route->spec);
         route->spec = spec;
         for (struct worker_lane *l = route->worker->lanes; l; l = l->next)
                 if (l->open_pending && strcmp(l->route, route->name) == 0) lane_open(l);
+        for (struct worker_lane *l = route->worker->lanes, *next; reopen && l; l = next) {
+                next = l->next; /* the event may forget the lane */
+                if (strcmp(l->route, route->name) == 0) lane_signal(l, LANE_ON_REOPEN);
+        }
 }
 
 static void route_read(struct worker_route *route) {

@@ -119,6 +119,9 @@ static void lane_absorb(struct lane *lane, const struct lane_event *event) {
                 pump_move(lane, LANE_PUMP_DRAINED);
                 lane->unmarked = lane->go = false;
                 break;
+        case LANE_ON_REOPEN:
+                lane->reopen = pump_active(lane);
+                break;
         case LANE_ON_STOP:
                 lane->stopping = true;
                 break;
@@ -132,7 +135,7 @@ static enum lane_action request(struct lane *lane, enum lane_request request,
 }
 
 static enum lane_action drain(struct lane *lane) {
-        lane->unmarked = lane->go = false;
+        lane->unmarked = lane->go = lane->reopen = false;
         pump_move(lane, LANE_PUMP_DRAINING);
         return LANE_PUMP_DRAIN;
 }
@@ -219,6 +222,7 @@ static enum lane_action lane_decide(struct lane *lane) {
                 if (pump_started(lane)) return LANE_PUMP_GO;
         }
         if (lane->stopping && pump_active(lane)) return drain(lane);
+        if (lane->reopen && pump_active(lane)) return drain(lane);
         if (lane->request != LANE_REQUEST_NONE || !lane->connected) return LANE_NOTHING;
         if (!lane->record_known || lane->record_stale) {
                 lane->record_stale = false;

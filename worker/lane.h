@@ -72,6 +72,7 @@ enum lane_event_type {
         LANE_ON_FENCED,      /* pump: found `generation` committed, or (0) was refused by the
                               * destination in favour of another producer; it has stopped */
         LANE_ON_DRAINED,     /* pump: stopped after its last commit */
+        LANE_ON_REOPEN,      /* what the pump was opened with has changed */
         LANE_ON_STOP,        /* the worker is stopping */
 };
 
@@ -124,6 +125,7 @@ struct lane {
         uint32_t pump_spec;         /* of the partitions that the pump has */
         bool unmarked;              /* positioned partitions wait for MARK */
         bool go;                    /* a MARK is done, the pump must hear of it */
+        bool reopen;                /* to be drained and opened again */
 };
 
 void lane_init(struct lane *lane, bool connected);

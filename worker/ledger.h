@@ -37,6 +37,8 @@ int ledger_ack(struct ledger *ledger, int64_t offset);
 /* Nothing that must be mirrored exists in [next, offset). */
 void ledger_skip(struct ledger *ledger, int64_t offset);
 
+/* The lowest offset that may be sent next. */
+static inline int64_t ledger_next(const struct ledger *ledger) { return ledger->next; }
 int64_t ledger_position(const struct ledger *ledger);
 static inline uint32_t ledger_in_flight(const struct ledger *ledger) { return ledger->count; }
 

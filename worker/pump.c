@@ -137,10 +137,9 @@ static uint64_t message_bytes(const rd_kafka_message_t *m) {
         return m->len + m->key_len + MESSAGE_OVERHEAD_BYTES;
 }
 
-static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *report, void *opaque) {
-        struct pump *pump = opaque;
+static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         rd_kafka_message_t *source = report->_private;
-        (void)rk;
+        if (!source) return; /* a position record: the commit's result tells */
         pump->in_flight_count--;
         pump->held_bytes -= message_bytes(source);
         struct part *part = part_of(pump, source);
@@ -166,33 +165,49 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *report, void *
         rd_kafka_message_destroy(source);
 }
 
-static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
+static void on_source_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
         struct pump *pump = opaque;
         char text[160];
-        (void)snprintf(text, sizeof text, "%s: %s",
-                       rd_kafka_type(rk) == RD_KAFKA_PRODUCER ? "destination" : "source", reason);
+        (void)rk, (void)err;
+        (void)snprintf(text, sizeof text, "source: %s", reason);
         pump_set_error(pump, text);
-        if (err == RD_KAFKA_RESP_ERR__FATAL && rk == pump->producer && pump->state == PUMP_RUNNING) {
-                char why[256];
-                rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, why, sizeof why);
-                pump_recycle(pump, "producer: %s (%s)", why, rd_kafka_err2name(fatal));
-        }
 }
 
+static void on_destination_error(struct pump *pump, rd_kafka_event_t *event) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "destination: %s", rd_kafka_event_error_string(event));
+        pump_set_error(pump, text);
+        if (!rd_kafka_event_error_is_fatal(event) || pump->state != PUMP_RUNNING) return;
+        char why[256];
+        rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(pump->producer, why, sizeof why);
+        if (txn_error_fences(fatal)) return pump_fence(pump, 0);
+        pump_recycle(pump, "producer: %s (%s)", why, rd_kafka_err2name(fatal));
+}
+
+/* Events, not callbacks: librdkafka's commit of a transaction serves callbacks
+ * on the thread that it was called from. */
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx) {
-        rd_kafka_conf_set_opaque(conf, ctx);
-        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-        rd_kafka_conf_set_error_cb(conf, on_error);
+        struct pump *pump = ctx;
+        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+        if (pump->settings.exactly_once) txn_configure(pump, conf);
 }
 
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
         rd_kafka_conf_set_opaque(conf, ctx);
-        rd_kafka_conf_set_error_cb(conf, on_error);
+        rd_kafka_conf_set_error_cb(conf, on_source_error);
 }
 
 void pump_drain_deliveries(struct pump *pump) {
-        if (!pump->producer) return;
-        (void)rd_kafka_poll(pump->producer, 0);
+        rd_kafka_event_t *event;
+        if (!pump->producer_queue) return;
+        while ((event = rd_kafka_queue_poll(pump->producer_queue, 0))) {
+                const rd_kafka_message_t *report;
+                if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+                        while ((report = rd_kafka_event_message_next(event))) on_delivery(pump, report);
+                else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+                        on_destination_error(pump, event);
+                rd_kafka_event_destroy(event);
+        }
         if (pump->blocked && pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
         if (pump->backlogged || !pump->blocked) data_loop_ready(pump->loop, &pump->member);
 }
@@ -294,6 +309,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 pump->in_flight_count++;
                 part->under_way++;
                 pump->held_bytes += message_bytes(m);
+                if (pump->txn != TXN_NONE) txn_note_sent(pump, m->len + m->key_len);
                 return SENT;
         }
         ledger_unsend(&part->ledger, m->offset);
@@ -414,6 +430,11 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
         if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
+        if (pump->txn == TXN_ENDING) return false; /* its end makes us ready again */
+        if (txn_full(pump)) {
+                txn_end(pump);
+                return false;
+        }
         if (!backlogs_send(pump) || pump->blocked) return false;
         if (pump->batch_next == pump->batch_count) {
                 ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, PUMP_BATCH);

@@ -69,6 +69,8 @@ struct pump_settings {
         const char *group_id;
         uint32_t lane;
         uint64_t generation;           /* set by pump_start */
+        bool exactly_once;
+        uint32_t transaction_interval_ms; /* exactly-once: between commits */
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */
         uint32_t message_timeout_ms;

@@ -6,9 +6,13 @@
 #include <librdkafka/rdkafka.h>
 #include <uv.h>
 
+#include <stdatomic.h>
+
+#include "common/names.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
+#include "heliostat.pb-c.h"
 #include "worker/pump.h"
 
 #define PUMP_BATCH 500          /* records of one turn */
@@ -34,6 +38,19 @@ struct dest_topic {
         struct dest_topic *next;
 };
 
+/* See pump_txn.c. */
+enum txn_state { TXN_NONE, TXN_OPEN, TXN_ENDING };
+#define TXN_RECORDS_MAX 100000          /* ends a transaction before its time */
+#define TXN_BYTES_MAX ((uint64_t)16 << 20)
+
+struct txn_job {
+        uv_work_t work;
+        struct pump *pump;
+        int rc;
+        rd_kafka_resp_err_t code;
+        char err[256];
+};
+
 struct part {
         struct dest_topic *topic;
         int32_t partition;
@@ -44,6 +61,13 @@ struct part {
         bool eof;                   /* the reader has seen the end at its position */
         struct ledger ledger;
         int64_t position;           /* last known; -1: not known */
+        uint64_t position_generation; /* that the committed one was found with */
+        bool recorded;              /* exactly-once: a committed record has this partition */
+        bool record_wanted;         /* the group's position only repeats a record at the destination */
+        /* Exactly-once: as the last committed transaction says (-1: not known,
+         * or at-least-once), as the one under way says. */
+        int64_t txn_position, txn_next;
+        uint64_t txn_generation;
         int64_t committed;          /* -1: not by this pump's present generation */
         int64_t committed_ms;       /* boot clock */
         int64_t retry_ms;           /* PARKED: boot clock */
@@ -71,12 +95,17 @@ struct pump_op {
         uint64_t generation;        /* that the commit carries */
         bool checks_gap;            /* COMMIT: its success ends `held` */
         uint64_t fenced;            /* a higher generation that was seen */
-        char error[160];            /* first failure of the chain */
+        char error[352];            /* first failure of the chain */
         /* the job on the thread pool */
         uv_work_t work;
         uv_work_t read;             /* of the committed offsets */
         rd_kafka_topic_partition_list_t *committed;
         rd_kafka_resp_err_t committed_err;
+        Heliostat__Pb__Positions *recorded; /* START: the position record, NULL for none */
+        int recorded_rc;
+        char recorded_err[320];
+        enum { START_TOPICS, START_RECORD, START_EARLIEST } stage; /* the job that runs, or ran last */
+        bool record_wanted;
         struct { char *name; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
         size_t topic_count;
         rd_kafka_topic_partition_list_t *earliest;  /* first starts: asked, then answered */
@@ -99,6 +128,7 @@ struct pump {
         bool free_wanted, clients_closing;
         bool drain_expired;         /* the limit of a drain has passed */
         bool drain_committed;       /* the last commit was tried */
+        bool drain_failed;          /* its last transaction did not end well */
         bool held;                  /* after a gap: no record before the generation is checked */
         bool blocked;               /* back-pressure: no intake until there is room */
         bool running_told;
@@ -110,7 +140,7 @@ struct pump {
         rd_kafka_queue_t *consumer_queue, *producer_queue, *answers;
         int eventfd;
         uv_poll_t wake;
-        uv_timer_t commit_timer, retry_timer, limit_timer;
+        uv_timer_t commit_timer, retry_timer, limit_timer, txn_timer;
         int open_handles;
         int jobs;
 
@@ -130,6 +160,10 @@ struct pump {
         uint64_t held_limit_bytes;
         uint64_t records, bytes;
         int64_t snapshot_ms;
+
+        enum txn_state txn;         /* NONE: at-least-once, or no producer */
+        uint64_t txn_records, txn_bytes;
+        atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
 
         struct pump_op *start_op, *commit_op;
 };
@@ -155,6 +189,18 @@ bool pump_dirty(const struct pump *pump);
 int64_t part_position(const struct part *part);
 void pump_on_answers(struct pump *pump);
 void pump_abandon_ops(struct pump *pump);
+
+/* pump_txn.c */
+void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);
+/* Ends what a predecessor left open, and begins the first transaction.  Blocks:
+ * for the thread pool.  0 | ERR_KAFKA, err then holds one line */
+int txn_init(rd_kafka_t *producer, char *err, size_t err_size);
+bool txn_error_fences(rd_kafka_resp_err_t err);
+bool txn_dirty(const struct pump *pump);    /* something is not committed */
+bool txn_full(const struct pump *pump);
+void txn_note_sent(struct pump *pump, uint64_t bytes);
+void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_advance */
+void txn_on_timer(uv_timer_t *timer);
 
 /* pump_life.c */
 enum pump_tell { PUMP_TELL_READY, PUMP_TELL_POSITIONED, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };

@@ -119,7 +119,7 @@ static double setting(rd_kafka_t *client, const char *name) {
 static void open_job(uv_work_t *work) {
         struct client_job *job = work->data;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
-        char queue_kb[24], fetch[24], timeout[24];
+        char queue_kb[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
         /* A full queue stops librdkafka's fetcher for up to a second, so one
          * fetch is a small part of the queue. */
         uint64_t share = pump->settings.budget_bytes / 2;
@@ -134,8 +134,10 @@ static void open_job(uv_work_t *work) {
                 {"fetch.message.max.bytes", fetch},
                 {NULL, NULL},
         };
+        names_transactional_id(transactional_id, pump->settings.group_id, pump->settings.lane);
         const struct kafka_setting producer[] = {
                 {"message.timeout.ms", timeout},
+                {pump->settings.exactly_once ? "transactional.id" : NULL, transactional_id},
                 {NULL, NULL},
         };
         job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route,
@@ -146,6 +148,8 @@ static void open_job(uv_work_t *work) {
                                    pump->settings.route, CLIENT_PRODUCER, producer,
                                    pump_configure_producer, pump, &job->producer, job->err,
                                    sizeof job->err);
+        if (!job->rc && pump->settings.exactly_once)
+                job->rc = txn_init(job->producer, job->err, sizeof job->err);
         if (job->rc) return;
         job->limits = burst_limits(setting(job->producer, "linger.ms"),
                                    (uint64_t)setting(job->producer, "batch.size"),
@@ -217,6 +221,8 @@ static void open_done(uv_work_t *work, int status) {
         }
         if (pump->producer) {
                 pump->burst_limits = job->limits;
+                pump->txn = pump->settings.exactly_once ? TXN_OPEN : TXN_NONE;
+                pump->txn_records = pump->txn_bytes = 0;
                 pump->producer_queue = rd_kafka_queue_get_main(pump->producer);
                 watch_queue(pump, pump->producer_queue);
         }
@@ -280,10 +286,12 @@ static void pump_close_clients(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 part->position = part_position(part);
+                if (pump->settings.exactly_once) part->flowed = false; /* the record is read again */
                 part->committed = -1;
                 if (part->state != PART_HALTED) part->state = PART_NEW;
         }
         pump->blocked = pump->held = false;
+        pump->txn = TXN_NONE;
         pump->clients_closing = true;
         pump->jobs++;
         (void)uv_queue_work(&pump->loop->loop, &job->work, destroy_job, close_done);
@@ -358,6 +366,9 @@ static void drain_done(struct pump *pump, bool clean) {
 }
 
 static void advance_draining(struct pump *pump) {
+        if (pump->txn == TXN_ENDING) return;
+        if (pump->drain_failed) return drain_done(pump, false);
+        if (txn_dirty(pump)) return txn_end(pump);
         if (pump->in_flight_count > 0) return; /* on_limit purges */
         if (pump->commit_op) return;
         if (!pump_dirty(pump)) return drain_done(pump, true);
@@ -392,11 +403,13 @@ void pump_advance(struct pump *pump) {
         (void)uv_timer_stop(&pump->commit_timer);
         (void)uv_timer_stop(&pump->retry_timer);
         (void)uv_timer_stop(&pump->limit_timer);
+        (void)uv_timer_stop(&pump->txn_timer);
         (void)uv_poll_stop(&pump->wake);
         if (pump->free_wanted) {
                 uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->wake, handle_closed);
         }
 }
@@ -501,6 +514,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->partition = partitions[i].partition;
                 part->started = partitions[i].started;
                 part->position = part->committed = part->record_ms = -1;
+                part->txn_position = part->txn_next = -1;
                 pump->parts[pump->part_count++] = part;
         }
 }
@@ -548,12 +562,17 @@ static void handle_open(void *arg) {
         (void)uv_timer_init(loop, &pump->commit_timer);
         (void)uv_timer_init(loop, &pump->retry_timer);
         (void)uv_timer_init(loop, &pump->limit_timer);
+        (void)uv_timer_init(loop, &pump->txn_timer);
         (void)uv_poll_init(loop, &pump->wake, pump->eventfd);
-        pump->open_handles = 4;
-        pump->commit_timer.data = pump->retry_timer.data = pump->limit_timer.data = pump->wake.data = pump;
+        pump->open_handles = 5;
+        pump->commit_timer.data = pump->retry_timer.data = pump->limit_timer.data = pump;
+        pump->txn_timer.data = pump->wake.data = pump;
         (void)uv_poll_start(&pump->wake, UV_READABLE, on_wake);
         (void)uv_timer_start(&pump->commit_timer, on_commit_timer, pump->settings.commit_interval_ms,
                              pump->settings.commit_interval_ms);
+        if (pump->settings.exactly_once)
+                (void)uv_timer_start(&pump->txn_timer, txn_on_timer, pump->settings.transaction_interval_ms,
+                                     pump->settings.transaction_interval_ms);
         pump_open_clients(pump);
 }
 
@@ -676,6 +695,7 @@ static void handle_free(void *arg) {
                 uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
+                uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
                 uv_close((uv_handle_t *)&pump->wake, handle_closed);
                 return;
         }

@@ -23,6 +23,8 @@
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/log.h"
+#include "common/err.h"
+#include "worker/positions.h"
 #include "worker/pump_internal.h"
 
 static void op_fail(struct pump_op *op, const char *what, const char *why) {
@@ -34,6 +36,7 @@ static void op_free(struct pump_op *op) {
         if (op->list) rd_kafka_topic_partition_list_destroy(op->list);
         if (op->earliest) rd_kafka_topic_partition_list_destroy(op->earliest);
         if (op->committed) rd_kafka_topic_partition_list_destroy(op->committed);
+        codec_free(op->recorded);
         for (size_t i = 0; i < op->topic_count; i++) {
                 /* A handle that was not taken over. */
                 if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
@@ -121,7 +124,6 @@ static void op_list_committed(struct pump_op *op) {
 static void op_commit(struct pump_op *op) {
         struct pump *pump = op->pump;
         char metadata[CODEC_METADATA_MAX];
-        codec_metadata_format(metadata, pump->settings.generation);
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)op->count);
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
@@ -132,6 +134,8 @@ static void op_commit(struct pump_op *op) {
                 rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
                         list, part->topic->name, part->partition);
                 row->offset = position;
+                codec_metadata_format(metadata, (struct codec_metadata){pump->settings.generation,
+                                                                        pump->txn != TXN_NONE && part->recorded});
                 row->metadata = strdup(metadata); /* freed with the list */
                 row->metadata_size = row->metadata ? strlen(metadata) : 0;
         }
@@ -161,14 +165,24 @@ static struct part *op_part(struct pump_op *op, const char *topic, int32_t parti
 
 /* ---- START ---- */
 
+static void read_record(struct pump_op *op) {
+        const struct pump_settings *settings = &op->pump->settings;
+        char topic[NAMES_TOPIC_SIZE];
+        names_positions_topic(topic, settings->group_id);
+        op->recorded_rc = positions_read(settings->config, settings->destination, settings->route, topic,
+                                         settings->lane, PUMP_REQUEST_MS, &op->recorded,
+                                         op->recorded_err, sizeof op->recorded_err);
+}
+
 static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
-        if (op->earliest) {
+        if (op->stage == START_EARLIEST) {
                 op->earliest_err =
                         rd_kafka_offsets_for_times(pump->consumer, op->earliest, PUMP_REQUEST_MS);
                 return;
         }
+        if (op->stage == START_RECORD) return read_record(op);
         for (size_t i = 0; i < op->topic_count; i++) {
                 op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
                 op->topics[i].err = op->topics[i].handle ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
@@ -188,6 +202,7 @@ static void start_job(uv_work_t *work) {
                 }
         }
         if (!err) rd_kafka_metadata_destroy(metadata);
+        if (!err && pump->settings.exactly_once) read_record(op);
 }
 
 static void start_next(struct pump_op *op);
@@ -197,7 +212,7 @@ static void start_job_done(uv_work_t *work, int status) {
         struct pump *pump = op->pump;
         (void)status;
         pump->jobs--;
-        if (!op->earliest) {
+        if (op->stage == START_TOPICS) {
                 for (size_t i = 0; i < op->topic_count; i++) {
                         struct dest_topic *topic = pump->topics;
                         while (topic && strcmp(topic->name, op->topics[i].name) != 0) topic = topic->next;
@@ -280,7 +295,13 @@ static void start_finish(struct pump_op *op) {
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
                 if (part->state != PART_NEW) continue;
-                part->position = part_position(part);
+                /* What an open transaction holds already is not read again. */
+                part->position = pump->txn != TXN_NONE && part->flowed ? ledger_next(&part->ledger)
+                                                                       : part_position(part);
+                if (pump->txn != TXN_NONE && !part->flowed) {
+                        part->txn_position = part->position;
+                        part->txn_generation = pump->settings.generation;
+                }
                 part->committed = op->generation == pump->settings.generation ? part->position : -1;
                 part->committed_ms = now;
                 part->state = PART_WAITING;
@@ -290,6 +311,51 @@ static void start_finish(struct pump_op *op) {
         pump_flow_waiting(pump);
         if (waiting) pump_tell(pump, PUMP_TELL_POSITIONED, 0);
         pump_start_parts(pump); /* those that came in the meantime */
+}
+
+static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions *record, const struct part *part) {
+        for (size_t i = 0; record && i < record->n_topics; i++) {
+                const Heliostat__Pb__PositionTopic *topic = record->topics[i];
+                if (strcmp(topic->topic, part->topic->name) != 0) continue;
+                for (size_t k = 0; k < topic->n_positions; k++)
+                        if ((int32_t)topic->positions[k]->partition == part->partition)
+                                return topic->positions[k];
+        }
+        return NULL;
+}
+
+/* Of the group's position and the record's, the one of the later generation
+ * counts; within one generation the higher: the group's is committed after the
+ * transaction, or before the route changed its guarantee.
+ * false: the record has a generation above ours; op->fenced. */
+static bool op_take_recorded(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                const Heliostat__Pb__Position *row = recorded_of(op->recorded, part);
+                if (part->flowed) continue;
+                if (!row) {
+                        /* Deleted, or a tombstone compacted away: the group's may be older. */
+                        if (part->record_wanted && part->state == PART_NEW)
+                                part_stop(pump, part, PART_HALTED,
+                                          "no position record at the destination although one was written");
+                        continue;
+                }
+                if (row->generation > pump->settings.generation) {
+                        op->fenced = row->generation;
+                        return false;
+                }
+                bool asked = part->starting;
+                part->recorded = true;
+                if (asked && part->position >= 0 &&
+                    (part->position_generation > row->generation ||
+                     (part->position_generation == row->generation && part->position > row->next_offset)))
+                        continue;
+                part->position = row->next_offset;
+                part->position_generation = row->generation;
+                if (pump->settings.exactly_once && !asked) part->txn_position = part->position;
+        }
+        return true;
 }
 
 /* After each answer of a START chain; goes on when none is awaited. */
@@ -308,10 +374,22 @@ static void start_next(struct pump_op *op) {
                 pump->start_op = NULL;
                 return op_free(op);
         }
+        if (op->recorded_rc) op_fail(op, "position record", op->recorded_err);
         if (*op->error) return start_finish(op);
         if (op->committing) return start_finish(op);
+        if (op->stage == START_TOPICS && op->record_wanted && !pump->settings.exactly_once) {
+                /* The route was exactly-once before. */
+                op->stage = START_RECORD;
+                return start_queue_job(op);
+        }
+        if (op->stage != START_EARLIEST && !op_take_recorded(op)) {
+                uint64_t generation = op->fenced;
+                pump->start_op = NULL;
+                op_free(op);
+                return pump_fence(pump, generation);
+        }
 
-        if (!op->earliest) {
+        if (op->stage != START_EARLIEST) {
                 for (size_t i = 0; i < op->count; i++) {
                         struct part *part = op->parts[i];
                         if (part->state != PART_NEW || part_position(part) >= 0) continue;
@@ -330,6 +408,7 @@ static void start_next(struct pump_op *op) {
                                 if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
                                 op->topics[i].handle = NULL;
                         }
+                        op->stage = START_EARLIEST;
                         return start_queue_job(op);
                 }
         } else {
@@ -385,12 +464,13 @@ void pump_flow_waiting(struct pump *pump) {
 /* ---- COMMIT ---- */
 
 int64_t part_position(const struct part *part) {
+        if (part->txn_position >= 0 && part->flowed) return part->txn_position;
         return part->flowed ? ledger_position(&part->ledger) : part->position;
 }
 
 static bool part_commits(const struct pump *pump, const struct part *part, bool all, int64_t now) {
         if (!part->flowed || part->starting) return false;
-        if (part->committed != ledger_position(&part->ledger)) return true;
+        if (part->committed != part_position(part)) return true;
         if (part->state != PART_FLOWING) return false;
         return all || now - part->committed_ms >= (int64_t)pump->settings.recommit_interval_ms;
 }
@@ -471,12 +551,19 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         op_fail(op, "committed position", rd_kafka_err2str(row->err));
                         continue;
                 }
-                uint64_t generation = codec_metadata_generation(row->metadata, row->metadata_size);
+                struct codec_metadata metadata = codec_metadata_parse(row->metadata, row->metadata_size);
+                uint64_t generation = metadata.generation;
+                if (op->kind == PUMP_OP_START && !part->flowed) {
+                        part->record_wanted = metadata.transactional;
+                        op->record_wanted |= metadata.transactional;
+                }
                 if (generation > pump->settings.generation && generation > op->fenced)
                         op->fenced = generation;
                 /* A position of our own is exact; the committed one may be older. */
-                if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed)
+                if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed) {
                         part->position = row->offset;
+                        part->position_generation = generation;
+                }
         }
 }
 

@@ -1,0 +1,223 @@
+/* Transactions of a lane (exactly-once): one is always open at the producer;
+ * it holds the records sent since the last and, written last, one record with
+ * the next offset of every partition of the lane.
+ *
+ *   OPEN -> ENDING -> OPEN
+ *
+ *   OPEN    records may be sent.  An empty transaction is unknown to the broker
+ *   ENDING  the position record is sent, the commit runs on the thread pool,
+ *           nothing else is sent; delivery reports go on coming to the loop
+ *
+ * A commit that fails, or whose outcome is not known, is never repeated: the
+ * producer is destroyed, the next one's initialisation settles the transaction,
+ * and the positions are read back.  librdkafka may send EndTxn again after a
+ * timeout, and a late copy could end a later transaction (KAFKA-17754): after
+ * more than one of them the producer is replaced too. */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "worker/pump_internal.h"
+
+#define END_TXN_KEY 26 /* Kafka's API key of EndTxn */
+
+static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int sockfd, const char *brokername,
+                                           int32_t brokerid, int16_t key, int16_t version,
+                                           int32_t id, size_t bytes, void *opaque) {
+        struct pump *pump = opaque; /* on a broker's thread; the pump outlives its clients */
+        (void)rk, (void)sockfd, (void)brokername, (void)brokerid, (void)version, (void)id, (void)bytes;
+        if (key == END_TXN_KEY) atomic_fetch_add(&pump->txn_end_requests, 1);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+                                  char *err, size_t err_size) {
+        (void)conf, (void)err, (void)err_size;
+        return rd_kafka_interceptor_add_on_request_sent(rk, "heliostat", on_request_sent, opaque);
+}
+
+void txn_configure(struct pump *pump, rd_kafka_conf_t *conf) {
+        (void)rd_kafka_conf_interceptor_add_on_new(conf, "heliostat", on_new, pump); /* fails for a second only */
+}
+
+/* Takes error. */
+static int failed(rd_kafka_error_t *error, const char *what, char *err, size_t err_size) {
+        if (!error) return 0;
+        (void)snprintf(err, err_size, "%s: %s", what, rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        return ERR_KAFKA;
+}
+
+int txn_init(rd_kafka_t *producer, char *err, size_t err_size) {
+        int rc = failed(rd_kafka_init_transactions(producer, PUMP_REQUEST_MS), "init_transactions", err, err_size);
+        return rc ? rc : failed(rd_kafka_begin_transaction(producer), "begin_transaction", err, err_size);
+}
+
+bool txn_error_fences(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR__FENCED || err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+               err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/* ---- the position record ---- */
+
+static int64_t next_offset(const struct part *part) {
+        return part->flowed ? ledger_next(&part->ledger) : part->txn_position;
+}
+
+bool txn_dirty(const struct pump *pump) {
+        if (pump->txn == TXN_NONE) return false;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                if (next_offset(part) != part->txn_position) return true;
+        }
+        return false;
+}
+
+/* Notes what the record says as each partition's txn_next.  0 | as codec_pack */
+static int pack_positions(struct pump *pump, void **out_data, size_t *out_bytes) {
+        size_t n = pump->part_count ? pump->part_count : 1;
+        Heliostat__Pb__Positions record = HELIOSTAT__PB__POSITIONS__INIT;
+        /* One entry for each partition at most; those of one topic together. */
+        Heliostat__Pb__Position *positions = calloc(n, sizeof *positions);
+        Heliostat__Pb__Position **pointers = calloc(n, sizeof(Heliostat__Pb__Position *));
+        Heliostat__Pb__PositionTopic *topics = calloc(n, sizeof *topics);
+        Heliostat__Pb__PositionTopic **topic_pointers = calloc(n, sizeof(Heliostat__Pb__PositionTopic *));
+        int rc = ERR_NOMEM;
+        if (positions && pointers && topics && topic_pointers) {
+                size_t used = 0;
+                record.lane = pump->settings.lane;
+                record.topics = topic_pointers;
+                for (const struct dest_topic *t = pump->topics; t; t = t->next) {
+                        size_t first = used;
+                        for (size_t i = 0; i < pump->part_count; i++) {
+                                struct part *part = pump->parts[i];
+                                if (part->topic != t) continue;
+                                part->txn_next = next_offset(part);
+                                if (part->txn_next < 0) continue;
+                                if (part->txn_next != part->txn_position)
+                                        part->txn_generation = pump->settings.generation;
+                                heliostat__pb__position__init(&positions[used]);
+                                positions[used].partition = (uint32_t)part->partition;
+                                positions[used].next_offset = part->txn_next;
+                                positions[used].generation = part->txn_generation;
+                                pointers[used] = &positions[used];
+                                used++;
+                        }
+                        if (used == first) continue;
+                        Heliostat__Pb__PositionTopic *topic = &topics[record.n_topics];
+                        heliostat__pb__position_topic__init(topic);
+                        topic->topic = t->name;
+                        topic->positions = &pointers[first];
+                        topic->n_positions = used - first;
+                        topic_pointers[record.n_topics++] = topic;
+                }
+                rc = codec_pack(&record.base, out_data, out_bytes);
+        }
+        free(positions);
+        free(pointers);
+        free(topics);
+        free(topic_pointers);
+        return rc;
+}
+
+/* ---- the end ---- */
+
+static void end_job(uv_work_t *work) {
+        struct txn_job *job = work->data;
+        rd_kafka_t *producer = job->pump->producer; /* clients live while a job runs */
+        rd_kafka_error_t *error = rd_kafka_commit_transaction(producer, PUMP_REQUEST_MS);
+        if (error) job->code = rd_kafka_error_code(error);
+        job->rc = failed(error, "commit_transaction", job->err, sizeof job->err);
+        if (!job->rc)
+                job->rc = failed(rd_kafka_begin_transaction(producer), "begin_transaction", job->err,
+                                 sizeof job->err);
+        if (job->rc && !job->code) job->code = RD_KAFKA_RESP_ERR__STATE;
+}
+
+static void end_failed(struct pump *pump, const struct txn_job *job) {
+        pump->txn = TXN_NONE;
+        if (txn_error_fences(job->code)) return pump_fence(pump, 0);
+        if (pump->state == PUMP_DRAINING) {
+                log_warn("lane.transaction", "route=%s lane=%u error=\"%s\" note=\"the next owner settles it\"",
+                         pump->settings.route, pump->settings.lane, job->err);
+                pump->drain_failed = true;
+        }
+        pump_recycle(pump, "%s", job->err);
+}
+
+static void end_done(uv_work_t *work, int status) {
+        struct txn_job *job = work->data;
+        struct pump *pump = job->pump;
+        (void)status;
+        data_loop_tick(pump->loop);
+        pump->jobs--;
+        pump_drain_deliveries(pump);
+        if (job->rc) {
+                end_failed(pump, job);
+        } else {
+                for (size_t i = 0; i < pump->part_count; i++) {
+                        struct part *part = pump->parts[i];
+                        if (part->txn_next < 0) continue;
+                        part->txn_position = part->txn_next;
+                        part->recorded = true;
+                }
+                pump->txn = TXN_OPEN;
+                pump->txn_records = pump->txn_bytes = 0;
+                pump->failures = 0;
+                unsigned ends = atomic_load(&pump->txn_end_requests);
+                if (ends > 1) pump_recycle(pump, "EndTxn was sent %u times", ends);
+        }
+        free(job);
+        data_loop_ready(pump->loop, &pump->member);
+        pump_advance(pump);
+}
+
+void txn_end(struct pump *pump) {
+        char topic[NAMES_TOPIC_SIZE], key[16];
+        void *data = NULL;
+        size_t bytes = 0;
+        if (pump->txn != TXN_OPEN) return;
+        struct txn_job *job = calloc(1, sizeof *job);
+        int rc = job ? pack_positions(pump, &data, &bytes) : ERR_NOMEM;
+        if (rc) {
+                free(job);
+                return pump_recycle(pump, "position record: %s", err_text(rc));
+        }
+        names_positions_topic(topic, pump->settings.group_id);
+        int length = snprintf(key, sizeof key, "%u", pump->settings.lane);
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+                pump->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION((int32_t)pump->settings.lane),
+                RD_KAFKA_V_KEY(key, (size_t)length), RD_KAFKA_V_VALUE(data, bytes),
+                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        free(data);
+        if (err) {
+                free(job);
+                return pump_recycle(pump, "position record: %s", rd_kafka_err2str(err));
+        }
+        pump->txn = TXN_ENDING;
+        atomic_store(&pump->txn_end_requests, 0);
+        job->pump = pump;
+        job->work.data = job;
+        pump->jobs++;
+        (void)uv_queue_work(&pump->loop->loop, &job->work, end_job, end_done); /* cannot fail */
+}
+
+void txn_on_timer(uv_timer_t *timer) {
+        struct pump *pump = timer->data;
+        data_loop_tick(pump->loop);
+        if (pump->state == PUMP_RUNNING && !pump->held && txn_dirty(pump)) txn_end(pump);
+}
+
+void txn_note_sent(struct pump *pump, uint64_t bytes) {
+        pump->txn_records++;
+        pump->txn_bytes += bytes;
+}
+
+bool txn_full(const struct pump *pump) {
+        return pump->txn_records >= TXN_RECORDS_MAX || pump->txn_bytes >= TXN_BYTES_MAX;
+}
