@@ -66,6 +66,9 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         unsigned suppressed = 0;
 
         if (ours < log_get_level()) return;
+        /* Says of each client that a setting which every producer here has is
+         * experimental. */
+        if (strstr(text, "enable.gapless.guarantee is experimental")) return;
         if (ours != LOG_DEBUG && !log_admit(facility, &suppressed)) return;
         if (suppressed)
                 log_write(ours, "kafka.client", "client=%s facility=%s suppressed=%u text=\"%s\"",

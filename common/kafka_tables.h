@@ -43,8 +43,6 @@ enum kafka_role {
             "aborted records are not mirrored (Java's default is `read_uncommitted`)") \
         ROW("fetch.wait.max.ms", CONSUMER, "500", "") \
         ROW("fetch.error.backoff.ms", CONSUMER, "100", "") \
-        ROW("queued.min.messages", CONSUMER, "10000000", \
-            "what is read ahead is bounded by bytes, not by records") \
         ROW("message.max.bytes", PRODUCER, "104857600", \
             "whatever the source held goes to the destination, whose own limit decides") \
         ROW("linger.ms", PRODUCER, "5", "") \
@@ -62,6 +60,7 @@ enum kafka_role {
  *   name, role, what it follows */
 #define KAFKA_COMPUTED(ROW) \
         ROW("queued.max.messages.kbytes", CONSUMER, "computed from worker.memory.budget") \
+        ROW("queued.min.messages", CONSUMER, "computed from worker.memory.budget") \
         ROW("fetch.max.bytes", CONSUMER, "computed from worker.memory.budget") \
         ROW("fetch.message.max.bytes", CONSUMER, "computed from worker.memory.budget") \
         ROW("max.partition.fetch.bytes", CONSUMER, "computed from worker.memory.budget") \

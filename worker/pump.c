@@ -137,6 +137,19 @@ static uint64_t message_bytes(const rd_kafka_message_t *m) {
         return m->len + m->key_len + MESSAGE_OVERHEAD_BYTES;
 }
 
+/* The destination refuses batches, not records: of a burst of several it is not
+ * known which was meant, and a batch may be too large although each of its
+ * records is not.  They are sent again one by one. */
+static void on_refused(struct pump *pump, struct part *part, int64_t offset, rd_kafka_resp_err_t err) {
+        if (part->burst.records > 1) {
+                part->single_until = ledger_next(&part->ledger);
+                pump_recycle(pump, "%s [%d] offset %lld: %s; its batch is sent again one by one",
+                             part->topic->name, part->partition, (long long)offset, rd_kafka_err2str(err));
+                return;
+        }
+        part_stop(pump, part, PART_HALTED, "record at offset %lld: %s", (long long)offset, rd_kafka_err2str(err));
+}
+
 static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         rd_kafka_message_t *source = report->_private;
         if (!source) return; /* a position record: the commit's result tells */
@@ -151,11 +164,11 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
                         pump->bytes += source->len + source->key_len;
                         pump->failures = 0;
                 }
-        } else if (part && pump->state != PUMP_RECYCLING && pump->state != PUMP_STOPPING) {
-                if (record_refused(report->err) && part->state != PART_HALTED)
-                        part_stop(pump, part, PART_HALTED, "record at offset %lld: %s",
-                                  (long long)source->offset, rd_kafka_err2str(report->err));
-                else if (partition_refused(report->err) && part->state != PART_HALTED)
+        } else if (part && pump->state != PUMP_STOPPING) {
+                if (record_refused(report->err) && part->state == PART_FLOWING)
+                        on_refused(pump, part, source->offset, report->err);
+                else if (pump->state != PUMP_RECYCLING && partition_refused(report->err) &&
+                         part->state != PART_HALTED)
                         part_stop(pump, part, PART_PARKED, "destination: %s",
                                   rd_kafka_err2str(report->err));
                 else if (part->state == PART_FLOWING)
@@ -197,6 +210,10 @@ void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
         rd_kafka_conf_set_error_cb(conf, on_source_error);
 }
 
+static void make_room(struct pump *pump) {
+        if (pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
+}
+
 void pump_drain_deliveries(struct pump *pump) {
         rd_kafka_event_t *event;
         if (!pump->producer_queue) return;
@@ -208,7 +225,7 @@ void pump_drain_deliveries(struct pump *pump) {
                         on_destination_error(pump, event);
                 rd_kafka_event_destroy(event);
         }
-        if (pump->blocked && pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
+        make_room(pump);
         if (pump->backlogged || !pump->blocked) data_loop_ready(pump->loop, &pump->member);
 }
 
@@ -228,7 +245,7 @@ static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka
         case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
         case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: {
                 /* Never "earliest", never "latest": the gap is shown. */
-                int64_t position = ledger_position(&part->ledger);
+                int64_t position = m->offset >= 0 ? m->offset : ledger_next(&part->ledger);
                 (void)rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name,
                                                      part->partition, &low, &high);
                 if (low > position)
@@ -328,6 +345,16 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
 
 /* ---- the backlog: what waits for the partition's burst ---- */
 
+#define BACKLOG_KEPT 1024 /* entries of an empty queue's ring */
+
+/* After a refusal the partition's records go one by one, until it is known
+ * which of the burst was meant. */
+static bool may_follow(const struct pump *pump, struct part *part, const rd_kafka_message_t *m) {
+        if (part->under_way > 0 && m->offset < part->single_until) return false;
+        return burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
+                           pump->loop->last_us);
+}
+
 static bool backlog_add(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
         if (!fifo_push(&part->backlog, m)) return false;
         pump->held_bytes += message_bytes(m);
@@ -362,10 +389,7 @@ static bool backlog_send(struct pump *pump, struct part *part) {
                         data_loop_tick(pump->loop);
                         if (pump->held || pump->state != PUMP_RUNNING) return false;
                 }
-                if (!m->err && part->state == PART_FLOWING &&
-                    !burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
-                                 pump->loop->last_us))
-                        return true;
+                if (!m->err && part->state == PART_FLOWING && !may_follow(pump, part, m)) return true;
                 enum sent sent = pump_send(pump, part, m);
                 if (sent == SENT_LATER) {
                         if (pump->in_flight_count == 0) pump_recycle(pump, "no room to send");
@@ -388,6 +412,7 @@ static bool backlogs_send(struct pump *pump) {
                 } else {
                         *at = part->backlog_next;
                         part->backlogged = false;
+                        if (part->backlog.capacity > BACKLOG_KEPT) fifo_fini(&part->backlog);
                 }
         }
         return true;
@@ -421,8 +446,7 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         struct part *part = m->rkt ? part_of(pump, m) : NULL;
         if (part && part->state == PART_FLOWING &&
             (part->backlog.count || /* in order, the reader's errors too */
-             (!m->err && !burst_admit(&part->burst, &pump->burst_limits, part->under_way,
-                                      m->len + m->key_len, pump->loop->last_us))))
+             (!m->err && !may_follow(pump, part, m))))
                 return backlog_add(pump, part, m) ? SENT : SENT_LATER;
         return pump_send(pump, part, m);
 }
@@ -435,7 +459,9 @@ bool pump_turn(struct data_loop_member *member) {
                 txn_end(pump);
                 return false;
         }
-        if (!backlogs_send(pump) || pump->blocked) return false;
+        if (!backlogs_send(pump)) return false;
+        make_room(pump); /* the backlog of a stopped partition is gone without a report */
+        if (pump->blocked) return false;
         if (pump->batch_next == pump->batch_count) {
                 ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, PUMP_BATCH);
                 if (n <= 0) return false;

@@ -75,6 +75,7 @@ struct part {
         int64_t progress_position, progress_ms;
         uint64_t under_way;         /* records at the producer */
         struct burst burst;         /* that these form */
+        int64_t single_until;       /* records below go one at a time */
         struct fifo backlog;        /* messages read after it; they go when it is acknowledged */
         struct part *backlog_next;  /* of those in pump->backlogged */
         bool backlogged;
@@ -94,6 +95,7 @@ struct pump_op {
         bool committing;            /* the commit was asked for */
         uint64_t generation;        /* that the commit carries */
         bool checks_gap;            /* COMMIT: its success ends `held` */
+        bool stale;                 /* the process stopped since it began: what it has read is old */
         uint64_t fenced;            /* a higher generation that was seen */
         char error[352];            /* first failure of the chain */
         /* the job on the thread pool */
@@ -130,6 +132,7 @@ struct pump {
         bool drain_committed;       /* the last commit was tried */
         bool drain_failed;          /* its last transaction did not end well */
         bool held;                  /* after a gap: no record before the generation is checked */
+        int64_t unchecked_ms;       /* since when no check of the generation has worked; 0: it does */
         bool blocked;               /* back-pressure: no intake until there is room */
         bool running_told;
         uint64_t fenced_generation;

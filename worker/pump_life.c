@@ -21,6 +21,7 @@
 
 #define DRAIN_COMMIT_MS 3000  /* for the last commit, after the drain's limit */
 #define BACKOFF_MAX_MS 10000
+#define UNCHECKED_MAX_MS 15000 /* that records flow without a check of the generation */
 
 static const struct {
         const char *name;
@@ -119,17 +120,20 @@ static double setting(rd_kafka_t *client, const char *name) {
 static void open_job(uv_work_t *work) {
         struct client_job *job = work->data;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
-        char queue_kb[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
+        char queue_kb[24], queue_records[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
         /* A full queue stops librdkafka's fetcher for up to a second, so one
          * fetch is a small part of the queue. */
         uint64_t share = pump->settings.budget_bytes / 2;
         uint64_t fetch_bytes = share / 8 < 524288 ? 524288 : share / 8 > 1048576 ? 1048576 : share / 8;
         (void)snprintf(queue_kb, sizeof queue_kb, "%llu", (unsigned long long)(share / 1024 > 64 ? share / 1024 : 64));
         (void)snprintf(fetch, sizeof fetch, "%llu", (unsigned long long)fetch_bytes);
+        (void)snprintf(queue_records, sizeof queue_records, "%llu",
+                       (unsigned long long)(share / 64 > 10000 ? share / 64 : 10000));
         (void)snprintf(timeout, sizeof timeout, "%u", pump->settings.message_timeout_ms);
         const struct kafka_setting consumer[] = {
                 {"group.id", pump->settings.group_id},
-                {"queued.max.messages.kbytes", queue_kb},
+                {"queued.max.messages.kbytes", queue_kb}, /* counts values only: */
+                {"queued.min.messages", queue_records},   /* bounds keys and tombstones */
                 {"fetch.max.bytes", KAFKA_FETCH_MAX_BYTES},
                 {"fetch.message.max.bytes", fetch},
                 {NULL, NULL},
@@ -137,7 +141,10 @@ static void open_job(uv_work_t *work) {
         names_transactional_id(transactional_id, pump->settings.group_id, pump->settings.lane);
         const struct kafka_setting producer[] = {
                 {"message.timeout.ms", timeout},
-                {pump->settings.exactly_once ? "transactional.id" : NULL, transactional_id},
+                /* What follows a refused batch must not be taken before it is
+                 * repeated.  A transaction is aborted as a whole. */
+                {pump->settings.exactly_once ? "transactional.id" : "enable.gapless.guarantee",
+                 pump->settings.exactly_once ? transactional_id : "true"},
                 {NULL, NULL},
         };
         job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route,
@@ -370,11 +377,15 @@ static void advance_draining(struct pump *pump) {
         if (pump->drain_failed) return drain_done(pump, false);
         if (txn_dirty(pump)) return txn_end(pump);
         if (pump->in_flight_count > 0) return; /* on_limit purges */
-        if (pump->commit_op) return;
+        if (pump->commit_op || pump->start_op) return;
+        if (!pump->drain_committed) {
+                /* Also what has not moved: an earlier owner, stopped in the
+                 * middle of a commit, may have put it back since. */
+                pump->drain_committed = true;
+                if (pump_commit(pump, true)) return;
+        }
         if (!pump_dirty(pump)) return drain_done(pump, true);
-        if (pump->drain_expired && pump->drain_committed) return drain_done(pump, false);
-        if (!pump_commit(pump, false)) drain_done(pump, false);
-        pump->drain_committed = true;
+        if (pump->drain_expired || !pump_commit(pump, false)) drain_done(pump, false);
 }
 
 void pump_advance(struct pump *pump) {
@@ -419,6 +430,15 @@ void pump_advance(struct pump *pump) {
 static void on_commit_timer(uv_timer_t *timer) {
         struct pump *pump = timer->data;
         data_loop_tick(pump->loop);
+        /* A zombie that reaches neither ZooKeeper nor the group, but both ends
+         * of the route, must come to an end too.  With transactions the
+         * destination refuses it. */
+        if (pump->state == PUMP_RUNNING && pump->txn == TXN_NONE && pump->unchecked_ms &&
+            clock_boot_ms() - pump->unchecked_ms > UNCHECKED_MAX_MS && !pump->held) {
+                log_warn("lane.unchecked", "route=%s lane=%u note=\"no record is sent until the group's coordinator answers\"",
+                         pump->settings.route, pump->settings.lane);
+                pump->held = true;
+        }
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
 }
 
@@ -472,9 +492,10 @@ void pump_retry_soon(struct pump *pump, uint64_t delay_ms) {
 static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
         struct pump *pump = (struct pump *)(void *)member;
         (void)gap_ms;
+        if (pump->start_op) pump->start_op->stale = true;
+        if (pump->commit_op) pump->commit_op->stale = true;
         if (pump->state != PUMP_RUNNING) return;
         pump->held = true;
-        if (pump->commit_op) pump->commit_op->checks_gap = false; /* may have read before the gap */
         pump_advance(pump);
 }
 

@@ -211,6 +211,7 @@ static void start_job_done(uv_work_t *work, int status) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump;
         (void)status;
+        data_loop_tick(pump->loop);
         pump->jobs--;
         if (op->stage == START_TOPICS) {
                 for (size_t i = 0; i < op->topic_count; i++) {
@@ -374,6 +375,9 @@ static void start_next(struct pump_op *op) {
                 pump->start_op = NULL;
                 return op_free(op);
         }
+        /* Somebody else may have committed since: read again before anything is
+         * written, and before anything flows. */
+        if (op->stale) op_fail(op, "start", "the process was stopped meanwhile");
         if (op->recorded_rc) op_fail(op, "position record", op->recorded_err);
         if (*op->error) return start_finish(op);
         if (op->committing) return start_finish(op);
@@ -504,6 +508,8 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
         int64_t now = clock_boot_ms();
         bool failed = *op->error != '\0';
         pump->commit_op = NULL;
+        if (!*op->error) pump->unchecked_ms = 0;
+        else if (!pump->unchecked_ms) pump->unchecked_ms = now;
         if (*op->error) {
                 log_warn("lane.commit.retry", "route=%s lane=%u reason=\"%s\"", pump->settings.route,
                          pump->settings.lane, op->error);
@@ -513,6 +519,7 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                         const rd_kafka_topic_partition_t *row = &answer->elems[i];
                         struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
                         if (!part) continue;
+                        if (row->err && part->state != PART_FLOWING) continue;
                         if (row->err) {
                                 (void)snprintf(part->error, sizeof part->error, "commit: %s",
                                                rd_kafka_err2str(row->err));
@@ -524,7 +531,7 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                         part->committed_ms = now;
                 }
         }
-        bool checked = !*op->error && op->checks_gap;
+        bool checked = !*op->error && op->checks_gap && !op->stale;
         op_free(op);
         if (checked && pump->held) {
                 log_info("lane.checked", "route=%s lane=%u gen=%" PRIu64, pump->settings.route,
@@ -532,10 +539,9 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                 pump->held = false;
                 data_loop_ready(pump->loop, &pump->member);
         }
-        if (failed)
-                pump_retry_soon(pump, 200);
-        else
-                pump_advance(pump);
+        if (failed) pump_retry_soon(pump, 200);
+        /* The callers go on with pump_advance: it may end the clients, and the
+         * answer that led here still refers to them. */
 }
 
 /* ---- answers ---- */
@@ -582,6 +588,7 @@ static void on_committed(struct pump_op *op) {
                 return pump_fence(pump, generation);
         }
         if (op->pump->state == PUMP_STOPPING) op_fail(op, "commit", "stopping");
+        if (op->stale) op_fail(op, "commit", "the process was stopped meanwhile");
         if (!*op->error) op_commit(op);
         if (op->pending == 0) commit_finish(op, NULL);
 }

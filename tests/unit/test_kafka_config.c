@@ -58,7 +58,7 @@ static void defaults_and_fixed_settings(void **state) {
                 {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
                 {"check.crcs", "true"},                {"enable.partition.eof", "true"},
                 {"allow.auto.create.topics", "false"}, {"isolation.level", "read_committed"},
-                {"fetch.wait.max.ms", "500"},          {"queued.min.messages", "10000000"},
+                {"fetch.wait.max.ms", "500"},
                 {"client.id", "heliostat"},            {"socket.nagle.disable", "true"},
         };
         for (size_t i = 0; i < sizeof consumer / sizeof *consumer; i++)
