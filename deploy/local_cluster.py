@@ -6,6 +6,7 @@ the handle that started it, and dies with this process even if that is killed.  
 """
 
 import atexit
+import contextlib
 import ctypes
 import hashlib
 import itertools
@@ -30,6 +31,7 @@ LOOPBACK = "127.0.0.1"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class ServerError(Exception):
@@ -226,6 +228,16 @@ def descendants(pid):
             found += children
             parents += children
     return found
+
+
+@contextlib.contextmanager
+def adopting():
+    """Inside, the children of a process of ours that dies become ours, and os.waitpid() gives their exit codes."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 @atexit.register
