@@ -55,6 +55,22 @@ def test_killed_child_fails_over_before_the_session_timeout(running, topic):  # 
     assert_duplicates_bounded(finish(mirror, topic, load), moved | moved_again, watch, since)
 
 
+def test_killed_children_repeat_nothing_exactly_once(field, topic):
+    """The next owner begins while the dead one's last requests may still be on their way: the epoch fences those."""
+    mirror = field(session_timeout_ms=LONG_SESSION_MS, **{"delivery.guarantee": "exactly-once"})
+    mirror.create(topic, 6)
+    mirror.up(workers=2, supervised=True).wait_running(6)
+    load = mirror.load(topic, 6, 600)
+    for name in ("w1", "w2", "w1", "w2"):
+        mirror.wait_status(lambda status: name in mirror.owners(status).values(), f"{name} has lanes")
+        mirror.wait_running(6)
+        os.kill(wait_child(mirror.workers[name]), signal.SIGKILL)
+    mirror.wait_running(6)
+    for worker in mirror.workers.values():
+        assert len(re.findall(r"supervisor\.session\.closed .*found=alive", worker.log_text())) == 2, worker.tail()
+    finish(mirror, topic, load, "exact")
+
+
 def test_supervisor_told_to_stop_hands_over(running, topic):  # noqa: F811
     mirror, load, watch = running(supervised=True, session_timeout_ms=LONG_SESSION_MS)
     moved = partitions_of(mirror, "w1")
