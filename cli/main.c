@@ -16,6 +16,7 @@
 #include "common/zk.h"
 #include "common/znode_path.h"
 #include "coordinator/coordinator.h"
+#include "worker/supervisor.h"
 #include "worker/worker.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -28,18 +29,26 @@ static void print_role_usage(FILE *out, const char *verb) {
                 "\n"
                 "  -c, --config FILE   configuration, see docs/configuration.md\n"
                 "  -i, --id ID         name of this process in the cluster (default: host name)\n"
-                "  -h, --help          this text\n", verb);
+                "%s"
+                "  -h, --help          this text\n", verb,
+                strcmp(verb, "worker") == 0
+                        ? "      --no-supervisor run without the parent process that closes the session of a\n"
+                          "                      crashed worker and starts it again\n"
+                        : "");
 }
 
-/* The arguments of both roles are the same. */
-static int run_role(int argc, char **argv,
-                    int (*role)(const struct config *config, const char *id)) {
-        static const struct option options[] = {
+typedef int (*role_main)(const struct config *config, const char *id);
+
+/* unsupervised: the role under --no-supervisor; NULL: there is no such option. */
+static int run_role(int argc, char **argv, role_main role, role_main unsupervised) {
+        static const struct option all_options[] = {
+                {"no-supervisor", no_argument, NULL, 'S'},
                 {"config", required_argument, NULL, 'c'},
                 {"id", required_argument, NULL, 'i'},
                 {"help", no_argument, NULL, 'h'},
                 {NULL, 0, NULL, 0},
         };
+        const struct option *options = all_options + (unsupervised ? 0 : 1);
         struct config config;
         const char *path = NULL, *id = NULL;
         char host[256] = "", err[CONFIG_ERROR_MAX];
@@ -52,6 +61,9 @@ static int run_role(int argc, char **argv,
                         break;
                 case 'i':
                         id = optarg;
+                        break;
+                case 'S':
+                        role = unsupervised;
                         break;
                 case 'h':
                         print_role_usage(stdout, argv[0]);
@@ -93,8 +105,17 @@ static int run_role(int argc, char **argv,
         return exit_code;
 }
 
-static int verb_worker(int argc, char **argv) { return run_role(argc, argv, worker_main); }
-static int verb_coordinator(int argc, char **argv) { return run_role(argc, argv, coordinator_main); }
+static int worker_alone(const struct config *config, const char *id) {
+        return worker_main(config, id, -1);
+}
+
+static int verb_worker(int argc, char **argv) {
+        return run_role(argc, argv, supervisor_main, worker_alone);
+}
+
+static int verb_coordinator(int argc, char **argv) {
+        return run_role(argc, argv, coordinator_main, NULL);
+}
 
 /* ---- config ------------------------------------------------------------- */
 

@@ -258,6 +258,20 @@ int64_t zk_session_id(const struct zk *zk) { return zk->session.client_id; }
 
 int zk_session_timeout_ms(const struct zk *zk) { return zk->timeout_ms; }
 
+int zk_session_ticket(const struct zk *zk, struct zk_ticket *out) {
+        struct zk_ticket ticket = {.session_id = zk->session.client_id, .timeout_ms = zk->timeout_ms};
+        socklen_t bytes = sizeof ticket.server;
+
+        _Static_assert(sizeof ticket.password == sizeof zk->session.passwd, "the library's size");
+        if (zk->state != ZK_CONNECTED || !zk->handle ||
+            !zookeeper_get_connected_host(zk->handle, (struct sockaddr *)&ticket.server, &bytes))
+                return ERR_CONNECTION;
+        memcpy(ticket.password, zk->session.passwd, sizeof ticket.password);
+        ticket.server_bytes = bytes;
+        *out = ticket;
+        return 0;
+}
+
 const char *zk_server(struct zk *zk) { return zk->state == ZK_CONNECTED ? zk->server : "-"; }
 
 const char *zk_last_error(const struct zk *zk) { return zk->last_error; }

@@ -31,6 +31,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/zk_wire.h"
+
 enum zk_state {
         ZK_CONNECTING,
         ZK_CONNECTED,
@@ -101,6 +103,9 @@ enum zk_state zk_state(const struct zk *zk);
 int64_t zk_session_id(const struct zk *zk);
 /* As negotiated; the asked one before the first connection. */
 int zk_session_timeout_ms(const struct zk *zk);
+/* What another process needs to end the session should this one die: see
+ * zk_end.h.  0 | ERR_CONNECTION when not connected */
+int zk_session_ticket(const struct zk *zk, struct zk_ticket *out);
 /* "host:port" of the connected server, or "-".  Borrowed until the next call. */
 const char *zk_server(struct zk *zk);
 /* The last connection problem as text for people ("connection refused"), or "". */

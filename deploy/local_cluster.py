@@ -6,6 +6,7 @@ the handle that started it, and dies with this process even if that is killed.  
 """
 
 import atexit
+import contextlib
 import ctypes
 import hashlib
 import itertools
@@ -30,6 +31,7 @@ LOOPBACK = "127.0.0.1"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class ServerError(Exception):
@@ -226,6 +228,16 @@ def descendants(pid):
             found += children
             parents += children
     return found
+
+
+@contextlib.contextmanager
+def adopting():
+    """Inside, the children of a process of ours that dies become ours, and os.waitpid() gives their exit codes."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield
+    finally:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 @atexit.register
@@ -434,16 +446,25 @@ _SANITIZER_ENV = {
 class HeliostatProcess(Process):
     """`heliostat worker` or `heliostat coordinator`."""
 
-    def __init__(self, role, node_id, config, directory, arguments=()):
+    def __init__(self, role, node_id, config, directory, arguments=(), supervised=False):
+        """Unsupervised by default: a signal to its pid then reaches the worker itself, and its death is a lost host's."""
         super().__init__(f"{role} {node_id}", directory)
         self.role = role
         self.id = node_id
         self.config = config
-        self.arguments = arguments
+        self.supervised = supervised
+        self.arguments = arguments if supervised or role != "worker" else ("--no-supervisor", *arguments)
 
     def start(self):
         return self.spawn([binary(), self.role, "--config", self.config, "--id", self.id, *self.arguments],
                           env=_SANITIZER_ENV)
+
+    def child_pid(self):
+        """The worker's own pid under a supervisor, or None between two lives."""
+        assert self.supervised
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        assert len(children) <= 1, children
+        return int(children[0]) if children else None
 
 
 class Heliostat:
@@ -505,8 +526,9 @@ class Heliostat:
 
     # Processes
 
-    def start_worker(self, node_id):
-        worker = self.workers[node_id] = HeliostatProcess("worker", node_id, self.config, self.directory / node_id)
+    def start_worker(self, node_id, supervised=False):
+        worker = self.workers[node_id] = HeliostatProcess("worker", node_id, self.config, self.directory / node_id,
+                                                          supervised=supervised)
         return worker.start()
 
     def start_coordinator(self, node_id):

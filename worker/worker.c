@@ -21,6 +21,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/znode_path.h"
+#include "worker/supervisor.h"
 #include "worker/worker_internal.h"
 
 #define HOUSE_MS 500
@@ -162,6 +163,7 @@ static void on_zk_state(void *ctx, enum zk_state state) {
         switch (state) {
         case ZK_CONNECTED:
                 worker->connected = true;
+                supervisor_tell_session(worker->supervisor_fd, worker->zk);
                 log_info("zookeeper.connected", "server=%s session=0x%llx", zk_server(worker->zk),
                          (unsigned long long)zk_session_id(worker->zk));
                 if (worker->registered) {
@@ -202,6 +204,7 @@ static void on_zk_state(void *ctx, enum zk_state state) {
 static void on_zk_closed(void *ctx) {
         struct worker *worker = ctx;
         worker->zk_closed = true;
+        if (worker->closed_connected) supervisor_tell_released(worker->supervisor_fd);
         worker->zk = NULL;
         uv_stop(&worker->loop);
 }
@@ -210,6 +213,7 @@ static void finish(struct worker *worker, int exit_code) {
         if (worker->finishing) return;
         worker->finishing = true;
         worker->exit_code = exit_code;
+        worker->closed_connected = zk_state(worker->zk) == ZK_CONNECTED;
         zk_close(worker->zk, on_zk_closed, worker);
 }
 
@@ -296,7 +300,7 @@ static void tune_allocator(void) {
 #endif
 }
 
-int worker_main(const struct config *config, const char *id) {
+int worker_main(const struct config *config, const char *id, int supervisor_fd) {
         tune_allocator();
 
         struct worker *worker = calloc(1, sizeof *worker);
@@ -307,6 +311,7 @@ int worker_main(const struct config *config, const char *id) {
         (void)signal(SIGPIPE, SIG_IGN);
         worker->config = config;
         worker->id = id;
+        worker->supervisor_fd = supervisor_fd;
         worker->started_ms = clock_wall_ms();
         (void)gethostname(worker->host, sizeof worker->host - 1); /* "" then */
         new_incarnation(worker);

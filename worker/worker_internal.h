@@ -54,6 +54,7 @@ struct worker {
         char incarnation[WORKER_INCARNATION_MAX];
         char host[256];
         int64_t started_ms;
+        int supervisor_fd;         /* -1: none */
         struct zk *zk;
         struct mailbox home;
         struct data_loop *data_loops;
@@ -86,6 +87,7 @@ struct worker {
         uv_signal_t sigterm, sigint;
         uv_timer_t house_timer;    /* retries and time limits, every 500 ms */
         bool stopping, finishing, zk_closed;
+        bool closed_connected;     /* finishing: the session ends with the close */
         int64_t stop_since_ms;
         int exit_code;
         int64_t assign_read_ms;

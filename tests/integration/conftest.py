@@ -96,13 +96,13 @@ class Field:
     def __getattr__(self, attribute):
         return getattr(self.heliostat, attribute)
 
-    def up(self, workers=1, coordinators=1):
+    def up(self, workers=1, coordinators=1, supervised=False):
         """Applies the routes and starts the processes."""
         self.apply()
         for i in range(1, coordinators + 1):
             self.start_coordinator(f"c{i}")
         for i in range(1, workers + 1):
-            self.start_worker(f"w{i}")
+            self.start_worker(f"w{i}", supervised)
         return self
 
     def create(self, topic, partitions, both=False, **configs):

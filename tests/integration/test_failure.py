@@ -28,10 +28,10 @@ def now_ms():
 @pytest.fixture
 def running(field, topic):
     """running(workers=3, coordinators=2, ...) -> (mirror, load, watch), with every partition flowing."""
-    def make(workers=3, coordinators=2, partitions=PARTITIONS, **more):
+    def make(workers=3, coordinators=2, partitions=PARTITIONS, supervised=False, **more):
         mirror = field(**more)
         mirror.create(topic, partitions)
-        mirror.up(workers, coordinators).wait_running(partitions)
+        mirror.up(workers, coordinators, supervised).wait_running(partitions)
         load = mirror.load(topic, partitions, RATE)
         watch = mirror.watch(topic, partitions)
         watch.control = mirror.watch_control(topic)

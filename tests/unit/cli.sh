@@ -56,6 +56,9 @@ row 2 'zookeeper.connect: ' worker --config "$dir/bad-chroot"
 row 2 "did you mean 'a.fetch.min.bytes'?" coordinator --config "$dir/bad-client"
 row 2 "did you mean 'a->b.lanes'?" worker --config "$dir/bad-key"
 row 0 'usage: heliostat worker' worker --help
+row 0 '--no-supervisor' worker --help
+row 2 '--config FILE is missing' worker --no-supervisor
+row 2 'unrecognized option' coordinator --no-supervisor --config "$dir/good"
 row 2 'a file is missing' apply
 row 2 'expected one file' apply "$dir/good" "$dir/good"
 row 2 '--timeout: expected seconds' apply --timeout 0 "$dir/good"
