@@ -431,7 +431,7 @@ int cluster_on_data(struct cluster *cluster, int64_t now_ms, const struct cluste
                 rc = assign_take(cluster, object->of, code, data, bytes, version);
                 break;
         default:
-                assert(!"a list has no data");
+                assert(0 && "a list has no data");
         }
         return answered(cluster, object, rc);
 }
@@ -466,7 +466,7 @@ int cluster_on_children(struct cluster *cluster, int64_t now_ms, const struct cl
                 rc = assigns_take(cluster, now_ms, names, count);
                 break;
         default:
-                assert(!"only lists have children");
+                assert(0 && "only lists have children");
         }
         return answered(cluster, object, rc);
 }
@@ -527,7 +527,7 @@ static int write_done(struct cluster *cluster, int64_t now_ms, const struct clus
                 assign_set(cluster, worker, write->op != CLUSTER_DELETE, assign, version);
                 break;
         default:
-                assert(!"steps write lanes and assign nodes");
+                assert(0 && "steps write lanes and assign nodes");
         }
         return 0;
 }
