@@ -148,6 +148,8 @@ static int check_lane(const Heliostat__Pb__Lane *l) {
         if (l->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
             (!znode_id_valid(l->owner) || !*l->incarnation || l->generation == 0))
                 return ERR_INVALID;
+        /* a free lane names nobody, or whom it has left */
+        if (*l->owner && !znode_id_valid(l->owner)) return ERR_INVALID;
         if (!text_ok(l->incarnation, 64)) return ERR_INVALID;
         for (size_t i = 0; i < l->n_topics; i++) {
                 const Heliostat__Pb__LaneTopic *t = l->topics[i];

@@ -69,6 +69,35 @@ static void hostile_input_is_an_error_value(void **state) {
         }
 }
 
+static void owners_are_ids(void **state) {
+        (void)state;
+        static const struct {
+                Heliostat__Pb__LaneState state;
+                const char *owner;
+                int code;
+        } rows[] = {
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "w1", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "e->w", ERR_INVALID},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "", ERR_INVALID},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "w1", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "w/1", ERR_INVALID},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                Heliostat__Pb__Lane lane = HELIOSTAT__PB__LANE__INIT, *back = NULL;
+                lane.state = rows[i].state;
+                lane.owner = (char *)rows[i].owner;
+                lane.incarnation = (char *)"0123";
+                lane.generation = 1;
+                void *data;
+                size_t bytes;
+                assert_int_equal(codec_pack(&lane.base, &data, &bytes), 0);
+                assert_int_equal(codec_unpack_lane(data, bytes, &back), rows[i].code);
+                codec_free(back);
+                free(data);
+        }
+}
+
 static void names_in_paths(void **state) {
         (void)state;
         char path[ZNODE_PATH_MAX];
@@ -90,6 +119,7 @@ int main(void) {
                 cmocka_unit_test(metadata_of_others_is_generation_zero),
                 cmocka_unit_test(worker_round_trip),
                 cmocka_unit_test(hostile_input_is_an_error_value),
+                cmocka_unit_test(owners_are_ids),
                 cmocka_unit_test(names_in_paths),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
