@@ -29,6 +29,26 @@ static void budget_free(void *ctx, void *p) {
         free(p);
 }
 
+/* protobuf-c reads a field number 0 in a long form, writes it in the short one
+ * and refuses that: a message that came with one could not be copied. */
+static bool fields_numbered(const ProtobufCMessage *message) {
+        const ProtobufCMessageDescriptor *type = message->descriptor;
+        for (unsigned i = 0; i < message->n_unknown_fields; i++)
+                if (message->unknown_fields[i].tag == 0) return false;
+        for (unsigned i = 0; i < type->n_fields; i++) {
+                const ProtobufCFieldDescriptor *field = &type->fields[i];
+                if (field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+                /* all of ours are repeated */
+                const char *base = (const char *)message;
+                size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
+                ProtobufCMessage *const *items =
+                        *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
+                for (size_t k = 0; k < count; k++)
+                        if (!fields_numbered(items[k])) return false;
+        }
+        return true;
+}
+
 static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
                   ProtobufCMessage **out) {
         struct budget budget = {UNPACK_BUDGET_BYTES};
@@ -38,6 +58,10 @@ static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size
         ProtobufCMessage *message =
                 protobuf_c_message_unpack(type, &allocator, bytes, data ? data : (const uint8_t *)"");
         if (!message) return ERR_INVALID;
+        if (!fields_numbered(message)) {
+                codec_free(message);
+                return ERR_INVALID;
+        }
         *out = message;
         return 0;
 }

@@ -98,6 +98,22 @@ static void owners_are_ids(void **state) {
         }
 }
 
+/* Field number 0 in two bytes: was read, and what codec_copy_lane wrote of it was not, so that a worker aborted. */
+static void field_number_zero_is_refused(void **state) {
+        (void)state;
+        const uint8_t top[] = {0x08, 1, 0x80, 0, 5}, nested[] = {0x08, 1, 0x3a, 6, 0x0a, 1, 't', 0x80, 0, 5};
+        const uint8_t unknown[] = {0x08, 1, 0x78, 5};
+        Heliostat__Pb__Lane *lane = NULL;
+        assert_int_equal(codec_unpack_lane(top, sizeof top, &lane), ERR_INVALID);
+        assert_int_equal(codec_unpack_lane(nested, sizeof nested, &lane), ERR_INVALID);
+        assert_int_equal(codec_unpack_lane(unknown, sizeof unknown, &lane), 0);
+        Heliostat__Pb__Lane *copy = codec_copy_lane(lane);
+        assert_non_null(copy);
+        assert_int_equal(copy->base.n_unknown_fields, 1);
+        codec_free(copy);
+        codec_free(lane);
+}
+
 static void names_in_paths(void **state) {
         (void)state;
         char path[ZNODE_PATH_MAX];
@@ -120,6 +136,7 @@ int main(void) {
                 cmocka_unit_test(worker_round_trip),
                 cmocka_unit_test(hostile_input_is_an_error_value),
                 cmocka_unit_test(owners_are_ids),
+                cmocka_unit_test(field_number_zero_is_refused),
                 cmocka_unit_test(names_in_paths),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
