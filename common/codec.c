@@ -290,5 +290,6 @@ struct codec_metadata codec_metadata_parse(const char *text, size_t bytes) {
                 if (digit > 9 || metadata.generation > (UINT64_MAX - digit) / 10) return (struct codec_metadata){0};
                 metadata.generation = metadata.generation * 10 + digit;
         }
+        if (metadata.generation == 0) metadata.transactional = false; /* nobody's */
         return metadata;
 }

@@ -22,9 +22,12 @@ static void metadata_round_trip(void **state) {
 static void metadata_of_others_is_generation_zero(void **state) {
         (void)state;
         const char *const rows[] = {"",  "x", "heliostat/1 g=", "heliostat/1 g=12x", "heliostat/1 g=12 t", "heliostat/1 g= tx", "heliostat/1 g=1 tx tx",
-                                    "heliostat/2 g=3", "heliostat/1 g=99999999999999999999999"};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-                assert_true(codec_metadata_parse(rows[i], strlen(rows[i])).generation == 0);
+                                    "heliostat/2 g=3", "heliostat/1 g=0 tx", "heliostat/1 g=99999999999999999999999"};
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct codec_metadata metadata = codec_metadata_parse(rows[i], strlen(rows[i]));
+                assert_true(metadata.generation == 0);
+                assert_false(metadata.transactional);
+        }
         assert_true(codec_metadata_parse(NULL, 0).generation == 0);
 }
 
