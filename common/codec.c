@@ -29,6 +29,26 @@ static void budget_free(void *ctx, void *p) {
         free(p);
 }
 
+/* protobuf-c reads a field number 0 in a long form, writes it in the short one
+ * and refuses that: a message that came with one could not be copied. */
+static bool fields_numbered(const ProtobufCMessage *message) {
+        const ProtobufCMessageDescriptor *type = message->descriptor;
+        for (unsigned i = 0; i < message->n_unknown_fields; i++)
+                if (message->unknown_fields[i].tag == 0) return false;
+        for (unsigned i = 0; i < type->n_fields; i++) {
+                const ProtobufCFieldDescriptor *field = &type->fields[i];
+                if (field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+                /* all of ours are repeated */
+                const char *base = (const char *)message;
+                size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
+                ProtobufCMessage *const *items =
+                        *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
+                for (size_t k = 0; k < count; k++)
+                        if (!fields_numbered(items[k])) return false;
+        }
+        return true;
+}
+
 static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
                   ProtobufCMessage **out) {
         struct budget budget = {UNPACK_BUDGET_BYTES};
@@ -38,6 +58,10 @@ static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size
         ProtobufCMessage *message =
                 protobuf_c_message_unpack(type, &allocator, bytes, data ? data : (const uint8_t *)"");
         if (!message) return ERR_INVALID;
+        if (!fields_numbered(message)) {
+                codec_free(message);
+                return ERR_INVALID;
+        }
         *out = message;
         return 0;
 }
@@ -148,6 +172,8 @@ static int check_lane(const Heliostat__Pb__Lane *l) {
         if (l->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
             (!znode_id_valid(l->owner) || !*l->incarnation || l->generation == 0))
                 return ERR_INVALID;
+        /* a free lane names nobody, or whom it has left */
+        if (*l->owner && !znode_id_valid(l->owner)) return ERR_INVALID;
         if (!text_ok(l->incarnation, 64)) return ERR_INVALID;
         for (size_t i = 0; i < l->n_topics; i++) {
                 const Heliostat__Pb__LaneTopic *t = l->topics[i];
@@ -264,5 +290,6 @@ struct codec_metadata codec_metadata_parse(const char *text, size_t bytes) {
                 if (digit > 9 || metadata.generation > (UINT64_MAX - digit) / 10) return (struct codec_metadata){0};
                 metadata.generation = metadata.generation * 10 + digit;
         }
+        if (metadata.generation == 0) metadata.transactional = false; /* nobody's */
         return metadata;
 }

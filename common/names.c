@@ -31,7 +31,7 @@ void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_
 
 bool names_is_positions_topic(const char *topic) {
         size_t n = strlen(topic);
-        return n > sizeof PREFIX + sizeof SUFFIX - 2 && strncmp(topic, PREFIX, sizeof PREFIX - 1) == 0 &&
+        return n >= sizeof PREFIX + sizeof SUFFIX - 2 && strncmp(topic, PREFIX, sizeof PREFIX - 1) == 0 &&
                strcmp(topic + n - (sizeof SUFFIX - 1), SUFFIX) == 0;
 }
 

@@ -22,9 +22,12 @@ static void metadata_round_trip(void **state) {
 static void metadata_of_others_is_generation_zero(void **state) {
         (void)state;
         const char *const rows[] = {"",  "x", "heliostat/1 g=", "heliostat/1 g=12x", "heliostat/1 g=12 t", "heliostat/1 g= tx", "heliostat/1 g=1 tx tx",
-                                    "heliostat/2 g=3", "heliostat/1 g=99999999999999999999999"};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-                assert_true(codec_metadata_parse(rows[i], strlen(rows[i])).generation == 0);
+                                    "heliostat/2 g=3", "heliostat/1 g=0 tx", "heliostat/1 g=99999999999999999999999"};
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct codec_metadata metadata = codec_metadata_parse(rows[i], strlen(rows[i]));
+                assert_true(metadata.generation == 0);
+                assert_false(metadata.transactional);
+        }
         assert_true(codec_metadata_parse(NULL, 0).generation == 0);
 }
 
@@ -69,6 +72,51 @@ static void hostile_input_is_an_error_value(void **state) {
         }
 }
 
+static void owners_are_ids(void **state) {
+        (void)state;
+        static const struct {
+                Heliostat__Pb__LaneState state;
+                const char *owner;
+                int code;
+        } rows[] = {
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "w1", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_FREE, "e->w", ERR_INVALID},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "", ERR_INVALID},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "w1", 0},
+                {HELIOSTAT__PB__LANE_STATE__LANE_OWNED, "w/1", ERR_INVALID},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                Heliostat__Pb__Lane lane = HELIOSTAT__PB__LANE__INIT, *back = NULL;
+                lane.state = rows[i].state;
+                lane.owner = (char *)rows[i].owner;
+                lane.incarnation = (char *)"0123";
+                lane.generation = 1;
+                void *data;
+                size_t bytes;
+                assert_int_equal(codec_pack(&lane.base, &data, &bytes), 0);
+                assert_int_equal(codec_unpack_lane(data, bytes, &back), rows[i].code);
+                codec_free(back);
+                free(data);
+        }
+}
+
+/* Field number 0 in two bytes: was read, and what codec_copy_lane wrote of it was not, so that a worker aborted. */
+static void field_number_zero_is_refused(void **state) {
+        (void)state;
+        const uint8_t top[] = {0x08, 1, 0x80, 0, 5}, nested[] = {0x08, 1, 0x3a, 6, 0x0a, 1, 't', 0x80, 0, 5};
+        const uint8_t unknown[] = {0x08, 1, 0x78, 5};
+        Heliostat__Pb__Lane *lane = NULL;
+        assert_int_equal(codec_unpack_lane(top, sizeof top, &lane), ERR_INVALID);
+        assert_int_equal(codec_unpack_lane(nested, sizeof nested, &lane), ERR_INVALID);
+        assert_int_equal(codec_unpack_lane(unknown, sizeof unknown, &lane), 0);
+        Heliostat__Pb__Lane *copy = codec_copy_lane(lane);
+        assert_non_null(copy);
+        assert_int_equal(copy->base.n_unknown_fields, 1);
+        codec_free(copy);
+        codec_free(lane);
+}
+
 static void names_in_paths(void **state) {
         (void)state;
         char path[ZNODE_PATH_MAX];
@@ -90,6 +138,8 @@ int main(void) {
                 cmocka_unit_test(metadata_of_others_is_generation_zero),
                 cmocka_unit_test(worker_round_trip),
                 cmocka_unit_test(hostile_input_is_an_error_value),
+                cmocka_unit_test(owners_are_ids),
+                cmocka_unit_test(field_number_zero_is_refused),
                 cmocka_unit_test(names_in_paths),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

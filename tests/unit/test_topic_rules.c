@@ -17,6 +17,9 @@ static void rows_match(void **state) {
                 {"__.*", "", "__consumer_offsets", 0},
                 {"__consumer_offsets", "", "__consumer_offsets", 0},
                 {".*", "", "_schemas", 1},
+                {".*", "", "heliostat.a.positions", 0},
+                {".*", "", "heliostat..positions", 0}, /* of the group "heliostat." */
+                {".*", "", "heliostat.positions", 1},
                 {"orders", "", "orders", 1},
                 {"orders", "", "orders2", 0},
                 {"orders", "", "my-orders", 0},
