@@ -112,12 +112,21 @@ static int check_meta(const Heliostat__Pb__Meta *m) {
         return text_ok(m->cluster_uuid, 64) && *m->cluster_uuid ? 0 : ERR_INVALID;
 }
 
+/* An older writer leaves a policy empty. */
+static bool policy_ok(const char *policy, const char *second, const char *third) {
+        return !*policy || strcmp(policy, "halt") == 0 || strcmp(policy, second) == 0 ||
+               strcmp(policy, third) == 0;
+}
+
 static int check_route(const Heliostat__Pb__Route *r) {
         if (!znode_route_valid(r->name) || !znode_alias_valid(r->source) ||
             !znode_alias_valid(r->destination) || !text_ok(r->group_id, 249) || !*r->group_id ||
             !text_ok(r->topics, 65536) || !text_ok(r->topics_exclude, 65536) ||
             (strcmp(r->delivery_guarantee, "at-least-once") != 0 &&
              strcmp(r->delivery_guarantee, "exactly-once") != 0))
+                return ERR_INVALID;
+        if (!policy_ok(r->gap_policy, "skip-recorded", "restart") ||
+            !policy_ok(r->poison_record_policy, "skip-recorded", "dead-letter"))
                 return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
@@ -166,6 +175,30 @@ static int check_assignment(const Heliostat__Pb__Assignment *a) {
         return 0;
 }
 
+static bool range_ok(int64_t from, int64_t to) { return from >= -1 && to >= -1; }
+
+static int check_halts(const Heliostat__Pb__Lane *l) {
+        if (l->n_halts > CODEC_PARTITIONS_MAX || l->n_skips > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < l->n_halts; i++) {
+                const Heliostat__Pb__Halt *h = l->halts[i];
+                if (!topic_ok(h->topic) || h->partition > INT32_MAX ||
+                    h->kind > HELIOSTAT__PB__HALT_KIND__HALT_CORRUPT ||
+                    h->kind == HELIOSTAT__PB__HALT_KIND__HALT_NONE ||
+                    h->answer > HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET || !range_ok(h->from, h->to) ||
+                    (h->answer == HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET && h->to < 0) ||
+                    !text_ok(h->reason, CODEC_HALT_REASON_MAX))
+                        return ERR_INVALID;
+        }
+        for (size_t i = 0; i < l->n_skips; i++) {
+                const Heliostat__Pb__Skip *s = l->skips[i];
+                if (!topic_ok(s->topic) || s->partition > INT32_MAX ||
+                    s->kind > HELIOSTAT__PB__HALT_KIND__HALT_CORRUPT ||
+                    s->answer > HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET || !range_ok(s->from, s->to))
+                        return ERR_INVALID;
+        }
+        return 0;
+}
+
 static int check_lane(const Heliostat__Pb__Lane *l) {
         size_t partitions = 0;
         if (l->state > HELIOSTAT__PB__LANE_STATE__LANE_REVOKING) return ERR_INVALID;
@@ -183,7 +216,7 @@ static int check_lane(const Heliostat__Pb__Lane *l) {
                 for (size_t k = 0; k < t->n_partitions; k++)
                         if (t->partitions[k]->partition > INT32_MAX) return ERR_INVALID;
         }
-        return 0;
+        return check_halts(l);
 }
 
 static bool number_ok(double x) { return isfinite(x) && x >= -1; }

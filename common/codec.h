@@ -16,6 +16,8 @@
 #define CODEC_LANES_MAX 10000        /* in one message */
 #define CODEC_TOPIC_MAX 249          /* bytes, Kafka's limit */
 #define ROUTE_LANES_MAX 4096         /* of one route */
+#define CODEC_HALT_REASON_MAX 160    /* bytes */
+#define CODEC_SKIPS_MAX 32           /* kept in one lane */
 
 /* Packs into malloc'd bytes (caller frees).  Sets the format field.
  * 0 | ERR_NOMEM | ERR_TOO_BIG (over ZNODE_DATA_MAX) */

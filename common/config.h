@@ -52,6 +52,7 @@ struct config_route {
         uint32_t lanes;
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;
+        char *gap_policy, *poison_record_policy;
         uint32_t offset_commit_interval_ms;
         uint32_t transaction_commit_interval_ms;
         uint32_t refresh_topics_interval_s;

@@ -4,15 +4,16 @@
 #include <string.h>
 
 #define PREFIX "heliostat."
-#define SUFFIX ".positions"
+#define POSITIONS ".positions"
+#define DEAD_LETTERS ".dead-letters"
 
 static bool in_topic_name(char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '.' || c == '_' || c == '-';
 }
 
-void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id) {
-        size_t room = NAMES_TOPIC_SIZE - sizeof SUFFIX, n = 0;
+static void own_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id, const char *suffix) {
+        size_t room = NAMES_TOPIC_SIZE - strlen(suffix) - 1, n = 0;
         if (strncmp(group_id, PREFIX, sizeof PREFIX - 1) != 0) {
                 memcpy(out, PREFIX, sizeof PREFIX - 1);
                 n = sizeof PREFIX - 1;
@@ -26,13 +27,25 @@ void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_
                         out[n++] = in_topic_name(*c) ? *c : '-';
                 }
         }
-        memcpy(out + n, SUFFIX, sizeof SUFFIX);
+        memcpy(out + n, suffix, strlen(suffix) + 1);
 }
 
-bool names_is_positions_topic(const char *topic) {
-        size_t n = strlen(topic);
-        return n >= sizeof PREFIX + sizeof SUFFIX - 2 && strncmp(topic, PREFIX, sizeof PREFIX - 1) == 0 &&
-               strcmp(topic + n - (sizeof SUFFIX - 1), SUFFIX) == 0;
+void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id) {
+        own_topic(out, group_id, POSITIONS);
+}
+
+void names_dead_letters_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id) {
+        own_topic(out, group_id, DEAD_LETTERS);
+}
+
+static bool has_suffix(const char *topic, const char *suffix) {
+        size_t n = strlen(topic), m = strlen(suffix);
+        return n >= sizeof PREFIX - 1 + m && strcmp(topic + n - m, suffix) == 0;
+}
+
+bool names_is_own_topic(const char *topic) {
+        return strncmp(topic, PREFIX, sizeof PREFIX - 1) == 0 &&
+               (has_suffix(topic, POSITIONS) || has_suffix(topic, DEAD_LETTERS));
 }
 
 void names_transactional_id(char out[static NAMES_TRANSACTIONAL_ID_SIZE], const char *group_id,

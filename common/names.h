@@ -14,8 +14,10 @@
  * "heliostat.east-to-west.positions".  What a topic's name cannot hold becomes
  * '-'; a name that would be too long is cut. */
 void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
-/* Whether it is the name of such a topic, of whatever route: never mirrored. */
-bool names_is_positions_topic(const char *topic);
+/* The topic of records that the destination refused: "heliostat.east-to-west.dead-letters". */
+void names_dead_letters_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
+/* Whether it is the name of one of these topics, of whatever route: never mirrored. */
+bool names_is_own_topic(const char *topic);
 /* It belongs to the lane, not to the worker: who initialises it later ends the
  * transactions of who did so earlier. */
 void names_transactional_id(char out[static NAMES_TRANSACTIONAL_ID_SIZE], const char *group_id,

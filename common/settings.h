@@ -71,6 +71,16 @@
             30000, APPLY, \
             "With exactly-once: how often a lane's transaction is committed; a reader of the " \
             "destination sees records at most this much later.") \
+        ROW(gap_policy, "gap.policy", CHOICE, "halt", 0, 0, APPLY, \
+            "When the source no longer has what comes next (retention, deleted records, a log " \
+            "that was truncated or created anew): `halt` the partition until `heliostat resume`, " \
+            "`skip-recorded` (go on at the nearest offset that there is and keep the range in " \
+            "`status`), or `restart` (go on at the log's start).") \
+        ROW(poison_record_policy, "poison.record.policy", CHOICE, "halt", 0, 0, APPLY, \
+            "When the destination refuses a record for good (too large, invalid) or the source's " \
+            "record is corrupt: `halt` the partition, `dead-letter` (send it to " \
+            "`heliostat.<route>.dead-letters` with the reason in its headers; a corrupt one halts), or " \
+            "`skip-recorded`.") \
         ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
             APPLY, \
             "How often the coordinator looks for new topics and partitions.") \
@@ -80,7 +90,9 @@
 /* name, words, what to say about a word that is known but not accepted */
 #define SETTING_CHOICES(ROW) \
         ROW("log.level", "debug|info|warn|error", NULL, NULL) \
-        ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL)
+        ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL) \
+        ROW("gap.policy", "halt|skip-recorded|restart", NULL, NULL) \
+        ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL)
 
 /* Keys of MirrorMaker 1 and 2 files that mean something there and have no
  * counterpart here: without this table, the answer to an operator's old file

@@ -169,7 +169,7 @@ static int match(struct topic_rules *rules, pcre2_code *code, const char *topic)
 }
 
 int topic_rules_match(struct topic_rules *rules, const char *topic) {
-        if ((topic[0] == '_' && topic[1] == '_') || names_is_positions_topic(topic)) return 0;
+        if ((topic[0] == '_' && topic[1] == '_') || names_is_own_topic(topic)) return 0;
         int rc = match(rules, rules->include, topic);
         if (rc != TOPIC_RULES_MATCH) return rc;
         rc = match(rules, rules->exclude, topic);

@@ -115,7 +115,7 @@ static void check_publishable(const struct config_route *route) {
         memset(topic, 'x', sizeof topic);
         names_positions_topic(topic, route->group_id);
         LAW(memchr(topic, '\0', sizeof topic));
-        LAW(names_is_positions_topic(topic));
+        LAW(names_is_own_topic(topic));
 }
 
 static void check_client(const struct config *c, const char *alias, const char *route,

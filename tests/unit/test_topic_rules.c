@@ -18,6 +18,7 @@ static void rows_match(void **state) {
                 {"__consumer_offsets", "", "__consumer_offsets", 0},
                 {".*", "", "_schemas", 1},
                 {".*", "", "heliostat.a.positions", 0},
+                {".*", "", "heliostat.a.dead-letters", 0},
                 {".*", "", "heliostat..positions", 0}, /* of the group "heliostat." */
                 {".*", "", "heliostat.positions", 1},
                 {"orders", "", "orders", 1},
