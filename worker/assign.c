@@ -30,11 +30,11 @@ static void lane_signal(struct worker_lane *lane, enum lane_event_type type) {
 
 /* ---- pump events ---- */
 
-static void marking_clear(struct worker_lane *lane) {
-        for (size_t i = 0; i < lane->marking_count; i++) free((char *)lane->marking[i].topic);
-        free(lane->marking);
-        lane->marking = NULL;
-        lane->marking_count = 0;
+static void facts_clear(struct worker_lane *lane) {
+        for (size_t i = 0; i < lane->fact_count; i++) free((char *)lane->facts[i].topic);
+        free(lane->facts);
+        lane->facts = NULL;
+        lane->fact_count = 0;
 }
 
 static void on_ready(void *ctx) {
@@ -42,20 +42,20 @@ static void on_ready(void *ctx) {
         if (link->lane) lane_signal(link->lane, LANE_ON_READY);
 }
 
-static void on_positioned(void *ctx, const struct pump_partition *partitions, size_t count) {
+static void on_facts(void *ctx, const struct pump_fact *facts, size_t count) {
         struct lane_pump_link *link = ctx;
         struct worker_lane *lane = link->lane;
         if (!lane) return;
-        marking_clear(lane); /* the pump tells all that wait */
-        lane->marking = calloc(count ? count : 1, sizeof *lane->marking);
-        if (!lane->marking) abort();
+        facts_clear(lane); /* the pump tells all that wait */
+        lane->facts = calloc(count ? count : 1, sizeof *lane->facts);
+        if (!lane->facts) abort();
         for (size_t i = 0; i < count; i++) {
-                char *topic = strdup(partitions[i].topic);
-                if (!topic) abort();
-                lane->marking[lane->marking_count++] =
-                        (struct pump_partition){topic, partitions[i].partition, true};
+                struct pump_fact *fact = &lane->facts[lane->fact_count++];
+                *fact = facts[i];
+                fact->topic = strdup(facts[i].topic);
+                if (!fact->topic) abort();
         }
-        lane_signal(lane, LANE_ON_POSITIONED);
+        if (count) lane_signal(lane, LANE_ON_FACTS);
 }
 
 static void on_running(void *ctx) {
@@ -78,7 +78,7 @@ static struct worker_lane *detach(struct lane_pump_link *link) {
         lane->snapshot = NULL;
         link->lane = NULL;
         lane->link = NULL;
-        marking_clear(lane);
+        facts_clear(lane);
         pump_free(link->pump);
         return lane;
 }
@@ -105,9 +105,24 @@ static void on_closed(void *ctx) {
         worker_maybe_finish(worker);
 }
 
-static const struct pump_events pump_events = {on_ready, on_positioned, on_running, on_fenced, on_drained, on_closed};
+static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed};
 
 /* ---- records ---- */
+
+static Heliostat__Pb__Halt *record_halt(const Heliostat__Pb__Lane *record, const char *topic, int32_t partition) {
+        for (size_t i = 0; i < record->n_halts; i++)
+                if ((int32_t)record->halts[i]->partition == partition &&
+                    strcmp(record->halts[i]->topic, topic) == 0)
+                        return record->halts[i];
+        return NULL;
+}
+
+static struct halt halt_of(const Heliostat__Pb__Halt *row) {
+        struct halt halt = {.kind = (enum halt_kind)row->kind, .answer = (enum halt_answer)row->answer,
+                            .from = row->from, .to = row->to};
+        (void)snprintf(halt.reason, sizeof halt.reason, "%s", row->reason); /* the codec bounds it */
+        return halt;
+}
 
 static struct pump_partition *record_partitions(const Heliostat__Pb__Lane *record, size_t *out_count) {
         size_t count = 0, n = 0;
@@ -117,46 +132,147 @@ static struct pump_partition *record_partitions(const Heliostat__Pb__Lane *recor
         for (size_t i = 0; i < record->n_topics; i++)
                 for (size_t k = 0; k < record->topics[i]->n_partitions; k++) {
                         const Heliostat__Pb__LanePartition *p = record->topics[i]->partitions[k];
-                        partitions[n++] = (struct pump_partition){record->topics[i]->topic,
-                                                                  (int32_t)p->partition, p->started};
+                        const Heliostat__Pb__Halt *halt =
+                                record_halt(record, record->topics[i]->topic, (int32_t)p->partition);
+                        partitions[n] = (struct pump_partition){.topic = record->topics[i]->topic,
+                                                                .partition = (int32_t)p->partition,
+                                                                .started = p->started};
+                        if (halt) partitions[n].halt = halt_of(halt);
+                        n++;
                 }
         *out_count = n;
         return partitions;
 }
 
-static void record_mark(Heliostat__Pb__Lane *record, const struct pump_partition *marked) {
+static Heliostat__Pb__LanePartition *record_partition(const Heliostat__Pb__Lane *record, const char *topic,
+                                                      int32_t partition) {
         for (size_t i = 0; i < record->n_topics; i++) {
-                if (strcmp(record->topics[i]->topic, marked->topic) != 0) continue;
+                if (strcmp(record->topics[i]->topic, topic) != 0) continue;
                 for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
-                        if ((int32_t)record->topics[i]->partitions[k]->partition == marked->partition)
-                                record->topics[i]->partitions[k]->started = true;
+                        if ((int32_t)record->topics[i]->partitions[k]->partition == partition)
+                                return record->topics[i]->partitions[k];
+        }
+        return NULL;
+}
+
+/* Messages of ours are freed by codec_free: every part is malloc'd. */
+static char *text_copy(const char *text) {
+        char *copy = strdup(text);
+        if (!copy) abort();
+        return copy;
+}
+
+static void halt_remove(Heliostat__Pb__Lane *record, const Heliostat__Pb__Halt *halt) {
+        for (size_t i = 0; i < record->n_halts; i++) {
+                if (record->halts[i] != halt) continue;
+                codec_free(record->halts[i]);
+                record->halts[i] = record->halts[--record->n_halts];
+                return;
         }
 }
 
-static bool record_started(const Heliostat__Pb__Lane *record, const struct pump_partition *p) {
-        for (size_t i = 0; i < record->n_topics; i++) {
-                if (strcmp(record->topics[i]->topic, p->topic) != 0) continue;
-                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
-                        if ((int32_t)record->topics[i]->partitions[k]->partition == p->partition)
-                                return record->topics[i]->partitions[k]->started;
+/* More would not fit into the znode.  The others stay with the pump, and get
+ * in when some of these are done with. */
+#define HALTS_MAX 300
+
+static void halt_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
+        Heliostat__Pb__Halt *old = record_halt(record, fact->topic, fact->partition);
+        if (!old && record->n_halts >= HALTS_MAX) return;
+        struct halt before = old ? halt_of(old) : (struct halt){0};
+        int64_t since_ms = old && halt_same(&before, &fact->halt) ? old->since_ms : clock_wall_ms();
+        /* A person's answer that came in the meantime is not taken back. */
+        enum halt_answer answer = old && halt_same(&before, &fact->halt) && fact->halt.answer == ANSWER_NONE
+                                          ? before.answer
+                                          : fact->halt.answer;
+        if (old) halt_remove(record, old);
+        Heliostat__Pb__Halt **halts = reallocarray(record->halts, record->n_halts + 1, sizeof *halts);
+        Heliostat__Pb__Halt *halt = malloc(sizeof *halt);
+        if (!halts || !halt) abort();
+        heliostat__pb__halt__init(halt);
+        halt->topic = text_copy(fact->topic);
+        halt->partition = (uint32_t)fact->partition;
+        halt->kind = (Heliostat__Pb__HaltKind)fact->halt.kind;
+        halt->from = fact->halt.from;
+        halt->to = answer == ANSWER_OFFSET ? before.to : fact->halt.to;
+        halt->answer = (Heliostat__Pb__HaltAnswer)answer;
+        halt->reason = text_copy(fact->halt.reason);
+        halt->since_ms = since_ms;
+        record->halts = halts;
+        record->halts[record->n_halts++] = halt;
+}
+
+/* What an answer passed over, kept for `status`: one row for a stretch. */
+static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
+        const struct halt *halt = &fact->halt;
+        if (halt->answer == ANSWER_RETRY || halt->to < 0) return;
+        if (halt->answer != ANSWER_RESTART && halt->from >= 0 && halt->to <= halt->from) return;
+        Heliostat__Pb__Skip *last = record->n_skips ? record->skips[record->n_skips - 1] : NULL;
+        if (last && strcmp(last->topic, fact->topic) == 0 && last->partition == (uint32_t)fact->partition &&
+            (int)last->kind == (int)halt->kind && (int)last->answer == (int)halt->answer &&
+            last->to == halt->from) {
+                last->to = halt->to;
+                last->at_ms = clock_wall_ms();
+                return;
+        }
+        Heliostat__Pb__Skip **skips = reallocarray(record->skips, record->n_skips + 1, sizeof *skips);
+        Heliostat__Pb__Skip *skip = malloc(sizeof *skip);
+        if (!skips || !skip) abort();
+        heliostat__pb__skip__init(skip);
+        skip->topic = text_copy(fact->topic);
+        skip->partition = (uint32_t)fact->partition;
+        skip->kind = (Heliostat__Pb__HaltKind)halt->kind;
+        skip->answer = (Heliostat__Pb__HaltAnswer)halt->answer;
+        skip->from = halt->from;
+        skip->to = halt->to;
+        skip->at_ms = clock_wall_ms();
+        record->skips = skips;
+        record->skips[record->n_skips++] = skip;
+        if (record->n_skips <= CODEC_SKIPS_MAX) return;
+        codec_free(skips[0]);
+        memmove(skips, skips + 1, --record->n_skips * sizeof *skips);
+}
+
+static void record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
+        Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
+        if (!partition) return;
+        Heliostat__Pb__Halt *halt = record_halt(record, fact->topic, fact->partition);
+        switch (fact->kind) {
+        case PUMP_FACT_POSITIONED: partition->started = true; break;
+        case PUMP_FACT_HALTED: halt_write(record, fact); break;
+        case PUMP_FACT_RESUMED:
+                if (!halt) break; /* written before: its answer was lost on the way */
+                halt_remove(record, halt);
+                skip_write(record, fact);
+                break;
+        }
+}
+
+static bool record_has(const Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
+        const Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
+        const Heliostat__Pb__Halt *row = record_halt(record, fact->topic, fact->partition);
+        struct halt halt = row ? halt_of(row) : (struct halt){0};
+        switch (fact->kind) {
+        case PUMP_FACT_POSITIONED: return partition && partition->started;
+        case PUMP_FACT_HALTED: return row && halt_same(&halt, &fact->halt) && halt.answer == fact->halt.answer;
+        case PUMP_FACT_RESUMED: return !row;
         }
         return false;
 }
 
-/* Lets those go that the record, just written, has as started; what was
- * positioned after the write waits for the next. */
+/* Tells the pump which facts the record, just written, has; what was told after
+ * the write waits for the next. */
 static void lane_go(struct worker_lane *lane) {
         size_t done = 0;
-        for (size_t i = 0; i < lane->marking_count; i++) {
-                struct pump_partition p = lane->marking[i];
-                if (!record_started(lane->record, &p)) continue;
-                lane->marking[i] = lane->marking[done];
-                lane->marking[done++] = p;
+        for (size_t i = 0; i < lane->fact_count; i++) {
+                struct pump_fact fact = lane->facts[i];
+                if (!record_has(lane->record, &fact)) continue;
+                lane->facts[i] = lane->facts[done];
+                lane->facts[done++] = fact;
         }
-        if (lane->link) pump_go(lane->link->pump, lane->marking, done);
-        for (size_t i = 0; i < done; i++) free((char *)lane->marking[i].topic);
-        for (size_t i = done; i < lane->marking_count; i++) lane->marking[i - done] = lane->marking[i];
-        lane->marking_count -= done;
+        if (lane->link) pump_recorded(lane->link->pump, lane->facts, done);
+        for (size_t i = 0; i < done; i++) free((char *)lane->facts[i].topic);
+        for (size_t i = done; i < lane->fact_count; i++) lane->facts[i - done] = lane->facts[i];
+        lane->fact_count -= done;
 }
 
 /* ---- opening a pump ---- */
@@ -201,6 +317,8 @@ static void lane_open(struct worker_lane *lane) {
                                                    ? route->spec->transaction_commit_interval_ms
                                                    : 500,
                 .commit_interval_ms = route->spec->offset_commit_interval_ms,
+                .gap_policy = route->spec->gap_policy,
+                .poison_record_policy = route->spec->poison_record_policy,
                 .recommit_interval_ms = RECOMMIT_MS,
                 /* No longer than a session lives: what a stopped process still
                  * had queued is too old to be sent once the lane may have
@@ -238,6 +356,8 @@ static void on_route_changed(void *ctx, const char *path) {
 /* The lanes of the route are opened again, one by one as they drain. */
 static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
         return strcmp(a->delivery_guarantee, b->delivery_guarantee) != 0 ||
+               strcmp(a->gap_policy, b->gap_policy) != 0 ||
+               strcmp(a->poison_record_policy, b->poison_record_policy) != 0 ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }
@@ -364,7 +484,7 @@ static void lane_write(struct worker_lane *lane, enum lane_action action) {
                 record->state = HELIOSTAT__PB__LANE_STATE__LANE_FREE;
                 record->owner = record->incarnation = empty;
         } else {
-                for (size_t i = 0; i < lane->marking_count; i++) record_mark(record, &lane->marking[i]);
+                for (size_t i = 0; i < lane->fact_count; i++) record_mark(record, &lane->facts[i]);
         }
         int rc = codec_pack(&record->base, &data, &bytes);
         if (rc == 0) {
@@ -409,7 +529,7 @@ static void lane_forget(struct worker_lane *lane) {
                         *at = lane->next;
                         break;
                 }
-        marking_clear(lane);
+        facts_clear(lane);
         pump_snapshot_free(lane->snapshot);
         codec_free(lane->record);
         free(lane->route);
@@ -605,7 +725,7 @@ void assign_fini(struct worker *worker) {
         while (worker->lanes) {
                 struct worker_lane *lane = worker->lanes;
                 worker->lanes = lane->next;
-                marking_clear(lane);
+                facts_clear(lane);
                 pump_snapshot_free(lane->snapshot);
                 codec_free(lane->record);
                 free(lane->route);

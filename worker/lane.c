@@ -102,7 +102,7 @@ static void lane_absorb(struct lane *lane, const struct lane_event *event) {
         case LANE_ON_READY:
                 if (lane->pump == LANE_PUMP_OPENING) pump_move(lane, LANE_PUMP_READY);
                 break;
-        case LANE_ON_POSITIONED:
+        case LANE_ON_FACTS:
                 if (pump_started(lane)) lane->unmarked = true;
                 break;
         case LANE_ON_RUNNING:
@@ -196,7 +196,7 @@ static enum lane_action lane_decide_owned(struct lane *lane) {
                         return LANE_PUMP_UPDATE;
                 }
                 if (lane->unmarked) {
-                        lane->unmarked = false; /* what is positioned from now on needs another */
+                        lane->unmarked = false; /* what is told from now on needs another */
                         return request(lane, LANE_REQUEST_MARK, LANE_MARK);
                 }
                 return LANE_NOTHING;

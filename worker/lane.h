@@ -67,7 +67,7 @@ enum lane_event_type {
         LANE_ON_REFUSED,     /* answer: somebody else has changed it */
         LANE_ON_UNKNOWN,     /* answer: connection lost, result unknown */
         LANE_ON_READY,       /* pump: the clients are made */
-        LANE_ON_POSITIONED,  /* pump: unstarted partitions have a committed position */
+        LANE_ON_FACTS,       /* pump: the record must hold something before it goes on */
         LANE_ON_RUNNING,     /* pump: records flow */
         LANE_ON_FENCED,      /* pump: found `generation` committed, or (0) was refused by the
                               * destination in favour of another producer; it has stopped */
@@ -91,12 +91,12 @@ enum lane_action {
         LANE_NOTHING,
         LANE_READ,         /* read the lane's znode */
         LANE_CLAIM,        /* write OWNED with lane->claim_generation, at version */
-        LANE_MARK,         /* write started=true for positioned partitions, at version */
+        LANE_MARK,         /* write the pump's facts into the record, at version */
         LANE_RELEASE,      /* write FREE, at version */
         LANE_PUMP_OPEN,    /* make the pump's clients */
         LANE_PUMP_START,   /* run it at lane->held_generation */
         LANE_PUMP_UPDATE,  /* hand the record's partitions to the running pump */
-        LANE_PUMP_GO,      /* marked: the waiting partitions may fetch */
+        LANE_PUMP_GO,      /* marked: tell the pump what the record holds */
         LANE_PUMP_ADOPT,   /* the running pump commits lane->held_generation from now on */
         LANE_PUMP_DRAIN,   /* stop intake, wait, commit, stop */
         LANE_FORGET,       /* nothing left: free the lane */
@@ -123,7 +123,7 @@ struct lane {
         uint64_t claim_generation;  /* that a CLAIM under way writes */
         uint64_t fenced_generation; /* the highest found committed by others */
         uint32_t pump_spec;         /* of the partitions that the pump has */
-        bool unmarked;              /* positioned partitions wait for MARK */
+        bool unmarked;              /* facts of the pump wait for MARK */
         bool go;                    /* a MARK is done, the pump must hear of it */
         bool reopen;                /* to be drained and opened again */
 };

@@ -147,7 +147,9 @@ static void on_refused(struct pump *pump, struct part *part, int64_t offset, rd_
                              part->topic->name, part->partition, (long long)offset, rd_kafka_err2str(err));
                 return;
         }
-        part_stop(pump, part, PART_HALTED, "record at offset %lld: %s", (long long)offset, rd_kafka_err2str(err));
+        part_halt(pump, part, HALT_REFUSED, offset, offset + 1, "record at offset %lld: %s", (long long)offset,
+                  rd_kafka_err2str(err));
+        if (pump->txn != TXN_NONE) pump_recycle(pump, "a record was refused, and its transaction with it");
 }
 
 static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
@@ -169,7 +171,8 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
                         on_refused(pump, part, source->offset, report->err);
                 else if (pump->state != PUMP_RECYCLING && partition_refused(report->err) &&
                          part->state != PART_HALTED)
-                        part_stop(pump, part, PART_PARKED, "destination: %s",
+                        part_stop(pump, part, PART_PARKED, "%s: %s",
+                                  part->poison == source->offset ? "topic of dead letters" : "destination",
                                   rd_kafka_err2str(report->err));
                 else if (part->state == PART_FLOWING)
                         pump_recycle(pump, "delivery to %s [%d] failed: %s", part->topic->name,
@@ -233,8 +236,8 @@ void pump_drain_deliveries(struct pump *pump) {
 
 static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka_message_t *m) {
         const char *text = rd_kafka_message_errstr(m);
+        int64_t corrupt; /* a batch's first offset may lie below what was asked for */
         if (!text) text = rd_kafka_err2str(m->err);
-        int64_t low = -1, high = -1;
         /* A late error must not make a halted partition try again. */
         if (part->state != PART_FLOWING) return;
         switch ((int)m->err) {
@@ -243,26 +246,19 @@ static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka
                 part->eof = true;
                 break;
         case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: {
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
                 /* Never "earliest", never "latest": the gap is shown. */
-                int64_t position = m->offset >= 0 ? m->offset : ledger_next(&part->ledger);
-                (void)rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name,
-                                                     part->partition, &low, &high);
-                if (low > position)
-                        part_stop(pump, part, PART_HALTED,
-                                  "gap: the source no longer holds offsets [%lld, %lld)",
-                                  (long long)position, (long long)low);
-                else
-                        part_stop(pump, part, PART_HALTED, "position %lld is out of the source's range: %s",
-                                  (long long)position, text);
+                part_stop(pump, part, PART_PARKED, "position %lld is out of the source's range: %s",
+                          (long long)ledger_next(&part->ledger), text);
+                halt_probe(pump, part);
                 break;
-        }
         case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED: /* a format or codec that this build cannot read */
         case RD_KAFKA_RESP_ERR__BAD_MSG:
         case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
         case RD_KAFKA_RESP_ERR_INVALID_MSG:
-                part_stop(pump, part, PART_HALTED, "corrupt record at source, position %lld: %s",
-                          (long long)ledger_position(&part->ledger), text);
+                corrupt = m->offset > ledger_next(&part->ledger) ? m->offset : ledger_next(&part->ledger);
+                part_halt(pump, part, HALT_CORRUPT, corrupt, corrupt + 1, "corrupt record at source, position %lld: %s",
+                          (long long)corrupt, text);
                 break;
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -275,6 +271,41 @@ static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka
                  * again at the ledger's position. */
                 part_stop(pump, part, PART_PARKED, "source: %s", text);
         }
+}
+
+/* ---- dead letters ---- */
+
+static bool add_header(rd_kafka_headers_t *headers, const char *name, const char *value) {
+        return rd_kafka_header_add(headers, name, -1, value, -1) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The record as it is, and where it comes from and why it is here.  Partition:
+ * the lane's. */
+static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part, rd_kafka_message_t *m,
+                                            int64_t timestamp, const rd_kafka_headers_t *original) {
+        char topic[NAMES_TOPIC_SIZE], partition[24], offset[24], stamp[24];
+        if (!pump->dead_letters.handle) {
+                names_dead_letters_topic(topic, pump->settings.group_id);
+                pump->dead_letters.handle = rd_kafka_topic_new(pump->producer, topic, NULL);
+                if (!pump->dead_letters.handle) return rd_kafka_last_error();
+        }
+        rd_kafka_headers_t *headers = original ? rd_kafka_headers_copy(original) : rd_kafka_headers_new(5);
+        (void)snprintf(partition, sizeof partition, "%d", part->partition);
+        (void)snprintf(offset, sizeof offset, "%lld", (long long)m->offset);
+        (void)snprintf(stamp, sizeof stamp, "%lld", (long long)timestamp);
+        rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+        if (add_header(headers, "heliostat.source.topic", part->topic->name) &&
+            add_header(headers, "heliostat.source.partition", partition) &&
+            add_header(headers, "heliostat.source.offset", offset) &&
+            add_header(headers, "heliostat.source.timestamp", stamp) &&
+            add_header(headers, "heliostat.error", part->halt.reason))
+                err = rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(pump->dead_letters.handle),
+                                        RD_KAFKA_V_PARTITION((int32_t)pump->settings.lane),
+                                        RD_KAFKA_V_KEY(m->key, m->key_len), RD_KAFKA_V_VALUE(m->payload, m->len),
+                                        RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_HEADERS(headers),
+                                        RD_KAFKA_V_OPAQUE(m), RD_KAFKA_V_END);
+        if (err) rd_kafka_headers_destroy(headers);
+        return err;
 }
 
 enum sent { SENT, SENT_LATER, SENT_DROPPED };
@@ -291,6 +322,11 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         }
         if (!part || part->state != PART_FLOWING) return SENT_DROPPED; /* unassigned meanwhile */
 
+        if (m->offset == part->poison && m->offset >= ledger_next(&part->ledger)) {
+                enum halt_answer answer = halt_at_poison(pump, part);
+                if (answer == ANSWER_SKIP) ledger_skip(&part->ledger, m->offset + 1);
+                if (answer != ANSWER_DEAD_LETTER) return SENT_DROPPED;
+        }
         int rc = ledger_send(&part->ledger, m->offset);
         if (rc == LEDGER_SEEN) return SENT_DROPPED;
         if (rc) return SENT_LATER;
@@ -302,12 +338,15 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         rd_kafka_resp_err_t unread = rd_kafka_message_detach_headers(m, &headers);
         if (unread && unread != RD_KAFKA_RESP_ERR__NOENT) {
                 ledger_unsend(&part->ledger, m->offset);
-                part_stop(pump, part, PART_HALTED, "corrupt headers at offset %lld", (long long)m->offset);
+                part_halt(pump, part, HALT_CORRUPT, m->offset, m->offset + 1, "corrupt headers at offset %lld",
+                          (long long)m->offset);
                 return SENT_DROPPED;
         }
 
+        bool dead_letter = part->poison == m->offset;
         rd_kafka_resp_err_t err =
-                headers ? rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
+                dead_letter ? send_dead_letter(pump, part, m, timestamp, headers)
+                : headers ? rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
                                             RD_KAFKA_V_PARTITION(m->partition),
                                             RD_KAFKA_V_KEY(m->key, m->key_len),
                                             RD_KAFKA_V_VALUE(m->payload, m->len),
@@ -321,6 +360,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                                             RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_OPAQUE(m),
                                             RD_KAFKA_V_END);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                if (dead_letter && headers) rd_kafka_headers_destroy(headers); /* a copy went */
                 part->eof = false;
                 part->record_ms = timestamp;
                 pump->in_flight_count++;
@@ -333,8 +373,8 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         if (headers) rd_kafka_message_set_headers(m, headers); /* still ours after a failure */
         if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return SENT_LATER;
         if (record_refused(err))
-                part_stop(pump, part, PART_HALTED, "record at offset %lld: %s", (long long)m->offset,
-                          rd_kafka_err2str(err));
+                part_halt(pump, part, HALT_REFUSED, m->offset, m->offset + 1, "record at offset %lld: %s",
+                          (long long)m->offset, rd_kafka_err2str(err));
         else if (partition_refused(err))
                 part_stop(pump, part, PART_PARKED, "destination: %s", rd_kafka_err2str(err));
         else

@@ -20,9 +20,9 @@
  *   STOPPING   waits for what the producer still holds, then clients are destroyed
  *
  * A partition
- *   NEW -> WAITING -> FLOWING            WAITING: for pump_go (marked as started)
+ *   NEW -> WAITING -> FLOWING            WAITING: for pump_recorded (as started)
  *   FLOWING, NEW -> PARKED -> NEW        PARKED: tried again after a while
- *   any -> HALTED                        needs a person
+ *   any -> HALTED -> NEW                 HALTED: until it is recorded with an answer
  *
  * The functions below are for the control thread; each takes effect on the data
  * loop's thread.  Events come back on the control thread. */
@@ -36,6 +36,7 @@
 #include "common/config.h"
 #include "common/mailbox.h"
 #include "worker/data_loop.h"
+#include "worker/halt.h"
 
 struct pump;
 
@@ -43,14 +44,29 @@ struct pump_partition {
         const char *topic;  /* borrowed for the call */
         int32_t partition;
         bool started;       /* a position was committed once: never start afresh */
+        struct halt halt;   /* as the lane's record has it; HALT_NONE: none */
+};
+
+/* What the lane's record must hold before the pump goes on. */
+enum pump_fact_kind {
+        PUMP_FACT_POSITIONED, /* an unstarted partition has a committed position: it is started now */
+        PUMP_FACT_HALTED,     /* halt, with the answer that the route's policy gives */
+        PUMP_FACT_RESUMED,    /* the answer of `halt` was carried out: [halt.from, halt.to) was
+                               * passed over, and what follows is committed */
+};
+struct pump_fact {
+        enum pump_fact_kind kind;
+        const char *topic;    /* borrowed for the call */
+        int32_t partition;
+        struct halt halt;
 };
 
 struct pump_events {
         /* The clients are made: pump_start may follow.  Comes once. */
         void (*ready)(void *ctx);
-        /* These unstarted partitions have a committed position: mark them, then
-         * pump_go.  Borrowed for the call. */
-        void (*positioned)(void *ctx, const struct pump_partition *partitions, size_t count);
+        /* Write these into the lane's record, then pump_recorded.  All that are
+         * not recorded yet, at most one of a partition.  Borrowed for the call. */
+        void (*facts)(void *ctx, const struct pump_fact *facts, size_t count);
         /* Records flow (after each (re)start of the clients). */
         void (*running)(void *ctx);
         /* Somebody committed this higher generation; the pump has stopped. */
@@ -70,6 +86,7 @@ struct pump_settings {
         uint32_t lane;
         uint64_t generation;           /* set by pump_start */
         bool exactly_once;
+        const char *gap_policy, *poison_record_policy; /* copied; see halt_policy */
         uint32_t transaction_interval_ms; /* exactly-once: between commits */
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */
@@ -85,10 +102,11 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
 /* The lane is ours at this generation: run these partitions.  Once, after `ready`. */
 void pump_start(struct pump *pump, uint64_t generation, const struct pump_partition *partitions,
                 size_t count);
-/* The lane's partitions now; those that the pump has already go on. */
+/* The lane's partitions now; those that the pump has already go on, halted ones
+ * with the answers that their halts have got. */
 void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count);
-/* These partitions were marked as started: they may fetch. */
-void pump_go(struct pump *pump, const struct pump_partition *partitions, size_t count);
+/* The lane's record holds these facts: the partitions may go on. */
+void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count);
 /* Commit this generation from now on. */
 void pump_adopt(struct pump *pump, uint64_t generation);
 /* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */

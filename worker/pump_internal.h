@@ -70,6 +70,7 @@ struct part {
         uint64_t txn_generation;
         int64_t committed;          /* -1: not by this pump's present generation */
         int64_t committed_ms;       /* boot clock */
+        bool committed_once;        /* the group must have a position of ours */
         int64_t retry_ms;           /* PARKED: boot clock */
         int64_t record_ms;          /* timestamp of the newest record read; -1 */
         int64_t progress_position, progress_ms;
@@ -81,6 +82,24 @@ struct part {
         bool backlogged;
         uint64_t records, reported_records;
         char error[160];
+
+        struct halt halt;           /* HALTED, or on the way back (`resuming`) */
+        bool halt_recorded;         /* the lane's record has it, with this answer */
+        bool halt_probing;          /* the log's range is being asked for */
+        bool resuming;              /* the answer is being carried out */
+        bool approach;              /* at the committed position, not at a target */
+        bool resumed;               /* what the answer led to is committed */
+        int64_t resumed_at;         /* the target; of an approach, where it began (-1: not yet) */
+        int64_t poison;             /* the record at this offset is not sent, but answered; -1: none */
+};
+
+/* The source's range of a halted partition, on the thread pool. */
+struct halt_probe {
+        uv_work_t work;
+        struct pump *pump;
+        struct part *part;
+        int64_t low, high;
+        rd_kafka_resp_err_t err;
 };
 
 /* A request chain; at most one start and one commit exist at a time. */
@@ -135,6 +154,7 @@ struct pump {
         int64_t unchecked_ms;       /* since when no check of the generation has worked; 0: it does */
         bool blocked;               /* back-pressure: no intake until there is room */
         bool running_told;
+        bool facts_due;             /* halts that the control thread does not know */
         uint64_t fenced_generation;
         char error[160];
         unsigned failures;          /* in a row, for the back-off */
@@ -148,6 +168,7 @@ struct pump {
         int jobs;
 
         struct dest_topic *topics;
+        struct dest_topic dead_letters; /* handle: made when the first is sent */
         struct part **parts;
         size_t part_count;
         struct pump_slot *slots;    /* open addressing by (topic handle, partition) */
@@ -178,6 +199,9 @@ void pump_drop_batch(struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
 void pump_forget_slots(struct pump *pump);
+/* Stops a partition until its halt is recorded with an answer. */
+void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
+               const char *format, ...) __attribute__((format(printf, 6, 7)));
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
@@ -193,6 +217,26 @@ int64_t part_position(const struct part *part);
 void pump_on_answers(struct pump *pump);
 void pump_abandon_ops(struct pump *pump);
 
+/* pump_halt.c */
+/* The position is out of the log's range, or nowhere: asks for the range, then halts or tries again. */
+void halt_probe(struct pump *pump, struct part *part);
+/* Carries out the answers of recorded halts, where nothing is under way any more. */
+void halt_answers(struct pump *pump);
+/* A commit has come that far: are answers done with? */
+void halt_look_committed(struct pump *pump);
+void halt_on_started(struct part *part);
+/* The clients go: an answer that is not committed is carried out again. */
+void halt_on_reopen(struct part *part);
+/* Its new position must be in the lane's record before records flow. */
+bool halt_waits(const struct part *part);
+/* The record at part->poison is next: stops there, unless the answer is recorded. */
+enum halt_answer halt_at_poison(struct pump *pump, struct part *part);
+/* What the lane's record says of the halt of a partition that was just added, or is there already. */
+void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added);
+/* The fact that waits to be recorded.  false: none. */
+bool halt_fact(const struct part *part, struct pump_fact *out);
+void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact);
+
 /* pump_txn.c */
 void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);
 /* Ends what a predecessor left open, and begins the first transaction.  Blocks:
@@ -206,7 +250,7 @@ void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_ad
 void txn_on_timer(uv_timer_t *timer);
 
 /* pump_life.c */
-enum pump_tell { PUMP_TELL_READY, PUMP_TELL_POSITIONED, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
+enum pump_tell { PUMP_TELL_READY, PUMP_TELL_FACTS, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
 void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value);
 void pump_recycle(struct pump *pump, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pump_fence(struct pump *pump, uint64_t generation);

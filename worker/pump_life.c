@@ -52,7 +52,7 @@ struct letter {
         void *ctx;
         enum pump_tell what;
         uint64_t value;
-        struct pump_partition *partitions; /* POSITIONED; topics are owned */
+        struct pump_fact *facts; /* FACTS; topics are owned */
         size_t count;
 };
 
@@ -60,16 +60,14 @@ static void deliver(void *arg) {
         struct letter *letter = arg;
         switch (letter->what) {
         case PUMP_TELL_READY: letter->events.ready(letter->ctx); break;
-        case PUMP_TELL_POSITIONED:
-                letter->events.positioned(letter->ctx, letter->partitions, letter->count);
-                break;
+        case PUMP_TELL_FACTS: letter->events.facts(letter->ctx, letter->facts, letter->count); break;
         case PUMP_TELL_RUNNING: letter->events.running(letter->ctx); break;
         case PUMP_TELL_FENCED: letter->events.fenced(letter->ctx, letter->value); break;
         case PUMP_TELL_DRAINED: letter->events.drained(letter->ctx, letter->value != 0); break;
         case PUMP_TELL_CLOSED: letter->events.closed(letter->ctx); break;
         }
-        for (size_t i = 0; i < letter->count; i++) free((char *)letter->partitions[i].topic);
-        free(letter->partitions);
+        for (size_t i = 0; i < letter->count; i++) free((char *)letter->facts[i].topic);
+        free(letter->facts);
         free(letter);
 }
 
@@ -77,16 +75,15 @@ void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value) {
         struct letter *letter = malloc(sizeof *letter);
         if (!letter) abort(); /* a lost event would be a lost lane */
         *letter = (struct letter){pump->events, pump->ctx, what, value, NULL, 0};
-        if (what == PUMP_TELL_POSITIONED) {
-                letter->partitions = calloc(pump->part_count, sizeof *letter->partitions);
-                if (!letter->partitions) abort();
+        if (what == PUMP_TELL_FACTS) {
+                letter->facts = calloc(pump->part_count, sizeof *letter->facts);
+                if (!letter->facts) abort();
                 for (size_t i = 0; i < pump->part_count; i++) {
-                        const struct part *part = pump->parts[i];
-                        if (part->state != PART_WAITING || part->started) continue;
-                        char *topic = strdup(part->topic->name);
-                        if (!topic) abort();
-                        letter->partitions[letter->count++] =
-                                (struct pump_partition){topic, part->partition, false};
+                        struct pump_fact *fact = &letter->facts[letter->count];
+                        if (!halt_fact(pump->parts[i], fact)) continue;
+                        fact->topic = strdup(fact->topic);
+                        if (!fact->topic) abort();
+                        letter->count++;
                 }
         }
         mailbox_post(pump->home, deliver, letter);
@@ -268,7 +265,7 @@ static void close_done(uv_work_t *work, int status) {
 static void pump_close_clients(struct pump *pump) {
         struct client_job *job = calloc(1, sizeof *job);
         if (!job) abort();
-        size_t topics = 0;
+        size_t topics = 1; /* dead letters */
         pump_drop_batch(pump);
         pump_abandon_ops(pump);
         pump_forget_slots(pump);
@@ -281,6 +278,8 @@ static void pump_close_clients(struct pump *pump) {
                 if (t->handle) job->topics[job->topic_count++] = t->handle;
                 t->handle = NULL;
         }
+        if (pump->dead_letters.handle) job->topics[job->topic_count++] = pump->dead_letters.handle;
+        pump->dead_letters.handle = NULL;
         rd_kafka_queue_t *queues[3] = {pump->consumer_queue, pump->answers, pump->producer_queue};
         for (int i = 0; i < 3; i++) {
                 if (queues[i]) rd_kafka_queue_io_event_enable(queues[i], -1, NULL, 0);
@@ -296,6 +295,7 @@ static void pump_close_clients(struct pump *pump) {
                 if (pump->settings.exactly_once) part->flowed = false; /* the record is read again */
                 part->committed = -1;
                 if (part->state != PART_HALTED) part->state = PART_NEW;
+                halt_on_reopen(part);
         }
         pump->blocked = pump->held = false;
         pump->txn = TXN_NONE;
@@ -360,6 +360,8 @@ static void handle_closed(uv_handle_t *handle) {
         free((char *)pump->settings.source);
         free((char *)pump->settings.destination);
         free((char *)pump->settings.group_id);
+        free((char *)pump->settings.gap_policy);
+        free((char *)pump->settings.poison_record_policy);
         free(pump);
 }
 
@@ -389,6 +391,10 @@ static void advance_draining(struct pump *pump) {
 }
 
 void pump_advance(struct pump *pump) {
+        if (pump->facts_due) {
+                pump->facts_due = false;
+                pump_tell(pump, PUMP_TELL_FACTS, 0);
+        }
         if (pump->state == PUMP_RUNNING && pump->held && !pump->commit_op) {
                 /* Nothing flows: nothing to check. */
                 if (!pump_commit(pump, true)) {
@@ -511,38 +517,47 @@ static struct dest_topic *topic_for(struct pump *pump, const char *name) {
         return topic;
 }
 
-static bool has_part(const struct pump *pump, const char *topic, int32_t partition) {
+static struct part *find_part(const struct pump *pump, const char *topic, int32_t partition) {
         for (size_t i = 0; i < pump->part_count; i++)
                 if (pump->parts[i]->partition == partition &&
                     strcmp(pump->parts[i]->topic->name, topic) == 0)
-                        return true;
-        return false;
+                        return pump->parts[i];
+        return NULL;
 }
 
 /* Partitions only ever join a lane; one that would leave it is an issue of
  * moving partitions between lanes, which needs the lane to be handed over. */
 static void add_parts(struct pump *pump, const struct pump_partition *partitions, size_t count) {
         size_t old = pump->part_count;
+        bool unrecorded = false;
         if (count == 0) return;
         struct part **parts = realloc(pump->parts, (old + count) * sizeof *parts);
         if (!parts) abort();
         pump->parts = parts;
         for (size_t i = 0; i < count; i++) {
-                if (old && has_part(pump, partitions[i].topic, partitions[i].partition)) continue;
+                struct part *there = old ? find_part(pump, partitions[i].topic, partitions[i].partition) : NULL;
+                if (there) {
+                        halt_from_record(pump, there, &partitions[i].halt, false);
+                        continue;
+                }
                 struct part *part = calloc(1, sizeof *part);
                 if (!part) abort();
                 part->topic = topic_for(pump, partitions[i].topic);
                 part->partition = partitions[i].partition;
                 part->started = partitions[i].started;
                 part->position = part->committed = part->record_ms = -1;
-                part->txn_position = part->txn_next = -1;
+                part->txn_position = part->txn_next = part->poison = -1;
+                halt_from_record(pump, part, &partitions[i].halt, true);
+                unrecorded |= part->state == PART_HALTED && !part->halt_recorded;
                 pump->parts[pump->part_count++] = part;
         }
+        if (unrecorded) pump_tell(pump, PUMP_TELL_FACTS, 0);
 }
 
 struct request {
         struct pump *pump;
         struct pump_partition *partitions; /* topics are owned */
+        struct pump_fact *facts;           /* so are theirs */
         size_t count;
         uint64_t value;
         void (*snapshot_cb)(void *ctx, struct pump_snapshot *snapshot);
@@ -568,8 +583,11 @@ static struct request *request_new(struct pump *pump, const struct pump_partitio
 }
 
 static void request_free(struct request *request) {
-        for (size_t i = 0; i < request->count; i++) free((char *)request->partitions[i].topic);
+        for (size_t i = 0; request->partitions && i < request->count; i++)
+                free((char *)request->partitions[i].topic);
+        for (size_t i = 0; request->facts && i < request->count; i++) free((char *)request->facts[i].topic);
         free(request->partitions);
+        free(request->facts);
         free(request);
 }
 
@@ -616,8 +634,10 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         pump->settings.source = strdup(settings->source);
         pump->settings.destination = strdup(settings->destination);
         pump->settings.group_id = strdup(settings->group_id);
+        pump->settings.gap_policy = strdup(settings->gap_policy);
+        pump->settings.poison_record_policy = strdup(settings->poison_record_policy);
         if (!pump->settings.route || !pump->settings.source || !pump->settings.destination ||
-            !pump->settings.group_id)
+            !pump->settings.group_id || !pump->settings.gap_policy || !pump->settings.poison_record_policy)
                 abort();
         pump->state = PUMP_OPENING;
         pump->held_limit_bytes = settings->budget_bytes / 2;
@@ -656,20 +676,30 @@ void pump_update(struct pump *pump, const struct pump_partition *partitions, siz
         mailbox_post(&pump->loop->mailbox, handle_update, request_new(pump, partitions, count, 0));
 }
 
-static void handle_go(void *arg) {
+static void handle_recorded(void *arg) {
         struct request *request = arg;
         struct pump *pump = request->pump;
-        for (size_t i = 0; i < request->count; i++)
-                for (size_t k = 0; k < pump->part_count; k++)
-                        if (pump->parts[k]->partition == request->partitions[i].partition &&
-                            strcmp(pump->parts[k]->topic->name, request->partitions[i].topic) == 0)
-                                pump->parts[k]->started = true;
+        for (size_t i = 0; i < request->count; i++) {
+                const struct pump_fact *fact = &request->facts[i];
+                struct part *part = find_part(pump, fact->topic, fact->partition);
+                if (part) halt_fact_recorded(pump, part, fact);
+        }
         pump_flow_waiting(pump);
+        pump_start_parts(pump);
         request_free(request);
 }
 
-void pump_go(struct pump *pump, const struct pump_partition *partitions, size_t count) {
-        mailbox_post(&pump->loop->mailbox, handle_go, request_new(pump, partitions, count, 0));
+void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count) {
+        struct request *request = request_new(pump, NULL, 0, 0);
+        request->facts = calloc(count ? count : 1, sizeof *request->facts);
+        if (!request->facts) abort();
+        request->count = count;
+        for (size_t i = 0; i < count; i++) {
+                request->facts[i] = facts[i];
+                request->facts[i].topic = strdup(facts[i].topic);
+                if (!request->facts[i].topic) abort();
+        }
+        mailbox_post(&pump->loop->mailbox, handle_recorded, request);
 }
 
 static void handle_adopt(void *arg) {

@@ -121,6 +121,11 @@ static void op_list_committed(struct pump_op *op) {
         (void)uv_queue_work(&pump->loop->loop, &op->read, read_job, read_done); /* cannot fail */
 }
 
+/* Its position belongs to a log that is gone. */
+static bool part_disowned(const struct part *part) {
+        return part->state == PART_HALTED && part->halt.kind == HALT_NO_POSITION;
+}
+
 static void op_commit(struct pump_op *op) {
         struct pump *pump = op->pump;
         char metadata[CODEC_METADATA_MAX];
@@ -130,7 +135,7 @@ static void op_commit(struct pump_op *op) {
                 int64_t position = part_position(part);
                 /* A start skips what was parked or halted on the way. */
                 if (op->kind == PUMP_OP_START && part->state != PART_NEW) continue;
-                if (position < 0) continue;
+                if (position < 0 || part_disowned(part)) continue;
                 rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
                         list, part->topic->name, part->partition);
                 row->offset = position;
@@ -250,13 +255,14 @@ static void start_queue_job(struct pump_op *op) {
 void pump_start_parts(struct pump *pump) {
         int64_t now = clock_boot_ms();
         if (pump->start_op || pump->state != PUMP_RUNNING) return;
+        halt_answers(pump);
         struct pump_op *op = op_new(pump, PUMP_OP_START);
         if (!op) return pump_retry_soon(pump, 1000);
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 /* What is still under way would be sent twice. */
                 if (part->state == PART_PARKED && part->retry_ms <= now &&
-                    part->under_way == 0)
+                    part->under_way == 0 && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
                 part->starting = true;
@@ -296,6 +302,7 @@ static void start_finish(struct pump_op *op) {
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
                 if (part->state != PART_NEW) continue;
+                int64_t committed = part_position(part);
                 /* What an open transaction holds already is not read again. */
                 part->position = pump->txn != TXN_NONE && part->flowed ? ledger_next(&part->ledger)
                                                                        : part_position(part);
@@ -303,14 +310,17 @@ static void start_finish(struct pump_op *op) {
                         part->txn_position = part->position;
                         part->txn_generation = pump->settings.generation;
                 }
-                part->committed = op->generation == pump->settings.generation ? part->position : -1;
+                part->committed = op->generation == pump->settings.generation ? committed : -1;
                 part->committed_ms = now;
+                part->committed_once = true;
                 part->state = PART_WAITING;
+                halt_on_started(part);
                 if (!part->started) waiting = true;
         }
         op_free(op);
         pump_flow_waiting(pump);
-        if (waiting) pump_tell(pump, PUMP_TELL_POSITIONED, 0);
+        if (waiting) pump_tell(pump, PUMP_TELL_FACTS, 0);
+        halt_look_committed(pump);
         pump_start_parts(pump); /* those that came in the meantime */
 }
 
@@ -338,7 +348,7 @@ static bool op_take_recorded(struct pump_op *op) {
                 if (!row) {
                         /* Deleted, or a tombstone compacted away: the group's may be older. */
                         if (part->record_wanted && part->state == PART_NEW)
-                                part_stop(pump, part, PART_HALTED,
+                                part_halt(pump, part, HALT_NO_POSITION, -1, -1,
                                           "no position record at the destination although one was written");
                         continue;
                 }
@@ -397,8 +407,12 @@ static void start_next(struct pump_op *op) {
                 for (size_t i = 0; i < op->count; i++) {
                         struct part *part = op->parts[i];
                         if (part->state != PART_NEW || part_position(part) >= 0) continue;
+                        if (part->started && part->resuming && part->halt.from >= 0) {
+                                part->position = part->halt.from; /* halted for longer than the group remembers */
+                                continue;
+                        }
                         if (part->started) {
-                                part_stop(pump, part, PART_HALTED,
+                                part_halt(pump, part, HALT_NO_POSITION, -1, -1,
                                           "no committed position in group %s although the partition was started before",
                                           pump->settings.group_id);
                                 continue;
@@ -437,7 +451,7 @@ void pump_flow_waiting(struct pump *pump) {
         if (pump->state == PUMP_RUNNING)
                 for (size_t i = 0; i < pump->part_count; i++) {
                         struct part *part = pump->parts[i];
-                        if (part->state != PART_WAITING || !part->started) continue;
+                        if (part->state != PART_WAITING || !part->started || halt_waits(part)) continue;
                         rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
                                 ->offset = part->position;
                         pump_drop_part(pump, part);
@@ -473,9 +487,10 @@ int64_t part_position(const struct part *part) {
 }
 
 static bool part_commits(const struct pump *pump, const struct part *part, bool all, int64_t now) {
-        if (!part->flowed || part->starting) return false;
+        if (!part->flowed || part->starting || part_disowned(part)) return false;
         if (part->committed != part_position(part)) return true;
-        if (part->state != PART_FLOWING) return false;
+        /* A halt may last longer than a group remembers. */
+        if (part->state != PART_FLOWING && part->state != PART_HALTED) return false;
         return all || now - part->committed_ms >= (int64_t)pump->settings.recommit_interval_ms;
 }
 
@@ -529,6 +544,7 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                         /* Adopted meanwhile: the new generation is not committed yet. */
                         part->committed = op->generation == pump->settings.generation ? row->offset : -1;
                         part->committed_ms = now;
+                        part->committed_once = true;
                 }
         }
         bool checked = !*op->error && op->checks_gap && !op->stale;
@@ -540,6 +556,7 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                 data_loop_ready(pump->loop, &pump->member);
         }
         if (failed) pump_retry_soon(pump, 200);
+        halt_look_committed(pump);
         /* The callers go on with pump_advance: it may end the clients, and the
          * answer that led here still refers to them. */
 }
@@ -555,6 +572,14 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                 if (!part) continue;
                 if (row->err) {
                         op_fail(op, "committed position", rd_kafka_err2str(row->err));
+                        continue;
+                }
+                if (row->offset < 0 && part->flowed && part->committed_once && part->state != PART_HALTED) {
+                        /* Brokers forget a topic's positions with the topic. */
+                        int64_t position = part_position(part);
+                        part_halt(pump, part, HALT_NO_POSITION, position, -1,
+                                  "position %lld has gone from group %s: the topic was deleted and created anew, or the group was deleted",
+                                  (long long)position, pump->settings.group_id);
                         continue;
                 }
                 struct codec_metadata metadata = codec_metadata_parse(row->metadata, row->metadata_size);

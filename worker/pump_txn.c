@@ -169,6 +169,7 @@ static void end_done(uv_work_t *work, int status) {
                 pump->txn = TXN_OPEN;
                 pump->txn_records = pump->txn_bytes = 0;
                 pump->failures = 0;
+                halt_look_committed(pump);
                 unsigned ends = atomic_load(&pump->txn_end_requests);
                 if (ends > 1) pump_recycle(pump, "EndTxn was sent %u times", ends);
         }

@@ -34,8 +34,8 @@ struct worker_lane {
         bool read_waits;                   /* a READ is due but not sent */
         int64_t read_after_ms;             /* and not before this time (boot clock) */
         bool seen;                         /* in the assignment being read */
-        struct pump_partition *marking;    /* positioned, not yet marked; topics owned */
-        size_t marking_count;
+        struct pump_fact *facts;           /* that the record must hold; topics owned */
+        size_t fact_count;
         struct pump_snapshot *snapshot;    /* the latest; NULL: none */
         struct worker_lane *next;
 };

@@ -50,7 +50,7 @@ static struct lane running(void) {
         feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 3, 1, 7));
         feed(&lane, simple(LANE_ON_READY));
         feed(&lane, written(8));
-        feed(&lane, simple(LANE_ON_POSITIONED));
+        feed(&lane, simple(LANE_ON_FACTS));
         feed(&lane, written(9));
         feed(&lane, simple(LANE_ON_RUNNING));
         EXPECT("read pump-open claim pump-start mark pump-go");
@@ -222,7 +222,7 @@ static void added_partitions_reach_the_running_pump(void **state) {
         feed(&lane, assigned(3, 2));
         feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 2, 10));
         EXPECT("read pump-update");
-        feed(&lane, simple(LANE_ON_POSITIONED));
+        feed(&lane, simple(LANE_ON_FACTS));
         feed(&lane, written(11));
         EXPECT("mark pump-go");
 }

@@ -1,0 +1,247 @@
+"""Gaps that the source makes and records that nobody can mirror: nothing is passed silently, nothing else stops."""
+
+import base64
+
+import pytest
+
+from local_cluster import KafkaBroker, wait_until
+
+GUARANTEES = ("at-least-once", "exactly-once")
+
+
+def halted(status):
+    return [p for p in status["partitions"] if p["state"] == "HALTED"]
+
+
+def listed(partition, count, size=100, key="k"):
+    return [{"partition": partition, "key": f"{key}{i}", "value": "x" * size} for i in range(count)]
+
+
+def dump(mirror, topic, broker=None):
+    """partition -> keys, as a read_committed reader of the destination sees them."""
+    records = mirror.oracle.call("dump", bootstrap=broker or mirror.destination, topic=topic)
+    return {int(partition): [base64.b64decode(record["key"]).decode() for record in rows]
+            for partition, rows in records.items()}
+
+
+def wait_keys(mirror, topic, partition, wanted, limit_s=40):
+    def there():
+        keys = dump(mirror, topic).get(partition, [])
+        return set(wanted) <= set(keys) and keys
+    return wait_until(there, limit_s, lambda: f"{dump(mirror, topic)}\n{mirror.describe()}", 0.3)
+
+
+def committed(mirror, topic, partition):
+    group = mirror.oracle.call("group-offsets", bootstrap=mirror.source, group=f"heliostat.{topic}")
+    return group.get(topic, {}).get(str(partition), {}).get("offset", -1)
+
+
+@pytest.fixture
+def behind(field, topic):
+    """behind(guarantee, ...) -> a mirror whose worker has gone with both partitions of the topic at offset 50."""
+    def make(guarantee, **more):
+        mirror = field(**{"delivery.guarantee": guarantee, **more})
+        mirror.create(topic, 2)
+        mirror.up()
+        mirror.wait_running(2)
+        mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
+                           records=[*listed(0, 50, key="a"), *listed(1, 50, key="a")])
+        wait_until(lambda: min(committed(mirror, topic, 0), committed(mirror, topic, 1)) >= 50, 40, mirror.describe, 0.2)
+        gone(mirror, "w1")
+        return mirror
+    return make
+
+
+def gone(mirror, worker):
+    mirror.workers[worker].terminate()
+    mirror.workers[worker].wait(20)
+
+
+def lose(mirror, topic, before):
+    """30 records more in partition 0, and everything below `before` goes; 10 more in partition 1."""
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
+                       records=[*listed(0, 30, key="b"), *listed(1, 10, key="b")])
+    mirror.oracle.call("delete-records", bootstrap=mirror.source, topic=topic, before={"0": before})
+
+
+def create_anew(mirror, topic, count):
+    """The topic again, with `count` records in partition 0 and 60 in partition 1: fewer than, and more than, were mirrored."""
+    mirror.oracle.call("delete-topic", bootstrap=mirror.source, topic=topic)
+    mirror.create(topic, 2)
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
+                       records=[*listed(0, count, key="new"), *listed(1, 60, key="new")])
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_gap_halts_its_partition_with_the_exact_range(behind, topic, guarantee):
+    mirror = behind(guarantee)
+    lose(mirror, topic, 70)
+    mirror.start_worker("w2")
+    found = halted(mirror.wait_status(halted, "a partition halts"))
+    assert [p["partition"] for p in found] == [0]
+    assert "[50, 70)" in found[0]["error"], found
+    wait_keys(mirror, topic, 1, ["b9"])         # the other one goes on
+    assert "b29" not in dump(mirror, topic)[0]
+
+    # Another owner knows it without trying, and its range.
+    mirror.start_worker("w3")
+    gone(mirror, "w2")
+    found = halted(mirror.wait_status(lambda status: [p for p in halted(status) if p["worker"] == "w3"],
+                                      "the next owner shows it"))
+    assert "[50, 70)" in found[0]["error"], found
+    assert "b29" not in dump(mirror, topic)[0]
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_gap_policy_skip_goes_on_behind_the_gap(behind, topic, guarantee):
+    mirror = behind(guarantee, **{"gap.policy": "skip-recorded"})
+    lose(mirror, topic, 70)
+    mirror.start_worker("w2")
+    keys = wait_keys(mirror, topic, 0, [f"b{i}" for i in range(20, 30)])
+    assert "b19" not in keys and keys.index("a49") < keys.index("b20")
+    status = mirror.wait_running(2)
+    assert not halted(status)
+    mirror.workers["w2"].wait_log(r"partition\.resumed .*partition=0")
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_topic_created_anew_while_nobody_ran_it_halts(behind, topic, guarantee):
+    mirror = behind(guarantee)
+    create_anew(mirror, topic, 20)
+    mirror.start_worker("w2")
+    found = halted(mirror.wait_status(halted, "a partition halts"))
+    if guarantee == "exactly-once":         # by the position record; the group's position went with the topic
+        assert [p["partition"] for p in found] == [0]
+        assert "position 50 lies above the end of the source's log, 20" in found[0]["error"], found
+    else:
+        assert "no committed position" in found[0]["error"], found
+    assert "new0" not in dump(mirror, topic)[0]
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, guarantee):
+    """The position lies inside the new log: only the group, which forgot it with the topic, tells."""
+    mirror = field(**{"delivery.guarantee": guarantee})
+    mirror.create(topic, 1)
+    mirror.up()
+    mirror.wait_running(1)
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 50, key="a"))
+    wait_until(lambda: committed(mirror, topic, 0) >= 50, 40, mirror.describe, 0.2)
+    mirror.oracle.call("delete-topic", bootstrap=mirror.source, topic=topic)
+    mirror.create(topic, 1)
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 100, key="new"))
+    found = halted(mirror.wait_status(halted, "the partition halts"))
+    assert "created anew" in found[0]["error"], found
+    assert "new0" not in dump(mirror, topic)[0]
+
+
+def test_gap_policy_restart_mirrors_a_topic_created_anew_from_its_start(behind, topic):
+    mirror = behind("exactly-once", **{"gap.policy": "restart"})
+    create_anew(mirror, topic, 20)
+    mirror.start_worker("w2")
+    wait_keys(mirror, topic, 0, [f"new{i}" for i in range(20)])
+    mirror.wait_running(2)
+    # The position is the new one for every owner to come.
+    wait_until(lambda: committed(mirror, topic, 0) == 20, 20, mirror.describe, 0.2)
+    mirror.start_worker("w3")
+    gone(mirror, "w2")
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 5, key="later"))
+    keys = wait_keys(mirror, topic, 0, ["later4"])
+    assert keys.count("new19") == 1 and keys[-5:] == [f"later{i}" for i in range(5)], keys
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_partition_whose_position_is_lost_halts(behind, topic, guarantee):
+    mirror = behind(guarantee, **{"gap.policy": "restart"})
+    # Both the group's position and, by another group's name, the record at the destination are out of sight.
+    mirror.routes["east->west"]["group.id"] = f"heliostat.{topic}.other"
+    mirror.write_config()
+    mirror.apply()
+    mirror.start_worker("w2")
+    found = halted(mirror.wait_status(lambda status: len(halted(status)) == 2, "both halt"))
+    assert all("no committed position" in p["error"] for p in found), found
+    assert len(dump(mirror, topic)[0]) == 50
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_poison_policy_dead_letter_sends_the_record_aside(field, topic, guarantee):
+    mirror = field(**{"delivery.guarantee": guarantee, "poison.record.policy": "dead-letter", "lanes": 3})
+    mirror.create(topic, 2)
+    mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=topic, partitions=2,
+                       configs={"max.message.bytes": "100000"})
+    letters = f"heliostat.{topic}.dead-letters"
+    mirror.up()
+    large = {"partition": 0, "key": "large", "value": "x" * 200_000, "timestamp": 1_700_000_000_000,
+             "headers": [["mine", "1"]]}
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
+                       records=[*listed(0, 40, 1000, "a"), large, *listed(0, 40, 1000, "b"), large,
+                                *listed(0, 40, 1000, "c"), *listed(1, 40, 1000, "a")])
+    keys = wait_keys(mirror, topic, 0, ["c39"], 60)
+    assert "large" not in keys
+    if guarantee == "exactly-once":
+        assert keys == [*(f"{run}{i}" for run in "abc" for i in range(40))]
+    found = [record for rows in mirror.oracle.call("dump", bootstrap=mirror.destination, topic=letters).values()
+             for record in rows]
+    offsets = []
+    for record in found:
+        headers = {name: base64.b64decode(value).decode() for name, value in record["headers"]}
+        assert headers["mine"] == "1" and headers["heliostat.source.topic"] == topic
+        assert headers["heliostat.source.partition"] == "0"
+        assert headers["heliostat.source.timestamp"] == "1700000000000"
+        assert "too large" in headers["heliostat.error"].lower(), headers
+        assert record["value_length"] == 200_000
+        offsets.append(int(headers["heliostat.source.offset"]))
+    assert sorted(set(offsets)) == [40, 81], offsets
+    assert guarantee == "at-least-once" or len(offsets) == 2
+    mirror.wait_running(2)
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_poison_policy_skip_leaves_the_record_out(field, topic, guarantee):
+    mirror = field(**{"delivery.guarantee": guarantee, "poison.record.policy": "skip-recorded"})
+    mirror.create(topic, 1)
+    mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=topic, partitions=1,
+                       configs={"max.message.bytes": "100000"})
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
+                       records=[*listed(0, 40, 1000, "a"), *listed(0, 1, 200_000, "large"), *listed(0, 40, 1000, "b")])
+    mirror.up()
+    keys = wait_keys(mirror, topic, 0, [f"b{i}" for i in range(40)], 60)
+    assert "large0" not in keys and set(keys) >= {f"a{i}" for i in range(40)}
+    mirror.wait_running(1)
+
+
+def corrupt(broker, topic, partition, key):
+    """Flips a byte inside the record with this key, in the log of the stopped broker."""
+    for segment in broker.directory.glob(f"data/{topic}-{partition}/*.log"):
+        content = bytearray(segment.read_bytes())
+        at = content.find(key.encode())
+        if at >= 0:
+            content[at] ^= 0xFF
+            segment.write_bytes(content)
+            return
+    raise AssertionError(f"{key} was not found in the log")
+
+
+@pytest.mark.parametrize("policy", ("halt", "skip-recorded"))
+def test_a_corrupt_batch_at_the_source(field, topic, run_directory, policy):
+    source = KafkaBroker(run_directory / f"{topic}-source", "3.9.1").start()
+    try:
+        mirror = field(source=source, **{"poison.record.policy": policy})
+        mirror.create(topic, 2)
+        for key in "abc":                   # three batches of three
+            mirror.oracle.call("produce", bootstrap=source, topic=topic, records=listed(0, 3, key=key))
+        mirror.oracle.call("produce", bootstrap=source, topic=topic, records=listed(1, 3))
+        source.stop()
+        corrupt(source, topic, 0, "b1")
+        source.start()
+        mirror.up()
+        wait_keys(mirror, topic, 1, ["k2"])
+        if policy == "halt":
+            found = halted(mirror.wait_status(halted, "the partition halts"))
+            assert "corrupt" in found[0]["error"] and "position 3" in found[0]["error"], found
+            assert dump(mirror, topic)[0] == ["a0", "a1", "a2"]
+        else:
+            keys = wait_keys(mirror, topic, 0, ["c2"])
+            assert keys == ["a0", "a1", "a2", "c0", "c1", "c2"], keys
+    finally:
+        source.end()

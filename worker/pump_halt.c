@@ -1,0 +1,280 @@
+/* Halts of partitions: how they are found out, answered and left again.
+ *
+ * A partition
+ *   FLOWING -> PARKED, probing -> HALTED      out of the log's range: which way?
+ *   FLOWING, NEW -> HALTED                    a record, or a lost position
+ *   HALTED, recorded with an answer
+ *     -> NEW at the answer's target -> START -> WAITING until the target is
+ *        committed and the lane's record says so -> FLOWING
+ *     -> NEW at the committed position        to retry, or to come to the halt
+ *        again (approach), where the answer counts
+ *
+ * A skip needs to know that everything below it has arrived.  A halt that was
+ * found by an earlier owner, or by clients that have gone since, tells nothing
+ * about that: the partition starts at its committed position and flows up to
+ * the halt.  A record that the destination has refused is known by its offset
+ * (`poison`) and not sent again: it would spoil each transaction that the
+ * records before it are in. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/pump_internal.h"
+
+#define PROBE_RETRY_MS 1000
+
+static const char *const answer_names[] = {"none", "retry", "skip", "restart", "dead-letter", "offset"};
+
+static bool of_log(enum halt_kind kind) { return kind == HALT_GAP || kind == HALT_ABOVE_END; }
+
+/* ---- found ---- */
+
+void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
+               const char *format, ...) {
+        struct halt halt = {.kind = kind, .from = from, .to = to};
+        const struct halt *old = &part->halt;
+        va_list ap;
+        va_start(ap, format);
+        (void)vsnprintf(halt.reason, sizeof halt.reason, format, ap); /* cut at the bound */
+        va_end(ap);
+        halt.answer = halt_policy(kind, pump->settings.gap_policy, pump->settings.poison_record_policy);
+        if (part->resuming && part->approach && old->kind == kind && (of_log(kind) || old->from == from))
+                halt.answer = old->answer; /* this is what it was given for */
+        if (part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER)
+                halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
+        part->halt_recorded = part->halt_recorded && halt_same(old, &halt) && old->answer == halt.answer;
+        part->halt = halt;
+        part->resuming = part->resumed = part->approach = false;
+        part->poison = -1;
+        part_stop(pump, part, PART_HALTED, "%s", halt.reason);
+        pump->facts_due |= !part->halt_recorded;
+        pump_retry_soon(pump, 1); /* we may be inside a delivery, and more may halt with it */
+}
+
+/* ---- the log's range ---- */
+
+static void probe_job(uv_work_t *work) {
+        struct halt_probe *probe = work->data;
+        /* The consumer lives: clients are destroyed only when no job runs. */
+        probe->err = rd_kafka_query_watermark_offsets(probe->pump->consumer, probe->part->topic->name,
+                                                      probe->part->partition, &probe->low, &probe->high,
+                                                      PUMP_REQUEST_MS);
+}
+
+/* Out of range, or a late answer of a broker that lags behind. */
+static void found_out_of_range(struct pump *pump, struct part *part, int64_t low, int64_t high) {
+        int64_t position = ledger_next(&part->ledger);
+        if (position < low)
+                part_halt(pump, part, HALT_GAP, position, low, "gap: the source no longer holds offsets [%lld, %lld)",
+                          (long long)position, (long long)low);
+        else if (position > high)
+                part_halt(pump, part, HALT_ABOVE_END, position, high,
+                          "position %lld lies above the end of the source's log, %lld: truncated, or created anew",
+                          (long long)position, (long long)high);
+}
+
+static void answer_carry_out(struct pump *pump, struct part *part, int64_t target);
+
+static void probe_done(uv_work_t *work, int status) {
+        struct halt_probe *probe = work->data;
+        struct pump *pump = probe->pump;
+        struct part *part = probe->part;
+        (void)status;
+        data_loop_tick(pump->loop);
+        pump->jobs--;
+        part->halt_probing = false;
+        if (probe->err) {
+                pump_set_error(pump, rd_kafka_err2str(probe->err));
+                pump_retry_soon(pump, PROBE_RETRY_MS);
+        } else if (pump->state == PUMP_RUNNING && part->state == PART_HALTED) {
+                answer_carry_out(pump, part, halt_target(&part->halt, probe->low, probe->high));
+                pump_start_parts(pump);
+        } else if (pump->state == PUMP_RUNNING && part->state == PART_PARKED && part->flowed) {
+                found_out_of_range(pump, part, probe->low, probe->high);
+        }
+        free(probe);
+        pump_advance(pump);
+}
+
+void halt_probe(struct pump *pump, struct part *part) {
+        struct halt_probe *probe = calloc(1, sizeof *probe);
+        if (!probe) return pump_retry_soon(pump, PROBE_RETRY_MS);
+        *probe = (struct halt_probe){.pump = pump, .part = part};
+        probe->work.data = probe;
+        part->halt_probing = true;
+        pump->jobs++;
+        (void)uv_queue_work(&pump->loop->loop, &probe->work, probe_job, probe_done); /* cannot fail */
+}
+
+/* ---- answered ---- */
+
+/* Everything below the halt has arrived, or does not matter. */
+static bool answer_counts_here(const struct part *part) {
+        if (part->halt.answer == ANSWER_OFFSET || part->halt.answer == ANSWER_RESTART ||
+            part->halt.kind == HALT_NO_POSITION)
+                return true;
+        if (part->halt.kind == HALT_REFUSED) return false; /* where the record is met */
+        return part->flowed &&
+               (ledger_in_flight(&part->ledger) == 0 || ledger_position(&part->ledger) >= part->halt.from);
+}
+
+static void approach(struct part *part) {
+        bool known = part->halt.kind == HALT_REFUSED && part->halt.answer != ANSWER_RETRY;
+        part->resuming = part->approach = true;
+        part->resumed = false;
+        part->resumed_at = -1;
+        part->poison = known ? part->halt.from : -1;
+        part->state = PART_NEW;
+}
+
+/* target -1: at the committed position. */
+static void answer_carry_out(struct pump *pump, struct part *part, int64_t target) {
+        approach(part);
+        part->committed_once = false; /* a position that has gone is known by now */
+        part->approach = target < 0;
+        part->resumed_at = target;
+        if (target >= 0) part->poison = -1;
+        log_info("partition.resume", "route=%s lane=%u topic=%s partition=%d answer=%s from=%lld to=%lld",
+                 pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
+                 answer_names[part->halt.answer], (long long)part->halt.from, (long long)target);
+        pump_drop_part(pump, part);
+        if (target >= 0) {
+                ledger_fini(&part->ledger);
+                ledger_init(&part->ledger, target);
+                part->position = target;
+                part->flowed = true;
+                part->committed = -1;
+        }
+}
+
+enum halt_answer halt_at_poison(struct pump *pump, struct part *part) {
+        if (part->halt_recorded && part->halt.answer != ANSWER_NONE) return part->halt.answer;
+        part->resuming = part->resumed = part->approach = false;
+        part->poison = -1;
+        part_stop(pump, part, PART_HALTED, "%s", part->halt.reason);
+        pump->facts_due |= !part->halt_recorded;
+        pump_retry_soon(pump, 1);
+        return ANSWER_NONE;
+}
+
+void halt_answers(struct pump *pump) {
+        if (pump->state != PUMP_RUNNING) return;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (part->state != PART_HALTED || !part->halt_recorded || part->halt.answer == ANSWER_NONE ||
+                    part->halt_probing)
+                        continue;
+                if (part->under_way) {
+                        pump_retry_soon(pump, 100); /* what is under way would be sent twice */
+                        continue;
+                }
+                if (!answer_counts_here(part))
+                        answer_carry_out(pump, part, -1);
+                else if (halt_needs_log(&part->halt))
+                        halt_probe(pump, part);
+                else
+                        answer_carry_out(pump, part, halt_target(&part->halt, -1, -1));
+        }
+}
+
+/* ---- done with ---- */
+
+/* Both the record at the destination and the group's position: the higher of
+ * the two would count, and a restart leads to a lower one. */
+static bool target_committed(const struct pump *pump, const struct part *part) {
+        if (pump->txn != TXN_NONE && part->txn_position != part->resumed_at) return false;
+        return part->committed == part->resumed_at;
+}
+
+static bool halt_behind(const struct part *part) {
+        int64_t first = part->halt.from + (part->halt.kind == HALT_REFUSED || part->halt.kind == HALT_CORRUPT);
+        return part->state == PART_FLOWING && part->committed >= first;
+}
+
+void halt_look_committed(struct pump *pump) {
+        bool tell = false;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (!part->resuming || part->resumed) continue;
+                part->resumed = part->approach ? halt_behind(part) : target_committed(pump, part);
+                tell |= part->resumed;
+        }
+        if (tell) pump_tell(pump, PUMP_TELL_FACTS, 0);
+}
+
+void halt_on_started(struct part *part) {
+        /* An earlier owner may have carried the answer out already. */
+        if (part->resuming && part->approach) part->resumed_at = part->position;
+}
+
+void halt_on_reopen(struct part *part) {
+        if (part->resuming && !part->resumed) {
+                part->resuming = part->approach = false;
+                part->poison = -1;
+                part->state = PART_HALTED;
+        }
+        /* What was sent before it may have gone with the clients. */
+        if (part->state == PART_HALTED && part->halt.kind == HALT_REFUSED) approach(part);
+}
+
+bool halt_waits(const struct part *part) { return part->resuming && !part->approach; }
+
+/* ---- the lane's record ---- */
+
+bool halt_fact(const struct part *part, struct pump_fact *out) {
+        enum pump_fact_kind kind;
+        struct halt halt = part->halt;
+        if (part->state == PART_WAITING && !part->started) {
+                kind = PUMP_FACT_POSITIONED;
+        } else if (part->state == PART_HALTED && part->halt.kind != HALT_NONE && !part->halt_recorded) {
+                kind = PUMP_FACT_HALTED;
+        } else if (part->resuming && part->resumed) {
+                kind = PUMP_FACT_RESUMED;
+                halt.to = halt.answer == ANSWER_DEAD_LETTER ? halt.from + 1 : part->resumed_at;
+        } else {
+                return false;
+        }
+        *out = (struct pump_fact){kind, part->topic->name, part->partition, halt};
+        return true;
+}
+
+void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact) {
+        switch (fact->kind) {
+        case PUMP_FACT_POSITIONED: part->started = true; break;
+        case PUMP_FACT_HALTED:
+                if (halt_same(&part->halt, &fact->halt) && part->halt.answer == fact->halt.answer)
+                        part->halt_recorded = true;
+                break;
+        case PUMP_FACT_RESUMED:
+                if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
+                part->halt = (struct halt){0};
+                part->halt_recorded = part->resuming = part->resumed = part->approach = false;
+                log_info("partition.resumed", "route=%s lane=%u topic=%s partition=%d position=%lld",
+                         pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
+                         (long long)part_position(part));
+                break;
+        }
+}
+
+void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added) {
+        if (halt->kind == HALT_NONE) return;
+        if (added) {
+                part->halt = *halt;
+                part->state = PART_HALTED;
+                (void)snprintf(part->error, sizeof part->error, "%.159s", halt->reason);
+                if (halt->answer == ANSWER_NONE)
+                        part->halt.answer = halt_policy(halt->kind, pump->settings.gap_policy,
+                                                        pump->settings.poison_record_policy);
+                part->halt_recorded = part->halt.answer == halt->answer;
+                halt_on_reopen(part);
+        } else if (part->state == PART_HALTED && halt_same(&part->halt, halt) &&
+                   part->halt.answer == ANSWER_NONE && halt->answer != ANSWER_NONE) {
+                part->halt.answer = halt->answer;
+                if (halt->answer == ANSWER_OFFSET) part->halt.to = halt->to;
+                part->halt_recorded = true;
+        }
+}
