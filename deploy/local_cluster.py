@@ -340,8 +340,54 @@ class ZooKeeper(Server):
             connection.sendall(word.encode())
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
+    def mode(self):
+        """standalone, leader or follower; None while it does not serve."""
+        found = re.search(r"^Mode: (\w+)$", self.ask("srvr"), re.M)
+        return found and found.group(1)
+
     def answers(self):
-        return "Mode: standalone" in self.ask("srvr")
+        return self.mode() is not None
+
+
+class ZooKeeperEnsemble:
+    """Some ZooKeepers that elect a leader among them."""
+
+    def __init__(self, directory, count=3):
+        self.members = [ZooKeeper(directory / f"zookeeper{i}", f"zookeeper{i}") for i in range(1, count + 1)]
+        quorum = {f"server.{i}": f"{LOOPBACK}:{reserve_port()}:{reserve_port()}:participant"
+                  for i in range(1, count + 1)}
+        for i, member in enumerate(self.members, 1):
+            with open(member.directory / "zoo.cfg", "a", encoding="utf-8") as config:
+                config.write("".join(f"{key}={value}\n" for key, value in
+                                     {"initLimit": 20, "syncLimit": 10, **quorum}.items()))
+            (member.directory / "data").mkdir(exist_ok=True)
+            (member.directory / "data" / "myid").write_text(f"{i}\n")
+
+    @property
+    def address(self):
+        return ",".join(member.address for member in self.members)
+
+    def start(self):
+        for member in self.members:
+            member.start(wait=False)
+        for member in self.members:
+            member.wait_ready()
+        return self
+
+    def leader(self):
+        def find():
+            for member in self.members:
+                try:
+                    if member.alive() and member.mode() == "leader":
+                        return member
+                except OSError:
+                    pass
+            return None
+        return wait_until(find, 30, "the ensemble has a leader", 0.1)
+
+    def end(self):
+        for member in self.members:
+            member.end()
 
 
 class KafkaBroker(Server):
