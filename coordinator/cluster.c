@@ -595,6 +595,7 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
 
 static void object_reset(struct cluster *cluster, struct object *object) {
         object->queued = object->reading = object->again = object->failed = false;
+        object->watched = object->fired = false; /* what a watch from before tells counts no longer */
         object_unknown(cluster, object);
 }
 

@@ -84,7 +84,8 @@ struct cluster;
 struct cluster *cluster_new(const struct cluster_options *options, int64_t now_ms);
 void cluster_free(struct cluster *cluster);
 
-/* The connection was lost and is back: everything is read again. */
+/* The connection was lost and is back: everything is read again, with new
+ * watches; answers and watches from before must not be told any more. */
 void cluster_on_reconnected(struct cluster *cluster, int64_t now_ms);
 
 /* The next znode to read; the core counts it as under way until one of the

@@ -26,6 +26,7 @@ struct rig {
         int64_t now_ms;
         struct cluster_ref watched[4096];
         size_t watched_count;
+        size_t heard_from;        /* watches set before this are not told of, as after a reconnection */
         char notices[4096], decisions[65536];
         size_t steps, refused, writes, bytes_max;
         bool workers_claim;       /* model workers claim and release at once */
@@ -36,7 +37,7 @@ struct rig {
 static void on_fired(void *ctx, int64_t session, uint64_t tag) {
         struct rig *rig = ctx;
         (void)session;
-        if (rig->cluster) cluster_on_changed(rig->cluster, &rig->watched[tag]);
+        if (rig->cluster && tag >= rig->heard_from) cluster_on_changed(rig->cluster, &rig->watched[tag]);
 }
 
 static void on_written(void *ctx, int64_t session, const struct znode *before, const char *path,
@@ -478,6 +479,19 @@ static void after_a_lost_connection_the_missing_have_time_to_come_back(void **st
         rig_free(rig);
 }
 
+static void after_a_lost_connection_watches_are_set_anew(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        int64_t back_ms = rig->now_ms;
+        cluster_on_reconnected(rig->cluster, back_ms);
+        rig->heard_from = rig->watched_count;
+        run_until(rig, back_ms + 13000); /* the grace is over, the next full reading is far */
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, back_ms + 14000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w1/a g2 s1 t1");
+        rig_free(rig);
+}
+
 static void a_raised_generation_is_followed(void **state) {
         (void)state;
         struct rig *rig = started(2);
@@ -728,6 +742,7 @@ int main(void) {
                 cmocka_unit_test(another_incarnation_gets_its_lanes_at_once),
                 cmocka_unit_test(a_new_leader_waits_for_missing_owners_but_not_with_free_lanes),
                 cmocka_unit_test(after_a_lost_connection_the_missing_have_time_to_come_back),
+                cmocka_unit_test(after_a_lost_connection_watches_are_set_anew),
                 cmocka_unit_test(a_raised_generation_is_followed),
                 cmocka_unit_test(a_draining_worker_keeps_what_it_runs_until_it_releases_it),
                 cmocka_unit_test(unclaimed_lanes_of_a_draining_worker_move_directly),
