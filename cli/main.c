@@ -10,6 +10,7 @@
 
 #include "cli/apply.h"
 #include "cli/cli.h"
+#include "cli/resume.h"
 #include "cli/status.h"
 #include "common/kafka.h"
 #include "common/text.h"
@@ -173,6 +174,7 @@ static const struct verb {
          "discover partitions, place lanes on workers; any number may run"},
         {"status", cli_status, "show routes, workers, partitions and lag"},
         {"apply", cli_apply, "publish the routes of a configuration file"},
+        {"resume", cli_resume, "say what is to become of halted partitions"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

@@ -242,6 +242,28 @@ static void add_partitions(struct text *out, const struct snapshot *s, bool colo
         table_end(table, colours, out);
 }
 
+static void add_skips(struct text *out, const struct snapshot *s, bool colours) {
+        static const char *const headings[] = {"SKIPPED IN", "TOPIC", ">PARTITION", ">LANE", ">FROM",
+                                               ">TO",        "WHY",   "ANSWER",     ">AGO"};
+        struct table *table = table_new(headings, COUNT(headings));
+        char a[WORD];
+
+        for (size_t i = 0; table && i < s->skip_count; i++) {
+                const struct status_skip *k = &s->skips[i];
+                table_cell(table, TABLE_PLAIN, "%s", k->route);
+                table_cell(table, TABLE_PLAIN, "%s", k->topic);
+                table_cell(table, TABLE_PLAIN, "%u", k->partition);
+                table_cell(table, TABLE_PLAIN, "%u", k->lane);
+                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, k->from));
+                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, k->to));
+                table_cell(table, TABLE_PLAIN, "%s", k->kind);
+                table_cell(table, TABLE_PLAIN, "%s", k->answer);
+                table_cell(table, TABLE_PLAIN, "%s",
+                           k->at_ms <= 0 ? "-" : duration_ms(a, s->now_ms > k->at_ms ? s->now_ms - k->at_ms : 0));
+        }
+        table_end(table, colours, out);
+}
+
 static char *render_text(const struct snapshot *s, const struct health *health, bool wide,
                          bool colours) {
         struct text out = {0};
@@ -250,6 +272,7 @@ static char *render_text(const struct snapshot *s, const struct health *health, 
         if (s->route_count) add_routes(&out, s, wide, colours);
         if (s->worker_count) add_workers(&out, s, wide, colours);
         if (wide && s->partition_count) add_partitions(&out, s, colours);
+        if (wide && s->skip_count) add_skips(&out, s, colours);
         if (out.failed) {
                 free(out.data);
                 return NULL;
@@ -313,8 +336,40 @@ static json_t *leader_json(const struct status_leader *leader, bool *failed) {
         return object;
 }
 
+static json_t *skip_json(const struct status_skip *k, bool *failed) {
+        json_t *object = json_object();
+
+        put(object, "topic", string_or_null(k->topic), failed);
+        put(object, "partition", json_integer(k->partition), failed);
+        put(object, "lane", json_integer(k->lane), failed);
+        put(object, "kind", string_or_null(k->kind), failed);
+        put(object, "answer", string_or_null(k->answer), failed);
+        put(object, "from", number_or_null(k->from), failed);
+        put(object, "to", number_or_null(k->to), failed);
+        put(object, "at_ms", json_integer(k->at_ms), failed);
+        return object;
+}
+
+/* A list, though a partition has one at most: a list is empty more simply than
+ * an object is null, and may grow. */
+static json_t *halts_json(const struct status_halt *h, bool *failed) {
+        json_t *list = json_array(), *object;
+
+        if (!h->kind) return list;
+        object = json_object();
+        put(object, "kind", string_or_null(h->kind), failed);
+        put(object, "from", number_or_null(h->from), failed);
+        put(object, "to", number_or_null(h->to), failed);
+        put(object, "answer", string_or_null(h->answer), failed);
+        put(object, "reason", string_or_null(h->reason), failed);
+        put(object, "since_ms", json_integer(h->since_ms), failed);
+        if (json_array_append_new(list, object) != 0) *failed = true;
+        return list;
+}
+
 static json_t *route_json(const struct status_route *r, bool *failed) {
         json_t *object = json_object(), *states = json_object(), *parked = json_array();
+        json_t *skips = json_array();
         bool known = !r->unreadable && !r->removed;
 
         for (int i = 0; i < STATUS_STATES; i++)
@@ -327,6 +382,8 @@ static json_t *route_json(const struct status_route *r, bool *failed) {
                 put(topic, "reason", string_or_null(r->parked[i].reason), failed);
                 if (json_array_append_new(parked, topic) != 0) *failed = true;
         }
+        for (size_t i = 0; i < r->skip_count; i++)
+                if (json_array_append_new(skips, skip_json(&r->skips[i], failed)) != 0) *failed = true;
         put(object, "name", string_or_null(r->name), failed);
         put(object, "source", string_or_null(r->source), failed);
         put(object, "destination", string_or_null(r->destination), failed);
@@ -338,6 +395,7 @@ static json_t *route_json(const struct status_route *r, bool *failed) {
         put(object, "partitions", json_integer((json_int_t)r->partitions), failed);
         put(object, "states", states, failed);
         put(object, "parked_topics", parked, failed);
+        put(object, "skips", skips, failed);
         put(object, "lag", r->lag_known ? json_integer(r->lag) : json_null(), failed);
         put(object, "lag_seconds", real_or_null(r->lag_seconds), failed);
         put(object, "rate", real(r->rate), failed);
@@ -403,6 +461,7 @@ static json_t *partition_json(const struct status_partition *p, bool *failed) {
         put(object, "error", string_or_null(p->error), failed);
         put(object, "report_age_seconds", seconds_or_null(p->report_age_ms), failed);
         put(object, "stale", json_boolean(p->stale), failed);
+        put(object, "halts", halts_json(&p->halt, failed), failed);
         return object;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/halt_text.h"
 #include "common/codec.h"
 #include "common/err.h"
 
@@ -338,7 +339,41 @@ static int partition_compare(const void *x, const void *y) {
         return a->partition < b->partition ? -1 : a->partition > b->partition;
 }
 
-static void partition_join(struct snapshot *s, const struct status_lane *lane,
+static const Heliostat__Pb__Halt *halt_of(const Heliostat__Pb__Lane *record, const char *topic,
+                                         uint32_t partition) {
+        for (size_t i = 0; i < record->n_halts; i++)
+                if (record->halts[i]->partition == partition && strcmp(record->halts[i]->topic, topic) == 0)
+                        return record->halts[i];
+        return NULL;
+}
+
+static const char *halt_error(const Heliostat__Pb__Halt *halt) {
+        static const char *const answered[] = {"",
+                                               "halt is answered: retry",
+                                               "halt is answered: skip",
+                                               "halt is answered: restart",
+                                               "halt is answered: dead-letter",
+                                               "halt is answered: offset"};
+        /* the codec has checked the range */
+        if (halt->answer) return answered[halt->answer];
+        return *halt->reason ? halt->reason : halt_kind_text(halt->kind);
+}
+
+/* row: the owner's word, which says more than the record; NULL: there is none. */
+static void halt_join(struct status_partition *p, const Heliostat__Pb__Lane *record,
+                      const Heliostat__Pb__PartitionReport *row) {
+        const Heliostat__Pb__Halt *halt = halt_of(record, p->topic, p->partition);
+        if (!halt) return;
+        p->halt = (struct status_halt){.kind = halt_kind_name(halt->kind),
+                                       .answer = halt_answer_name(halt->answer),
+                                       .reason = halt->reason, .from = halt->from, .to = halt->to,
+                                       .since_ms = halt->since_ms};
+        if (row) return;
+        if (!halt->answer) p->state = STATUS_HALTED;
+        p->error = halt_error(halt);
+}
+
+static void partition_join(struct snapshot *s, const struct status_lane *lane, const Heliostat__Pb__Lane *record,
                            struct status_worker *owner, const struct reported_lane *reported,
                            const char *topic, uint32_t number, size_t *hint) {
         struct status_partition *p = &s->partitions[s->partition_count++];
@@ -352,6 +387,7 @@ static void partition_join(struct snapshot *s, const struct status_lane *lane,
                 .position = SNAPSHOT_UNKNOWN, .end_offset = SNAPSHOT_UNKNOWN,
                 .lag = SNAPSHOT_UNKNOWN, .lag_seconds = SNAPSHOT_UNKNOWN, .error = "",
                 .report_age_ms = SNAPSHOT_UNKNOWN};
+        halt_join(p, record, row);
         if (!row) return;
         p->report_age_ms = reported->age_ms;
         p->stale = reported->stale;
@@ -403,7 +439,7 @@ static void lane_join(struct snapshot *s, const struct reports *reports, const s
         for (size_t t = 0; t < record->n_topics; t++) {
                 const Heliostat__Pb__LaneTopic *topic = record->topics[t];
                 for (size_t i = 0; i < topic->n_partitions; i++)
-                        partition_join(s, lane, owner, reported, topic->topic,
+                        partition_join(s, lane, record, owner, reported, topic->topic,
                                        topic->partitions[i]->partition, &hint);
                 lane->partitions += topic->n_partitions;
         }
@@ -450,6 +486,47 @@ static int lanes_join(const struct facts *facts, const struct reports *reports,
         if (s->partition_count)
                 qsort(s->partitions, s->partition_count, sizeof *s->partitions,
                       partition_compare);
+        return 0;
+}
+
+static int skip_compare(const void *x, const void *y) {
+        const struct status_skip *a = x, *b = y;
+        int c = strcmp(a->route, b->route);
+        if (c) return c;
+        if (a->at_ms != b->at_ms) return a->at_ms < b->at_ms ? -1 : 1;
+        c = strcmp(a->topic, b->topic);
+        if (c) return c;
+        if (a->partition != b->partition) return a->partition < b->partition ? -1 : 1;
+        return a->from < b->from ? -1 : a->from > b->from;
+}
+
+static int skips_join(const struct facts *facts, struct snapshot *s) {
+        size_t room = 0;
+
+        for (size_t i = 0; i < facts->count; i++) {
+                const Heliostat__Pb__Lane *record = facts->items[i].message;
+                if (facts->items[i].kind == FACT_LANE && record) room += record->n_skips;
+        }
+        s->skips = calloc(room ? room : 1, sizeof *s->skips);
+        if (!s->skips) return ERR_NOMEM;
+        for (size_t i = 0; i < facts->count; i++) {
+                const struct fact *f = &facts->items[i];
+                const Heliostat__Pb__Lane *record = f->message;
+                if (f->kind != FACT_LANE || !record) continue;
+                for (size_t k = 0; k < record->n_skips; k++) {
+                        const Heliostat__Pb__Skip *skip = record->skips[k];
+                        s->skips[s->skip_count++] = (struct status_skip){
+                                .route = f->name, .lane = f->number, .topic = skip->topic,
+                                .partition = skip->partition, .kind = halt_kind_name(skip->kind),
+                                .answer = halt_answer_name(skip->answer), .from = skip->from,
+                                .to = skip->to, .at_ms = skip->at_ms};
+                }
+        }
+        if (s->skip_count) qsort(s->skips, s->skip_count, sizeof *s->skips, skip_compare);
+        for (size_t i = 0; i < s->skip_count; i++) {
+                struct status_route *route = route_find(s, s->skips[i].route); /* each lane's is there */
+                if (!route->skip_count++) route->skips = &s->skips[i];
+        }
         return 0;
 }
 
@@ -506,6 +583,7 @@ int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct
         if (!rc) rc = workers_join(facts, &s);
         if (!rc) rc = reports_join(facts, &s, stale_ms, &reports);
         if (!rc) rc = lanes_join(facts, &reports, &s);
+        if (!rc) rc = skips_join(facts, &s);
         if (!rc) rc = problems_join(facts, &s);
         free(reports.lanes);
         if (rc) {
@@ -524,5 +602,6 @@ void snapshot_fini(struct snapshot *snapshot) {
         free(snapshot->partitions);
         free(snapshot->problems);
         free(snapshot->parked);
+        free(snapshot->skips);
         memset(snapshot, 0, sizeof *snapshot);
 }

@@ -59,6 +59,26 @@ enum status_state {
 };
 const char *status_state_name(enum status_state state);
 
+/* Of a lane's record: why a partition stands still, until that is dealt with. */
+struct status_halt {
+        const char *kind;   /* "gap" ... */
+        const char *answer; /* "skip" ...; "": waits for a person */
+        const char *reason; /* "" for none */
+        int64_t from, to;   /* or SNAPSHOT_UNKNOWN; [from, to), of the answer "offset" to is the offset */
+        int64_t since_ms;   /* wall clock */
+};
+
+/* Offsets that an answer passed over, or (restart) went back over. */
+struct status_skip {
+        const char *route;
+        uint32_t lane;
+        const char *topic;
+        uint32_t partition;
+        const char *kind, *answer;
+        int64_t from, to;   /* or SNAPSHOT_UNKNOWN; [from, to) */
+        int64_t at_ms;      /* wall clock */
+};
+
 struct status_partition {
         const char *route;
         const char *topic;
@@ -74,6 +94,7 @@ struct status_partition {
         const char *error;       /* "" for none */
         int64_t report_age_ms;   /* or SNAPSHOT_UNKNOWN */
         bool stale;              /* the numbers are older than a live worker's may be */
+        struct status_halt halt; /* halt.kind NULL: the lane's record has none */
 };
 
 struct status_lane {
@@ -129,6 +150,8 @@ struct status_route {
         double rate;
         const struct status_parked *parked; /* topics that no lane shows */
         size_t parked_count;
+        const struct status_skip *skips; /* kept by its lanes, oldest first */
+        size_t skip_count;
         const char *error;              /* of discovery, or why the route cannot be read; "" */
         int64_t discovered_age_ms;      /* or SNAPSHOT_UNKNOWN: never */
         bool unreadable;
@@ -167,6 +190,8 @@ struct snapshot {
         struct status_problem *problems; /* znodes that cannot be read */
         size_t problem_count;
         struct status_parked *parked;    /* storage of the routes' lists */
+        struct status_skip *skips;       /* the same; by route, then oldest first */
+        size_t skip_count;
 };
 
 /* Joins the facts, sorted by name and number.  now_ms is the wall clock;

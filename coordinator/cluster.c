@@ -359,6 +359,21 @@ static void assign_set(struct cluster *cluster, struct worker *worker, bool exis
         worker->assign_version = version;
 }
 
+/* `heliostat resume` raises the spec of a lane and of its entry here in one
+ * multi.  A running lane is not watched, so this entry may be the first that is
+ * heard of it: an assign node that follows from the lane as it was would take
+ * the word back, perhaps before the worker has seen it. */
+static void assign_shows_old_lanes(struct cluster *cluster, const Heliostat__Pb__Assignment *assign) {
+        for (size_t i = 0; i < assign->n_lanes; i++) {
+                const Heliostat__Pb__AssignedLane *entry = assign->lanes[i];
+                const struct route *route = cluster_find_route(cluster, entry->route);
+                if (!route || entry->lane >= route->lane_count) continue;
+                struct lane *lane = route->lanes[entry->lane];
+                if (lane->record && entry->spec > lane->record->spec)
+                        object_unknown(cluster, &lane->object);
+        }
+}
+
 static int assign_take(struct cluster *cluster, struct worker *worker, int code, const void *data,
                        size_t bytes, int32_t version) {
         Heliostat__Pb__Assignment *assign = NULL;
@@ -373,6 +388,7 @@ static int assign_take(struct cluster *cluster, struct worker *worker, int code,
                                        worker->id, err_text(rc));
         }
         worker->assign_broken = broken;
+        if (assign) assign_shows_old_lanes(cluster, assign);
         assign_set(cluster, worker, code == 0, assign, version);
         return 0;
 }

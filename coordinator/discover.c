@@ -20,7 +20,7 @@ struct route_job {
         struct discover *discover; /* NULL: it was freed meanwhile */
         char *name, *source, *destination, *topics, *exclude;
         int replication_factor;
-        char positions[NAMES_TOPIC_SIZE]; /* "": at-least-once */
+        char own[TOPICS_OWN_COUNT][NAMES_TOPIC_SIZE]; /* "": not needed */
         uint32_t lanes;
         uint64_t refresh_ms;
         int32_t version;
@@ -76,6 +76,8 @@ static void run(uv_work_t *work) {
         const struct config *config = job->discover->config;
         static const struct kafka_setting none[] = {{NULL, NULL}};
         struct topic_rules *rules = NULL;
+        const char *own[TOPICS_OWN_COUNT];
+        for (int i = 0; i < TOPICS_OWN_COUNT; i++) own[i] = *job->own[i] ? job->own[i] : NULL;
         if (job->ending) return clients_end(job);
         job->rc = topic_rules_new(job->topics, job->exclude, &rules, job->err, sizeof job->err);
         if (!job->rc && !job->from)
@@ -85,9 +87,8 @@ static void run(uv_work_t *work) {
                 job->rc = kafka_client_new(config, job->destination, NULL, CLIENT_ADMIN, none, NULL, NULL,
                                            &job->to, job->err, sizeof job->err);
         if (!job->rc)
-                job->rc = topics_find(job->from, job->to, rules, job->replication_factor,
-                                      *job->positions ? job->positions : NULL, job->lanes, &job->found,
-                                      job->err, sizeof job->err);
+                job->rc = topics_find(job->from, job->to, rules, job->replication_factor, own, job->lanes,
+                                      &job->found, job->err, sizeof job->err);
         topic_rules_free(rules);
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
         if (job->to) (void)rd_kafka_poll(job->to, 0);
@@ -219,9 +220,11 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                 return ERR_NOMEM;
         }
         job->replication_factor = spec->replication_factor;
-        *job->positions = '\0';
+        memset(job->own, 0, sizeof job->own);
         if (strcmp(spec->delivery_guarantee, "exactly-once") == 0)
-                names_positions_topic(job->positions, spec->group_id);
+                names_positions_topic(job->own[TOPICS_POSITIONS], spec->group_id);
+        if (strcmp(spec->poison_record_policy, "dead-letter") == 0)
+                names_dead_letters_topic(job->own[TOPICS_DEAD_LETTERS], spec->group_id);
         job->lanes = spec->lanes;
         job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
         job->version = version;

@@ -193,9 +193,24 @@ static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found
         }
 }
 
-/* Compacted, in small segments: of each lane only the newest record counts. */
-static int create_positions(rd_kafka_t *destination, const char *name, uint32_t lanes,
-                            int replication_factor, char *err, size_t err_size) {
+struct own_setting {
+        enum topics_own topic;
+        const char *name, *value;
+};
+static const struct own_setting own_settings[] = {
+        /* of each lane only the newest record counts */
+        {TOPICS_POSITIONS, "cleanup.policy", "compact"},
+        {TOPICS_POSITIONS, "segment.bytes", "16777216"},
+        {TOPICS_POSITIONS, "min.cleanable.dirty.ratio", "0.1"},
+        /* the only copy of a record once the source has forgotten it; the usual
+         * reason to be here is being too large */
+        {TOPICS_DEAD_LETTERS, "cleanup.policy", "delete"},
+        {TOPICS_DEAD_LETTERS, "retention.ms", "-1"},
+        {TOPICS_DEAD_LETTERS, "max.message.bytes", "104857600"},
+};
+
+static int create_own(rd_kafka_t *destination, enum topics_own which, const char *name, uint32_t lanes,
+                      int replication_factor, char *err, size_t err_size) {
         struct topic_found topic = {.partitions = lanes};
         struct topics_found found = {&topic, 1};
         char why[256];
@@ -205,9 +220,9 @@ static int create_positions(rd_kafka_t *destination, const char *name, uint32_t 
                 (void)snprintf(err, err_size, "topic %s: %s", name, why);
                 return ERR_KAFKA;
         }
-        (void)rd_kafka_NewTopic_set_config(new, "cleanup.policy", "compact"); /* these only copy */
-        (void)rd_kafka_NewTopic_set_config(new, "segment.bytes", "16777216");
-        (void)rd_kafka_NewTopic_set_config(new, "min.cleanable.dirty.ratio", "0.1");
+        for (size_t i = 0; i < sizeof own_settings / sizeof *own_settings; i++)
+                if (own_settings[i].topic == which) /* it only copies */
+                        (void)rd_kafka_NewTopic_set_config(new, own_settings[i].name, own_settings[i].value);
         topic.name = strdup(name);
         if (!topic.name) abort();
         mark(&topic);
@@ -222,8 +237,20 @@ static int create_positions(rd_kafka_t *destination, const char *name, uint32_t 
         return rc;
 }
 
+static int create_missing_own(rd_kafka_t *destination, const rd_kafka_metadata_t *metadata,
+                              const char *const own[TOPICS_OWN_COUNT], uint32_t lanes, int replication_factor,
+                              char *err, size_t err_size) {
+        for (int i = 0; i < TOPICS_OWN_COUNT; i++) {
+                if (!own[i] || topic_in(metadata, own[i])) continue;
+                int rc = create_own(destination, (enum topics_own)i, own[i], lanes, replication_factor, err,
+                                    err_size);
+                if (rc) return rc;
+        }
+        return 0;
+}
+
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, const char *positions, uint32_t lanes,
+                int replication_factor, const char *const own[TOPICS_OWN_COUNT], uint32_t lanes,
                 struct topics_found *out, char *err, size_t err_size) {
         const rd_kafka_metadata_t *here = NULL, *there = NULL;
         struct topics_found found = {0};
@@ -259,10 +286,7 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules 
                         topics_found_fini(&found);
                         return ERR_KAFKA;
                 }
-                int rc = positions && !topic_in(there, positions)
-                                 ? create_positions(destination, positions, lanes, replication_factor,
-                                                    err, err_size)
-                                 : 0;
+                int rc = create_missing_own(destination, there, own, lanes, replication_factor, err, err_size);
                 if (rc) {
                         rd_kafka_metadata_destroy(there);
                         topics_found_fini(&found);

@@ -23,12 +23,19 @@ struct topics_found {
         size_t count;
 };
 
+/* Topics of Heliostat's own at the destination, a partition for each lane. */
+enum topics_own {
+        TOPICS_POSITIONS,    /* of position records */
+        TOPICS_DEAD_LETTERS, /* of records that the destination refused */
+        TOPICS_OWN_COUNT,
+};
+
 /* replication_factor -1: the broker's default.
- * positions: the topic of the route's position records, which is created with so
- * many lanes if it is missing; NULL for a route without.
+ * own: the names of the route's own topics, which are created with so many
+ * lanes if they are missing; NULL for one that the route does not need.
  * 0 | ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, const char *positions, uint32_t lanes,
+                int replication_factor, const char *const own[TOPICS_OWN_COUNT], uint32_t lanes,
                 struct topics_found *out, char *err, size_t err_size);
 void topics_found_fini(struct topics_found *found);
 

@@ -10,6 +10,7 @@ VERBS = {
     "coordinator": lambda config: ("coordinator", "--config", config, "--id", "c1"),
     "apply": lambda config: ("apply", config),
     "status": lambda config: ("status", "--config", config),
+    "resume": lambda config: ("resume", "east->west", "--config", config),
 }
 
 GOOD = """\

@@ -41,6 +41,7 @@ public final class Oracle {
         VERBS.put("create-topic", Topics::create);
         VERBS.put("delete-topic", Topics::delete);
         VERBS.put("describe-topic", Topics::describe);
+        VERBS.put("topic-configs", Topics::configs);
         VERBS.put("add-partitions", Topics::addPartitions);
         VERBS.put("delete-records", Topics::deleteRecords);
         VERBS.put("group-offsets", Topics::groupOffsets);

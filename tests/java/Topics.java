@@ -13,6 +13,7 @@ import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Topics and committed offsets. */
@@ -49,6 +50,17 @@ final class Topics {
         try (Admin admin = admin(call)) {
             return ready(admin, call.text("topic"));
         }
+    }
+
+    /** topic.  {name: value} */
+    static Object configs(Call call) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, call.text("topic"));
+        Map<String, String> values = new TreeMap<>();
+        try (Admin admin = admin(call)) {
+            admin.describeConfigs(List.of(resource)).all().get().get(resource).entries()
+                .forEach(entry -> values.put(entry.name(), entry.value()));
+        }
+        return values;
     }
 
     /** topic, partitions: the new total. */

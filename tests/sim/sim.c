@@ -786,6 +786,48 @@ void sim_mend(struct sim_client *client) {
 
 void sim_usurp(struct sim *sim) { znodes_put(&sim->zk, ZNODE_LEADER, "", 0); }
 
+static void write_message(struct znode_write *write, const char *path, int32_t version,
+                          ProtobufCMessage *message) {
+        *write = (struct znode_write){.op = ZNODE_SET, .version = version};
+        (void)snprintf(write->path, sizeof write->path, "%s", path);
+        int rc = codec_pack(message, &write->data, &write->bytes);
+        assert(rc == 0);
+        (void)rc;
+}
+
+void sim_answer(struct sim *sim, uint32_t number) {
+        char lane_path[ZNODE_PATH_MAX], assign_path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Lane *lane = NULL;
+        Heliostat__Pb__Assignment *assign = NULL;
+        struct znode_write writes[2];
+        int32_t versions[2];
+        size_t count = 1;
+        int failed;
+        (void)znode_path_lane(lane_path, SIM_ROUTE, number);
+        const struct znode *node = znodes_find(&sim->zk, lane_path);
+        if (!node || codec_unpack_lane(node->data, node->bytes, &lane)) return;
+        lane->spec++;
+        write_message(&writes[0], lane_path, node->version, &lane->base);
+        if (lane->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE) {
+                (void)znode_path_assign(assign_path, lane->owner);
+                node = znodes_find(&sim->zk, assign_path);
+                if (node) (void)codec_unpack_assignment(node->data, node->bytes, &assign);
+        }
+        for (size_t i = 0; assign && i < assign->n_lanes; i++)
+                if (assign->lanes[i]->lane == number) {
+                        assign->lanes[i]->spec = lane->spec;
+                        write_message(&writes[count++], assign_path, node->version, &assign->base);
+                        break;
+                }
+        sim_trace(sim, "lane %u answered, spec %u", number, lane->spec);
+        int rc = znodes_multi(&sim->zk, 0, writes, count, versions, &failed);
+        assert(rc == 0); /* nothing came in between */
+        (void)rc;
+        for (size_t i = 0; i < count; i++) free(writes[i].data);
+        codec_free(assign);
+        codec_free(lane);
+}
+
 /* ---- running ------------------------------------------------------------- */
 
 static void handle(struct sim_event *event) {

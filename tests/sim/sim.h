@@ -7,7 +7,8 @@
  *   - only the worker a lane is assigned to claims it
  *   - the generation never shrinks, and grows with each ASSIGNED
  *   - partitions never leave their lane and are never in two
- *   - /assign/<id> says in the same multi what the lane says */
+ *   - /assign/<id> says in the same multi what the lane says, also of lanes
+ *     that somebody else has changed (`heliostat resume`) */
 #ifndef HELIOSTAT_TESTS_SIM_SIM_H
 #define HELIOSTAT_TESTS_SIM_SIM_H
 
@@ -91,6 +92,8 @@ void sim_mend(struct sim_client *client);
 /* Writes /leader under the leader's feet, as a standby would that believes the
  * leader gone. */
 void sim_usurp(struct sim *sim);
+/* `heliostat resume`: answers a halt of the lane, behind the leader's back. */
+void sim_answer(struct sim *sim, uint32_t lane);
 /* Creates or changes the route; lanes and topics as given before. */
 void sim_route(struct sim *sim, uint32_t lanes, bool enabled);
 /* Partitions of a topic become ready; reaches the leaders some time later. */

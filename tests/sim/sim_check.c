@@ -146,6 +146,19 @@ static Heliostat__Pb__Assignment *assign_read(const struct sim *sim, const char 
         return assign;
 }
 
+/* Of lanes that this multi does not write, too. */
+static void check_specs(struct sim *sim, const char *id) {
+        Heliostat__Pb__Assignment *assign = assign_read(sim, id);
+        for (size_t i = 0; assign && i < assign->n_lanes; i++) {
+                Heliostat__Pb__Lane *lane = lane_read(sim, assign->lanes[i]->lane);
+                if (lane && strcmp(lane->owner, id) == 0 && assign->lanes[i]->spec != lane->spec)
+                        sim_fail(sim, "assign node of %s has spec %u of lane %u, which has %u", id,
+                                 assign->lanes[i]->spec, assign->lanes[i]->lane, lane->spec);
+                codec_free(lane);
+        }
+        codec_free(assign);
+}
+
 void sim_check_multi(struct sim *sim, const struct znode_write *writes, size_t count) {
         size_t bytes = 0;
         if (count == 0 || writes[0].op != ZNODE_CHECK || strcmp(writes[0].path, ZNODE_LEADER) != 0) return;
@@ -153,6 +166,8 @@ void sim_check_multi(struct sim *sim, const struct znode_write *writes, size_t c
         for (size_t i = 0; i < count; i++) {
                 uint32_t number;
                 bytes += writes[i].bytes;
+                if (strncmp(writes[i].path, ZNODE_ASSIGNS "/", sizeof ZNODE_ASSIGNS) == 0)
+                        check_specs(sim, writes[i].path + sizeof ZNODE_ASSIGNS);
                 if (!lane_number(writes[i].path, &number)) continue;
                 Heliostat__Pb__Lane *lane = lane_read(sim, number);
                 /* what an earlier incarnation had is not listed for the present one */

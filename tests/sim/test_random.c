@@ -29,7 +29,7 @@ static struct sim_client *any_worker(struct sim *sim) {
 
 static void act(struct sim *sim, uint32_t lanes) {
         static const char *const topics[] = {"a", "b", "c", "d"};
-        switch (below(sim, 16)) {
+        switch (below(sim, 18)) {
         case 0:
         case 1:
                 sim_kill(any(sim));
@@ -69,6 +69,10 @@ static void act(struct sim *sim, uint32_t lanes) {
         }
         case 14:
                 sim_route(sim, lanes, below(sim, 3) != 0);
+                break;
+        case 15:
+        case 16:
+                sim_answer(sim, below(sim, lanes));
                 break;
         default: /* the whole ensemble is away, then back */
                 for (size_t i = 0; i < sim->client_count; i++) sim_cut(&sim->clients[i]);

@@ -263,6 +263,28 @@ static void a_disabled_route_is_given_back(void **state) {
         sim_fini(&sim);
 }
 
+static void an_answer_from_outside_reaches_the_owner(void **state) {
+        (void)state;
+        struct sim sim;
+        size_t mark = 0;
+        start_two(&sim);
+        EXPECT(STARTED);
+        sim_run_until(&sim, 10000);
+        sim_answer(&sim, 0);
+        /* the leader's next step lists lane 0 again, and knows nothing of it yet */
+        sim_kill(&sim.clients[2]);
+        sim_run_until(&sim, 17000);
+        EXPECT("10000 lane 0 answered, spec 2\n"
+               "10000 w2 killed\n"
+               "16000 w2 gone\n"
+               "16310 c1: lane 1 OWNED w2 -> ASSIGNED w1 gen 2\n"
+               "16310 c1: lane 3 OWNED w2 -> ASSIGNED w1 gen 2\n"
+               "16326 w1: lane 1 ASSIGNED w1 -> OWNED w1 gen 2\n"
+               "16326 w1: lane 3 ASSIGNED w1 -> OWNED w1 gen 2\n");
+        settled(&sim, 20000);
+        sim_fini(&sim);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_first_worker_does_not_get_everything),
@@ -274,6 +296,7 @@ int main(void) {
                 cmocka_unit_test(another_coordinator_leads_and_nothing_moves),
                 cmocka_unit_test(a_fenced_leader_stops_at_once),
                 cmocka_unit_test(a_disabled_route_is_given_back),
+                cmocka_unit_test(an_answer_from_outside_reaches_the_owner),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,23 @@ row 2 'zookeeper.connect is not set' apply "$dir/no-zookeeper"
 row 2 "did you mean 'a.fetch.min.bytes'?" apply "$dir/bad-client"
 row 3 'ZooKeeper at 127.0.0.1:1/heliostat cannot be reached within 1 s' apply --timeout 1 "$dir/good"
 row 3 'cannot be reached' apply --timeout 1 --dry-run "$dir/good"
+row 0 'usage: heliostat resume' resume --help
+row 2 'a route is missing' resume --config "$dir/good"
+row 2 "'a-' is no route; expected '<source>-><destination>', quoted for the shell" resume a- --config "$dir/good"
+row 2 "unexpected argument 'x'" resume 'a->b' x --config "$dir/good"
+row 2 '--config FILE is missing' resume 'a->b'
+row 2 'No such file or directory' resume 'a->b' --config "$dir/missing"
+row 2 'zookeeper.connect is not set' resume 'a->b' --config "$dir/no-zookeeper"
+row 2 '--partition needs --topic' resume 'a->b' --config "$dir/good" --partition 3
+row 2 'it needs --topic and --partition' resume 'a->b' --config "$dir/good" --to 5
+row 2 'it needs --topic and --partition' resume 'a->b' --config "$dir/good" --to 5 --topic t
+row 2 'only one of --retry' resume 'a->b' --config "$dir/good" --skip --restart
+row 2 "--to: expected an offset, not '-5'" resume 'a->b' --config "$dir/good" --to=-5
+row 2 "--to: expected an offset, not '9223372036854775808'" resume 'a->b' --to 9223372036854775808
+row 2 "--partition: expected a partition's number, not '1x'" resume 'a->b' --partition 1x
+row 2 '--timeout: expected seconds' resume 'a->b' --timeout 0
+row 3 'cannot be reached within 1 s' resume 'a->b' --config "$dir/good" --timeout 1
+row 3 'nothing was written' resume 'a->b' -c "$dir/good" -t 1 --topic t --partition 0 --to 9223372036854775807
 row 0 '2 clusters, 1 routes, no errors' config check "$dir/good"
 row 2 "did you mean 'a->b.lanes'?" config check "$dir/bad-key"
 row 2 'usage: heliostat config' config

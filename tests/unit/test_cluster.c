@@ -120,6 +120,26 @@ static void set_lane(struct rig *rig, uint32_t number, int state, uint64_t gener
         codec_free(lane);
 }
 
+/* `heliostat resume`: an answer in the lane's record, told to its owner, both
+ * behind the leader's back. */
+static void resume_lane(struct rig *rig, uint32_t number) {
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Assignment *assign = NULL;
+        Heliostat__Pb__Lane *lane = read_lane(rig, number);
+        assert_non_null(lane);
+        lane->spec++;
+        write_lane(rig, number, lane);
+        (void)znode_path_assign(path, lane->owner);
+        const struct znode *node = znodes_find(&rig->zk, path);
+        assert_non_null(node);
+        assert_int_equal(codec_unpack_assignment(node->data, node->bytes, &assign), 0);
+        for (size_t i = 0; i < assign->n_lanes; i++)
+                if (assign->lanes[i]->lane == number) assign->lanes[i]->spec = lane->spec;
+        put(rig, path, &assign->base);
+        codec_free(assign);
+        codec_free(lane);
+}
+
 /* A lane as an earlier leader left it. */
 static void put_lane(struct rig *rig, uint32_t number, int state, const char *owner,
                      const char *incarnation, uint64_t generation, uint32_t partition) {
@@ -588,6 +608,35 @@ static void a_refused_step_is_read_and_decided_again(void **state) {
         rig_free(rig);
 }
 
+/* The lane that was answered has no part in the step: only the assign node
+ * tells that what the model has of it is old. */
+static void an_answer_from_outside_is_not_taken_back(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 2:g1s1");
+        resume_lane(rig, 0);
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, 5300);
+        assert_int_equal(rig->refused, 1);
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g1 s2 t0");
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s2 1:g2s1 2:g1s1 3:g2s1");
+        /* read again before the leader had a reason to write: nothing to write */
+        size_t writes = rig->writes;
+        resume_lane(rig, 1);
+        run_until(rig, 60000);
+        assert_int_equal(rig->writes, writes);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s2 1:g2s2 2:g1s1 3:g2s1");
+        /* an entry that the lane does not bear out is written anew, once */
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        resume_lane(rig, 0);
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        run_until(rig, 120000);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s2 1:g2s2 2:g1s1 3:g2s1");
+        assert_int_equal(rig->writes, writes + 1);
+        rig_free(rig);
+}
+
 static void a_node_that_always_refuses_does_not_make_it_spin(void **state) {
         (void)state;
         struct rig *rig = started(2);
@@ -749,6 +798,7 @@ int main(void) {
                 cmocka_unit_test(planned_moves_are_few_at_a_time),
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
                 cmocka_unit_test(a_refused_step_is_read_and_decided_again),
+                cmocka_unit_test(an_answer_from_outside_is_not_taken_back),
                 cmocka_unit_test(a_node_that_always_refuses_does_not_make_it_spin),
                 cmocka_unit_test(a_failed_read_is_repeated),
                 cmocka_unit_test(garbage_lane_is_left_alone),

@@ -326,6 +326,93 @@ static void partition_states(void **state) {
         }
 }
 
+/* Lane 0 with orders-0 and orders-1; the first is halted. */
+static void add_halted_lane(struct facts *facts, int state, uint64_t generation, int kind, int answer,
+                            int64_t from, int64_t to, const char *reason) {
+        add_lane(facts, ROUTE, 0, (Heliostat__Pb__LaneState)state, state ? "w1" : "", state ? "i1" : "",
+                 generation, 0, 2);
+        Heliostat__Pb__Lane *lane = facts->items[facts->count - 1].message;
+        Heliostat__Pb__Halt halt = HELIOSTAT__PB__HALT__INIT, other = halt, *halts[] = {&other, &halt};
+        Heliostat__Pb__Skip old = HELIOSTAT__PB__SKIP__INIT, new = old, *skips[] = {&new, &old};
+        other.topic = TEXT("payments"); /* the same number of another topic */
+        other.kind = HELIOSTAT__PB__HALT_KIND__HALT_CORRUPT;
+        halt.topic = TEXT("orders");
+        halt.kind = (Heliostat__Pb__HaltKind)kind;
+        halt.answer = (Heliostat__Pb__HaltAnswer)answer;
+        halt.from = from;
+        halt.to = to;
+        halt.reason = TEXT(reason);
+        halt.since_ms = NOW - 9000;
+        old.topic = new.topic = TEXT("orders");
+        old.kind = HELIOSTAT__PB__HALT_KIND__HALT_GAP;
+        old.answer = HELIOSTAT__PB__HALT_ANSWER__ANSWER_SKIP;
+        old.from = 5;
+        old.to = 10;
+        old.at_ms = NOW - 3600000;
+        new.partition = 1;
+        new.kind = HELIOSTAT__PB__HALT_KIND__HALT_NO_POSITION;
+        new.answer = HELIOSTAT__PB__HALT_ANSWER__ANSWER_RESTART;
+        new.from = -1;
+        new.to = 700;
+        new.at_ms = NOW - 60000;
+        lane->halts = halts;
+        lane->n_halts = 2;
+        lane->skips = skips;
+        lane->n_skips = 2;
+        void *with = copy(FACT_LANE, lane);
+        lane->halts = NULL;
+        lane->skips = NULL;
+        lane->n_halts = lane->n_skips = 0;
+        codec_free(lane);
+        facts->items[facts->count - 1].message = with;
+}
+
+static void halts_show_without_an_owner(void **state) {
+        (void)state;
+        enum { NO_REPORT = -1, GAP = HELIOSTAT__PB__HALT_KIND__HALT_GAP };
+        static const struct {
+                int record, reported, answer;
+                const char *reason;
+                enum status_state expect;
+                const char *error;
+        } rows[] = {
+                {0, NO_REPORT, 0, "offsets 100 to 119 are gone", STATUS_HALTED, "offsets 100 to 119 are gone"},
+                {0, NO_REPORT, 0, "", STATUS_HALTED, "the source no longer has what comes next"},
+                {0, NO_REPORT, 2, "gone", STATUS_UNASSIGNED, "halt is answered: skip"},
+                {1, NO_REPORT, 0, "gone", STATUS_HALTED, "gone"},
+                {2, NO_REPORT, 0, "gone", STATUS_HALTED, "gone"},
+                {2, NO_REPORT, 5, "gone", STATUS_ASSIGNED, "halt is answered: offset"},
+                /* the owner knows better */
+                {2, STATUS_HALTED, 0, "gone", STATUS_HALTED, "the owner's word"},
+                {2, STATUS_RUNNING, 2, "gone", STATUS_RUNNING, "the owner's word"},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct facts facts = {0};
+                struct snapshot s;
+                add_route(&facts, ROUTE, true, 1);
+                add_worker(&facts, "w1", "i1", "host");
+                add_halted_lane(&facts, rows[i].record, 5, GAP, rows[i].answer, 100, 120, rows[i].reason);
+                if (rows[i].reported != NO_REPORT) {
+                        struct row row = {0, 5, 0, (enum status_state)rows[i].reported, 42, 50, 0.5,
+                                          "the owner's word"};
+                        add_report(&facts, "w1", "i1", 0, 1, 1000, &row, 1);
+                }
+                assert_int_equal(snapshot_build(&facts, NOW, STALE_MS, &s), 0);
+                const struct status_partition *p = partition(&s, "orders", 0), *other = partition(&s, "orders", 1);
+                if (p->state != rows[i].expect || strcmp(p->error, rows[i].error) != 0)
+                        fail_msg("row %zu: %s, %s", i, status_state_name(p->state), p->error);
+                assert_string_equal(p->halt.kind, "gap");
+                assert_int_equal(p->halt.from, 100);
+                assert_int_equal(p->halt.to, 120);
+                assert_int_equal(p->halt.since_ms, NOW - 9000);
+                assert_null(other->halt.kind);
+                assert_string_equal(other->error, "");
+                assert_int_not_equal(other->state, STATUS_HALTED);
+                snapshot_fini(&s);
+                facts_fini(&facts);
+        }
+}
+
 static void unknown_offsets(void **state) {
         (void)state;
         static const struct {
@@ -739,6 +826,52 @@ static void text_table(void **state) {
         facts_fini(&facts);
 }
 
+/* A halt of a lane that nobody owns, and what its lanes passed over. */
+static void halts_and_skips(void **state) {
+        (void)state;
+        struct facts facts = {0};
+        add_meta(&facts);
+        add_route(&facts, ROUTE, true, 1);
+        add_halted_lane(&facts, 0, 5, HELIOSTAT__PB__HALT_KIND__HALT_REFUSED, 0, 100, 101, "too large");
+        char *text = shown(&facts, RENDER_TABLE, false);
+        assert_null(strstr(text, "SKIPPED"));
+        assert_non_null(strstr(text, "ERR  1 partition of east->west is HALTED (orders-0: too large)"));
+        free(text);
+        text = shown(&facts, RENDER_WIDE, false);
+        assert_non_null(strstr(
+                text,
+                "SKIPPED IN  TOPIC   PARTITION  LANE  FROM   TO  WHY          ANSWER          AGO\n"
+                "east->west  orders          0     0     5   10  gap          skip     1 h 00 min\n"
+                "east->west  orders          1     0     -  700  no-position  restart        60 s\n"));
+        free(text);
+        text = shown(&facts, RENDER_JSON, false);
+        json_t *root = json_loads(text, 0, NULL);
+        json_t *skips = json_object_get(json_array_get(json_object_get(root, "routes"), 0), "skips");
+        assert_int_equal(json_array_size(skips), 2);
+        json_t *skip = json_array_get(skips, 1);
+        assert_string_equal(json_string_value(json_object_get(skip, "topic")), "orders");
+        assert_string_equal(json_string_value(json_object_get(skip, "kind")), "no-position");
+        assert_string_equal(json_string_value(json_object_get(skip, "answer")), "restart");
+        assert_true(json_is_null(json_object_get(skip, "from")));
+        assert_int_equal(json_integer_value(json_object_get(skip, "to")), 700);
+        assert_int_equal(json_integer_value(json_object_get(skip, "at_ms")), NOW - 60000);
+        json_t *halted_one = json_array_get(json_object_get(root, "partitions"), 0);
+        json_t *halts = json_object_get(halted_one, "halts");
+        assert_int_equal(json_array_size(halts), 1);
+        json_t *halt = json_array_get(halts, 0);
+        assert_string_equal(json_string_value(json_object_get(halt, "kind")), "refused");
+        assert_string_equal(json_string_value(json_object_get(halt, "reason")), "too large");
+        assert_true(json_is_null(json_object_get(halt, "answer")));
+        assert_int_equal(json_integer_value(json_object_get(halt, "from")), 100);
+        assert_int_equal(json_integer_value(json_object_get(halt, "to")), 101);
+        assert_int_equal(json_integer_value(json_object_get(halt, "since_ms")), NOW - 9000);
+        assert_int_equal(
+                json_array_size(json_object_get(json_array_get(json_object_get(root, "partitions"), 1), "halts")), 0);
+        json_decref(root);
+        free(text);
+        facts_fini(&facts);
+}
+
 static void nothing_at_all(void **state) {
         (void)state;
         struct facts facts = {0};
@@ -914,6 +1047,7 @@ static void tables(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(partition_states),
+                cmocka_unit_test(halts_show_without_an_owner),
                 cmocka_unit_test(unknown_offsets),
                 cmocka_unit_test(chunks),
                 cmocka_unit_test(lanes_are_complete),
@@ -923,6 +1057,7 @@ int main(void) {
                 cmocka_unit_test(health_rows),
                 cmocka_unit_test(reasons_are_bounded),
                 cmocka_unit_test(text_table),
+                cmocka_unit_test(halts_and_skips),
                 cmocka_unit_test(nothing_at_all),
                 cmocka_unit_test(hostile_text),
                 cmocka_unit_test(colours),
