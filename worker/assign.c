@@ -235,13 +235,14 @@ static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
 static void record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
         Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
         if (!partition) return;
-        Heliostat__Pb__Halt *halt = record_halt(record, fact->topic, fact->partition);
+        Heliostat__Pb__Halt *row = record_halt(record, fact->topic, fact->partition);
+        struct halt halt = row ? halt_of(row) : (struct halt){0};
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: partition->started = true; break;
         case PUMP_FACT_HALTED: halt_write(record, fact); break;
         case PUMP_FACT_RESUMED:
-                if (!halt) break; /* written before: its answer was lost on the way */
-                halt_remove(record, halt);
+                if (!halt_same(&halt, &fact->halt)) break; /* written before: the answer was lost on the way */
+                halt_remove(record, row);
                 skip_write(record, fact);
                 break;
         }
@@ -254,7 +255,7 @@ static bool record_has(const Heliostat__Pb__Lane *record, const struct pump_fact
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: return partition && partition->started;
         case PUMP_FACT_HALTED: return row && halt_same(&halt, &fact->halt) && halt.answer == fact->halt.answer;
-        case PUMP_FACT_RESUMED: return !row;
+        case PUMP_FACT_RESUMED: return !halt_same(&halt, &fact->halt);
         }
         return false;
 }

@@ -65,7 +65,7 @@ struct pump_events {
         /* The clients are made: pump_start may follow.  Comes once. */
         void (*ready)(void *ctx);
         /* Write these into the lane's record, then pump_recorded.  All that are
-         * not recorded yet, at most one of a partition.  Borrowed for the call. */
+         * not recorded yet, in the order to write them.  Borrowed for the call. */
         void (*facts)(void *ctx, const struct pump_fact *facts, size_t count);
         /* Records flow (after each (re)start of the clients). */
         void (*running)(void *ctx);

@@ -46,7 +46,9 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
                 halt.answer = old->answer; /* this is what it was given for */
         if (part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER)
                 halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
-        part->halt_recorded = part->halt_recorded && halt_same(old, &halt) && old->answer == halt.answer;
+        bool again = halt_same(old, &halt);
+        if (part->resuming && part->poison_met && !again) part->passed = *old;
+        part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         part->resuming = part->resumed = part->approach = false;
         part->poison = -1;
@@ -125,7 +127,7 @@ static bool answer_counts_here(const struct part *part) {
 static void approach(struct part *part) {
         bool known = part->halt.kind == HALT_REFUSED && part->halt.answer != ANSWER_RETRY;
         part->resuming = part->approach = true;
-        part->resumed = false;
+        part->resumed = part->poison_met = false;
         part->resumed_at = -1;
         part->poison = known ? part->halt.from : -1;
         part->state = PART_NEW;
@@ -152,7 +154,8 @@ static void answer_carry_out(struct pump *pump, struct part *part, int64_t targe
 }
 
 enum halt_answer halt_at_poison(struct pump *pump, struct part *part) {
-        if (part->halt_recorded && part->halt.answer != ANSWER_NONE) return part->halt.answer;
+        part->poison_met = part->halt_recorded && part->halt.answer != ANSWER_NONE;
+        if (part->poison_met) return part->halt.answer;
         part->resuming = part->resumed = part->approach = false;
         part->poison = -1;
         part_stop(pump, part, PART_HALTED, "%s", part->halt.reason);
@@ -190,9 +193,12 @@ static bool target_committed(const struct pump *pump, const struct part *part) {
         return part->committed == part->resumed_at;
 }
 
+/* The reader is there and reads; the record was taken, or passed over. */
 static bool halt_behind(const struct part *part) {
-        int64_t first = part->halt.from + (part->halt.kind == HALT_REFUSED || part->halt.kind == HALT_CORRUPT);
-        return part->state == PART_FLOWING && part->committed >= first;
+        if (part->state != PART_FLOWING) return false;
+        if (of_log(part->halt.kind) || part->halt.kind == HALT_NO_POSITION)
+                return part->eof || ledger_next(&part->ledger) > part->resumed_at;
+        return part->committed > part->halt.from;
 }
 
 void halt_look_committed(struct pump *pump) {
@@ -225,21 +231,34 @@ bool halt_waits(const struct part *part) { return part->resuming && !part->appro
 
 /* ---- the lane's record ---- */
 
-bool halt_fact(const struct part *part, struct pump_fact *out) {
-        enum pump_fact_kind kind;
-        struct halt halt = part->halt;
+/* The range that an answer to one record passed over. */
+static struct halt one_record(const struct halt *of) {
+        struct halt halt = *of;
+        halt.to = halt.from + 1;
+        return halt;
+}
+
+size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACTS_MAX]) {
+        size_t n = 0;
+        if (part->passed.kind != HALT_NONE)
+                out[n++] = (struct pump_fact){PUMP_FACT_RESUMED, part->topic->name, part->partition,
+                                              one_record(&part->passed)};
+        struct pump_fact *fact = &out[n];
+        *fact = (struct pump_fact){.topic = part->topic->name, .partition = part->partition, .halt = part->halt};
         if (part->state == PART_WAITING && !part->started) {
-                kind = PUMP_FACT_POSITIONED;
+                fact->kind = PUMP_FACT_POSITIONED;
         } else if (part->state == PART_HALTED && part->halt.kind != HALT_NONE && !part->halt_recorded) {
-                kind = PUMP_FACT_HALTED;
+                fact->kind = PUMP_FACT_HALTED;
         } else if (part->resuming && part->resumed) {
-                kind = PUMP_FACT_RESUMED;
-                halt.to = halt.answer == ANSWER_DEAD_LETTER ? halt.from + 1 : part->resumed_at;
+                fact->kind = PUMP_FACT_RESUMED;
+                if (part->halt.kind == HALT_REFUSED && part->approach)
+                        fact->halt = one_record(&part->halt);
+                else
+                        fact->halt.to = part->resumed_at;
         } else {
-                return false;
+                return n;
         }
-        *out = (struct pump_fact){kind, part->topic->name, part->partition, halt};
-        return true;
+        return n + 1;
 }
 
 void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact) {
@@ -250,6 +269,7 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
                         part->halt_recorded = true;
                 break;
         case PUMP_FACT_RESUMED:
+                if (halt_same(&part->passed, &fact->halt)) part->passed = (struct halt){0};
                 if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
                 part->halt = (struct halt){0};
                 part->halt_recorded = part->resuming = part->resumed = part->approach = false;

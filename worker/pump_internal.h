@@ -90,6 +90,8 @@ struct part {
         bool approach;              /* at the committed position, not at a target */
         bool resumed;               /* what the answer led to is committed */
         int64_t resumed_at;         /* the target; of an approach, where it began (-1: not yet) */
+        bool poison_met;            /* and was answered */
+        struct halt passed;         /* an answered record, followed by another halt before it was told; HALT_NONE: none */
         int64_t poison;             /* the record at this offset is not sent, but answered; -1: none */
 };
 
@@ -233,8 +235,9 @@ bool halt_waits(const struct part *part);
 enum halt_answer halt_at_poison(struct pump *pump, struct part *part);
 /* What the lane's record says of the halt of a partition that was just added, or is there already. */
 void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added);
-/* The fact that waits to be recorded.  false: none. */
-bool halt_fact(const struct part *part, struct pump_fact *out);
+/* The facts that wait to be recorded.  Returns how many. */
+#define HALT_FACTS_MAX 2
+size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACTS_MAX]);
 void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact);
 
 /* pump_txn.c */

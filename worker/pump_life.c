@@ -76,15 +76,14 @@ void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value) {
         if (!letter) abort(); /* a lost event would be a lost lane */
         *letter = (struct letter){pump->events, pump->ctx, what, value, NULL, 0};
         if (what == PUMP_TELL_FACTS) {
-                letter->facts = calloc(pump->part_count, sizeof *letter->facts);
+                letter->facts = calloc(pump->part_count, HALT_FACTS_MAX * sizeof *letter->facts);
                 if (!letter->facts) abort();
-                for (size_t i = 0; i < pump->part_count; i++) {
-                        struct pump_fact *fact = &letter->facts[letter->count];
-                        if (!halt_fact(pump->parts[i], fact)) continue;
-                        fact->topic = strdup(fact->topic);
-                        if (!fact->topic) abort();
-                        letter->count++;
-                }
+                for (size_t i = 0; i < pump->part_count; i++)
+                        for (size_t n = halt_facts(pump->parts[i], &letter->facts[letter->count]); n; n--) {
+                                struct pump_fact *fact = &letter->facts[letter->count++];
+                                fact->topic = strdup(fact->topic);
+                                if (!fact->topic) abort();
+                        }
         }
         mailbox_post(pump->home, deliver, letter);
 }
@@ -446,6 +445,7 @@ static void on_commit_timer(uv_timer_t *timer) {
                 pump->held = true;
         }
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
+        halt_look_committed(pump);
 }
 
 static void on_retry_timer(uv_timer_t *timer) {

@@ -31,9 +31,13 @@ def wait_keys(mirror, topic, partition, wanted, limit_s=40):
     return wait_until(there, limit_s, lambda: f"{dump(mirror, topic)}\n{mirror.describe()}", 0.3)
 
 
+def committed_by(mirror, group, topic):
+    positions = mirror.oracle.call("group-offsets", bootstrap=mirror.source, group=group).get(topic, {})
+    return [positions.get(str(partition), {}).get("offset", -1) for partition in (0, 1)]
+
+
 def committed(mirror, topic, partition):
-    group = mirror.oracle.call("group-offsets", bootstrap=mirror.source, group=f"heliostat.{topic}")
-    return group.get(topic, {}).get(str(partition), {}).get("offset", -1)
+    return committed_by(mirror, f"heliostat.{topic}", topic)[partition]
 
 
 @pytest.fixture
@@ -50,6 +54,20 @@ def behind(field, topic):
         gone(mirror, "w1")
         return mirror
     return make
+
+
+def resume(mirror, *arguments):
+    done = mirror.run("resume", "east->west", "--config", mirror.config, *arguments)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def skips(status):
+    return [(s["topic"], s["partition"], s["from"], s["to"]) for route in status["routes"] for s in route["skips"]]
+
+
+def wait_skips(mirror, *wanted):
+    mirror.wait_status(lambda status: skips(status) == list(wanted) and not halted(status), f"skips {wanted}")
 
 
 def gone(mirror, worker):
@@ -91,6 +109,14 @@ def test_a_gap_halts_its_partition_with_the_exact_range(behind, topic, guarantee
     assert "[50, 70)" in found[0]["error"], found
     assert "b29" not in dump(mirror, topic)[0]
 
+    # Retention goes on meanwhile; a person says to go on, and the whole range is kept.
+    mirror.oracle.call("delete-records", bootstrap=mirror.source, topic=topic, before={"0": 75})
+    resume(mirror, "--skip")
+    keys = wait_keys(mirror, topic, 0, [f"b{i}" for i in range(25, 30)])
+    assert "b24" not in keys
+    mirror.wait_running(2)
+    wait_skips(mirror, (topic, 0, 50, 75))
+
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_gap_policy_skip_goes_on_behind_the_gap(behind, topic, guarantee):
@@ -99,9 +125,8 @@ def test_gap_policy_skip_goes_on_behind_the_gap(behind, topic, guarantee):
     mirror.start_worker("w2")
     keys = wait_keys(mirror, topic, 0, [f"b{i}" for i in range(20, 30)])
     assert "b19" not in keys and keys.index("a49") < keys.index("b20")
-    status = mirror.wait_running(2)
-    assert not halted(status)
-    mirror.workers["w2"].wait_log(r"partition\.resumed .*partition=0")
+    mirror.wait_running(2)
+    wait_skips(mirror, (topic, 0, 50, 70))
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
@@ -162,6 +187,14 @@ def test_a_partition_whose_position_is_lost_halts(behind, topic, guarantee):
     assert all("no committed position" in p["error"] for p in found), found
     assert len(dump(mirror, topic)[0]) == 50
 
+    # Partition 0 from its start, 1 from an offset: only now, and as told.
+    resume(mirror, "--topic", topic, "--partition", "0", "--restart")
+    resume(mirror, "--topic", topic, "--partition", "1", "--to", "45")
+    mirror.wait_running(2)
+    wait_until(lambda: committed_by(mirror, f"heliostat.{topic}.other", topic) == [50, 50], 20, mirror.describe, 0.2)
+    assert len(dump(mirror, topic)[0]) == 100
+    assert dump(mirror, topic)[1][50:] == [f"a{i}" for i in range(45, 50)]
+
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_poison_policy_dead_letter_sends_the_record_aside(field, topic, guarantee):
@@ -194,6 +227,7 @@ def test_poison_policy_dead_letter_sends_the_record_aside(field, topic, guarante
     assert sorted(set(offsets)) == [40, 81], offsets
     assert guarantee == "at-least-once" or len(offsets) == 2
     mirror.wait_running(2)
+    wait_skips(mirror, (topic, 0, 40, 41), (topic, 0, 81, 82))
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
@@ -208,6 +242,7 @@ def test_poison_policy_skip_leaves_the_record_out(field, topic, guarantee):
     keys = wait_keys(mirror, topic, 0, [f"b{i}" for i in range(40)], 60)
     assert "large0" not in keys and set(keys) >= {f"a{i}" for i in range(40)}
     mirror.wait_running(1)
+    wait_skips(mirror, (topic, 0, 40, 41))
 
 
 def corrupt(broker, topic, partition, key):
@@ -243,5 +278,6 @@ def test_a_corrupt_batch_at_the_source(field, topic, run_directory, policy):
         else:
             keys = wait_keys(mirror, topic, 0, ["c2"])
             assert keys == ["a0", "a1", "a2", "c0", "c1", "c2"], keys
+            wait_skips(mirror, (topic, 0, 3, 6))
     finally:
         source.end()
