@@ -301,11 +301,14 @@ Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
 #define METADATA_PREFIX "heliostat/1 g="
 
 #define METADATA_TRANSACTIONAL " tx"
+#define METADATA_EXACTLY_ONCE " eo" /* as long as the other */
 
 void codec_metadata_format(char *buf, struct codec_metadata metadata) {
         (void)snprintf(buf, CODEC_METADATA_MAX, METADATA_PREFIX "%llu%s",
                        (unsigned long long)metadata.generation,
-                       metadata.transactional ? METADATA_TRANSACTIONAL : "");
+                       metadata.transactional  ? METADATA_TRANSACTIONAL
+                       : metadata.exactly_once ? METADATA_EXACTLY_ONCE
+                                               : "");
 }
 
 struct codec_metadata codec_metadata_parse(const char *text, size_t bytes) {
@@ -314,15 +317,17 @@ struct codec_metadata codec_metadata_parse(const char *text, size_t bytes) {
         if (!text || bytes <= prefix || bytes >= CODEC_METADATA_MAX ||
             memcmp(text, METADATA_PREFIX, prefix) != 0)
                 return metadata;
-        if (bytes > prefix + suffix && memcmp(text + bytes - suffix, METADATA_TRANSACTIONAL, suffix) == 0) {
-                metadata.transactional = true;
-                bytes -= suffix;
+        if (bytes > prefix + suffix) {
+                const char *end = text + bytes - suffix;
+                metadata.transactional = memcmp(end, METADATA_TRANSACTIONAL, suffix) == 0;
+                metadata.exactly_once = metadata.transactional || memcmp(end, METADATA_EXACTLY_ONCE, suffix) == 0;
+                if (metadata.exactly_once) bytes -= suffix;
         }
         for (size_t i = prefix; i < bytes; i++) {
                 unsigned digit = (unsigned)(text[i] - '0');
                 if (digit > 9 || metadata.generation > (UINT64_MAX - digit) / 10) return (struct codec_metadata){0};
                 metadata.generation = metadata.generation * 10 + digit;
         }
-        if (metadata.generation == 0) metadata.transactional = false; /* nobody's */
+        if (metadata.generation == 0) metadata.transactional = metadata.exactly_once = false; /* nobody's */
         return metadata;
 }

@@ -44,11 +44,13 @@ Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane);
 
 /* The metadata string of a committed source offset: "heliostat/1 g=12", with
  * " tx" behind it where the offset only repeats what a position record at the
- * destination says. */
+ * destination says, and " eo" where an exactly-once lane knows of no record yet:
+ * should there be one all the same, it counts. */
 #define CODEC_METADATA_MAX 64
 struct codec_metadata {
         uint64_t generation;
-        bool transactional;
+        bool transactional; /* there is a position record */
+        bool exactly_once;  /* a position record counts, if there is one; follows from transactional */
 };
 void codec_metadata_format(char *buf, struct codec_metadata metadata);
 /* Generation 0 for text that is not ours (another tool's commit, or none).

@@ -14,9 +14,10 @@
 #define FIRST_STEP 16
 #define STEP_FACTOR 16
 
-/* Takes the last record of [from, end of the partition).  0, *out NULL when
- * there is none | as positions_read */
-static int read_from(rd_kafka_t *consumer, const char *topic, int32_t lane, int64_t from,
+/* Takes the last record of [from, high).  0, *out NULL when there is none | as
+ * positions_read.  A replica that lags behind the leader ends earlier than
+ * `high`: that end is not believed. */
+static int read_from(rd_kafka_t *consumer, const char *topic, int32_t lane, int64_t from, int64_t high,
                      int64_t deadline_ms, Heliostat__Pb__Positions **out, char *err, size_t err_size) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, topic, lane)->offset = from;
@@ -29,7 +30,7 @@ static int read_from(rd_kafka_t *consumer, const char *topic, int32_t lane, int6
                 if (left <= 0) e = RD_KAFKA_RESP_ERR__TIMED_OUT;
                 rd_kafka_message_t *m = e ? NULL : rd_kafka_consumer_poll(consumer, (int)left);
                 if (!m) continue;
-                bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+                bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF, ended = end && m->offset >= high;
                 if (m->err && !end) e = m->err;
                 if (!m->err) {
                         codec_free(newest);
@@ -40,7 +41,7 @@ static int read_from(rd_kafka_t *consumer, const char *topic, int32_t lane, int6
                                                lane, (long long)m->offset, err_text(rc));
                 }
                 rd_kafka_message_destroy(m);
-                if (end) break;
+                if (ended) break;
         }
         (void)rd_kafka_assign(consumer, NULL); /* of an assignment that is replaced or ends */
         if (e) {
@@ -64,6 +65,7 @@ int positions_read(const struct config *config, const char *alias, const char *r
                 {"group.id", "heliostat.positions"}, /* asked for, and not used */
                 {"isolation.level", "read_committed"},
                 {"fetch.wait.max.ms", "10"},
+                {"client.rack", ""}, /* the leader, no nearer replica */
                 {NULL, NULL},
         };
         int64_t deadline_ms = clock_boot_ms() + limit_ms, low = 0, high = 0;
@@ -82,7 +84,7 @@ int positions_read(const struct config *config, const char *alias, const char *r
         int64_t step = FIRST_STEP, from = high;
         while (!rc && !found && from > low) {
                 from = high - low > step ? high - step : low;
-                rc = read_from(consumer, topic, (int32_t)lane, from, deadline_ms, &found, err, err_size);
+                rc = read_from(consumer, topic, (int32_t)lane, from, high, deadline_ms, &found, err, err_size);
                 step *= STEP_FACTOR;
         }
         rd_kafka_destroy_flags(consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -64,6 +64,8 @@ struct part {
         uint64_t position_generation; /* that the committed one was found with */
         bool recorded;              /* exactly-once: a committed record has this partition */
         bool record_wanted;         /* the group's position only repeats a record at the destination */
+        bool record_counts;         /* a record counts, if there is one: the group's is from an exactly-once lane */
+        bool record_stale;          /* there is one, of before the route was at-least-once */
         /* Exactly-once: as the last committed transaction says (-1: not known,
          * or at-least-once), as the one under way says. */
         int64_t txn_position, txn_next;
@@ -111,6 +113,7 @@ struct pump_op {
         struct pump *pump;
         rd_kafka_topic_partition_list_t *list;
         struct part **parts;        /* same order as list */
+        bool *leaderless;           /* START: its destination partition; same order */
         size_t count;
         int pending;                /* answers that must come before the next step */
         bool committing;            /* the commit was asked for */
@@ -187,6 +190,7 @@ struct pump {
         uint64_t records, bytes;
         int64_t snapshot_ms;
 
+        uint64_t adopt_generation;  /* to be taken when the transaction has ended; 0: none */
         enum txn_state txn;         /* NONE: at-least-once, or no producer */
         uint64_t txn_records, txn_bytes;
         atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
@@ -257,6 +261,8 @@ enum pump_tell { PUMP_TELL_READY, PUMP_TELL_FACTS, PUMP_TELL_RUNNING, PUMP_TELL_
 void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value);
 void pump_recycle(struct pump *pump, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pump_fence(struct pump *pump, uint64_t generation);
+/* A generation that was adopted while a transaction ended. */
+void pump_take_generation(struct pump *pump);
 void pump_advance(struct pump *pump);  /* after anything that a state may wait for */
 void pump_retry_soon(struct pump *pump, uint64_t delay_ms);
 void pump_set_error(struct pump *pump, const char *text);

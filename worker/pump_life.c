@@ -314,6 +314,11 @@ void pump_recycle(struct pump *pump, const char *format, ...) {
         char text[160];
         va_list ap;
         if (pump->state != PUMP_RUNNING) return;
+        /* Another producer has the lane's id.  A new one of ours would end that
+         * one's transactions in turn: first ask whose the lane is. */
+        if (pump->settings.exactly_once && pump->producer &&
+            txn_error_fences(rd_kafka_fatal_error(pump->producer, text, sizeof text)))
+                return pump_fence(pump, 0);
         va_start(ap, format);
         (void)vsnprintf(text, sizeof text, format, ap); /* cut at the bound */
         va_end(ap);
@@ -702,13 +707,22 @@ void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t coun
         mailbox_post(&pump->loop->mailbox, handle_recorded, request);
 }
 
-static void handle_adopt(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        pump->settings.generation = request->value;
+void pump_take_generation(struct pump *pump) {
+        if (!pump->adopt_generation || pump->txn == TXN_ENDING) return;
+        pump->settings.generation = pump->adopt_generation;
+        pump->adopt_generation = 0;
         /* Commit it everywhere at the next occasion. */
         for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->committed = -1;
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, false);
+}
+
+static void handle_adopt(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        /* Not between a position record and what the group is told of it: the
+         * record has the old generation. */
+        pump->adopt_generation = request->value;
+        pump_take_generation(pump);
         request_free(request);
 }
 

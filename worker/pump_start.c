@@ -43,6 +43,7 @@ static void op_free(struct pump_op *op) {
                 free(op->topics[i].name);
         }
         free(op->topics);
+        free(op->leaderless);
         free(op->parts);
         free(op);
 }
@@ -52,9 +53,12 @@ static struct pump_op *op_new(struct pump *pump, enum pump_op_kind kind) {
         if (!op) return NULL;
         *op = (struct pump_op){.kind = kind, .pump = pump};
         op->parts = calloc(pump->part_count ? pump->part_count : 1, sizeof *op->parts);
+        op->leaderless = calloc(pump->part_count ? pump->part_count : 1, sizeof *op->leaderless);
         op->list = rd_kafka_topic_partition_list_new((int)pump->part_count);
         op->work.data = op;
-        if (!op->parts) {
+        if (!op->parts || !op->leaderless) {
+                free(op->parts);
+                free(op->leaderless);
                 rd_kafka_topic_partition_list_destroy(op->list);
                 free(op);
                 return NULL;
@@ -139,8 +143,10 @@ static void op_commit(struct pump_op *op) {
                 rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
                         list, part->topic->name, part->partition);
                 row->offset = position;
-                codec_metadata_format(metadata, (struct codec_metadata){pump->settings.generation,
-                                                                        pump->txn != TXN_NONE && part->recorded});
+                codec_metadata_format(metadata,
+                                      (struct codec_metadata){pump->settings.generation,
+                                                              pump->settings.exactly_once && part->recorded,
+                                                              pump->settings.exactly_once && !part->record_stale});
                 row->metadata = strdup(metadata); /* freed with the list */
                 row->metadata_size = row->metadata ? strlen(metadata) : 0;
         }
@@ -179,6 +185,17 @@ static void read_record(struct pump_op *op) {
                                          op->recorded_err, sizeof op->recorded_err);
 }
 
+/* A destination partition without a leader: what is sent there fails in time,
+ * and with it, in a transaction, what is sent elsewhere. */
+static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *topic) {
+        for (size_t i = 0; i < op->count; i++) {
+                if (strcmp(op->parts[i]->topic->name, topic->topic) != 0) continue;
+                for (int k = 0; k < topic->partition_cnt; k++)
+                        if (topic->partitions[k].id == op->parts[i]->partition)
+                                op->leaderless[i] = topic->partitions[k].leader < 0;
+        }
+}
+
 static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
@@ -204,6 +221,7 @@ static void start_job(uv_work_t *work) {
                         if (strcmp(metadata->topics[k].topic, op->topics[i].name) != 0) continue;
                         op->topics[i].err = metadata->topics[k].err;
                         op->topics[i].count = metadata->topics[k].partition_cnt;
+                        note_leaders(op, &metadata->topics[k]);
                 }
         }
         if (!err) rd_kafka_metadata_destroy(metadata);
@@ -236,6 +254,8 @@ static void start_job_done(uv_work_t *work, int status) {
                                         part_stop(pump, part, PART_PARKED,
                                                   "destination topic has only %d partitions",
                                                   op->topics[i].count);
+                                else if (op->leaderless[k])
+                                        part_stop(pump, part, PART_PARKED, "destination partition has no leader");
                         }
                 }
         }
@@ -335,9 +355,10 @@ static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions
         return NULL;
 }
 
-/* Of the group's position and the record's, the one of the later generation
- * counts; within one generation the higher: the group's is committed after the
- * transaction, or before the route changed its guarantee.
+/* Where the group's position is an exactly-once lane's, the record counts: the
+ * group's may lag behind it and carry a later generation all the same.  Else it
+ * is from before the route became exactly-once, or from after: then the later
+ * generation counts, and within one the higher position.
  * false: the record has a generation above ours; op->fenced. */
 static bool op_take_recorded(struct pump_op *op) {
         struct pump *pump = op->pump;
@@ -356,15 +377,20 @@ static bool op_take_recorded(struct pump_op *op) {
                         op->fenced = row->generation;
                         return false;
                 }
-                bool asked = part->starting;
-                part->recorded = true;
-                if (asked && part->position >= 0 &&
-                    (part->position_generation > row->generation ||
-                     (part->position_generation == row->generation && part->position > row->next_offset)))
-                        continue;
-                part->position = row->next_offset;
-                part->position_generation = row->generation;
-                if (pump->settings.exactly_once && !asked) part->txn_position = part->position;
+                bool groups = part->starting && part->position >= 0 && !part->record_counts &&
+                              (part->position_generation > row->generation ||
+                               (part->position_generation == row->generation &&
+                                part->position > row->next_offset));
+                part->recorded = !groups;
+                part->record_stale = groups;
+                if (!groups) {
+                        part->position = row->next_offset;
+                        part->position_generation = row->generation;
+                }
+                if (!pump->settings.exactly_once) continue;
+                /* Also of one that does not start now: each record tells of all. */
+                part->txn_position = part->position;
+                part->txn_generation = part->position_generation;
         }
         return true;
 }
@@ -534,7 +560,11 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                         const rd_kafka_topic_partition_t *row = &answer->elems[i];
                         struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
                         if (!part) continue;
-                        if (row->err && part->state != PART_FLOWING) continue;
+                        if (row->err && part->state != PART_FLOWING) {
+                                /* A topic that is gone, or no longer ours: no reason to wait. */
+                                if (pump->state == PUMP_DRAINING) part->committed = row->offset;
+                                continue;
+                        }
                         if (row->err) {
                                 (void)snprintf(part->error, sizeof part->error, "commit: %s",
                                                rd_kafka_err2str(row->err));
@@ -586,7 +616,8 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                 uint64_t generation = metadata.generation;
                 if (op->kind == PUMP_OP_START && !part->flowed) {
                         part->record_wanted = metadata.transactional;
-                        op->record_wanted |= metadata.transactional;
+                        part->record_counts = metadata.exactly_once;
+                        op->record_wanted |= metadata.exactly_once;
                 }
                 if (generation > pump->settings.generation && generation > op->fenced)
                         op->fenced = generation;

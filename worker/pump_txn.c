@@ -165,6 +165,7 @@ static void end_done(uv_work_t *work, int status) {
                         if (part->txn_next < 0) continue;
                         part->txn_position = part->txn_next;
                         part->recorded = true;
+                        part->record_stale = false;
                 }
                 pump->txn = TXN_OPEN;
                 pump->txn_records = pump->txn_bytes = 0;
@@ -174,6 +175,7 @@ static void end_done(uv_work_t *work, int status) {
                 if (ends > 1) pump_recycle(pump, "EndTxn was sent %u times", ends);
         }
         free(job);
+        pump_take_generation(pump);
         data_loop_ready(pump->loop, &pump->member);
         pump_advance(pump);
 }

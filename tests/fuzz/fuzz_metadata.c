@@ -17,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
                 LAW(memcmp(text + prefix, data + bytes - (length - prefix), length - prefix) == 0);
                 for (size_t i = prefix; i < bytes - (length - prefix); i++) LAW(data[i] == '0');
         } else {
-                LAW(!metadata.transactional);
+                LAW(!metadata.transactional && !metadata.exactly_once);
         }
         /* What is written is read, any number. */
-        metadata = (struct codec_metadata){.transactional = bytes & 1};
+        metadata = (struct codec_metadata){.transactional = bytes & 1, .exactly_once = bytes & 3};
         if (bytes)
                 memcpy(&metadata.generation, data,
                        bytes < sizeof metadata.generation ? bytes : sizeof metadata.generation);
@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         LAW(memchr(text, '\0', sizeof text));
         back = codec_metadata_parse(text, strlen(text));
         LAW(back.generation == metadata.generation);
-        if (metadata.generation) LAW(back.transactional == metadata.transactional);
+        if (metadata.generation)
+                LAW(back.transactional == metadata.transactional && back.exactly_once == metadata.exactly_once);
         return 0;
 }

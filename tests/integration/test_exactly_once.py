@@ -121,3 +121,36 @@ def test_destination_broker_killed_repeats_nothing(exact, topic, run_directory):
         assert all(process.alive() for process in mirror.processes()), mirror.describe()
     finally:
         broker.end()
+
+
+def test_a_partition_that_cannot_start_keeps_its_place_in_the_position_record(field, topic):
+    """Two topics in one lane; the next owner meets one of them without a destination, and mirrors the other on."""
+    other = f"{topic}.other"
+    mirror = field(topics=f"{topic}|{other}", lanes=1, **{"delivery.guarantee": "exactly-once",
+                                                          "refresh.topics.interval.seconds": 600})
+    for name in (topic, other):
+        mirror.create(name, 1)
+        mirror.oracle.call("preload", bootstrap=mirror.source, topic=name, partitions=1, count=100, size=100)
+    mirror.up()
+    mirror.wait_running(2)
+    for name in (topic, other):
+        mirror.assert_mirrored(name, "exact")
+    mirror.workers["w1"].kill()
+    mirror.oracle.call("delete-topic", bootstrap=mirror.destination, topic=other)
+    mirror.start_worker("w2")
+    mirror.wait_status(lambda status: {p["topic"]: p["state"] for p in status["partitions"]} ==
+                       {topic: "RUNNING", other: "PARKED"}, "one runs, the other is parked")
+    # Transactions without the parked one: each tells of its position all the same.
+    mirror.oracle.call("preload", bootstrap=mirror.source, topic=topic, partitions=1, count=100, size=100)
+    mirror.assert_mirrored(topic, "exact")
+    mirror.workers["w2"].kill()
+    mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=other, partitions=1)
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=other,
+                       records=[{"partition": 0, "key": "after", "value": "x"}])
+    mirror.start_worker("w3")
+    mirror.wait_running(2, workers={"w3"})
+
+    def arrived():
+        return len(mirror.oracle.call("dump", bootstrap=mirror.destination, topic=other)["0"])
+    wait_until(lambda: arrived() > 0, 20, mirror.describe, 0.2)
+    assert arrived() == 1       # what was mirrored before the topic was deleted is not sent again

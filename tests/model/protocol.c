@@ -108,7 +108,7 @@ STEP(worker_dead_session_ends) {
 
 static void pump_stop(struct model_worker *w) {
         w->pump = PUMP_IDLE;
-        w->held = w->opened_for = w->claimed = w->checked = 0;
+        w->held = w->opened_for = w->claimed = w->checked = w->recorded = w->repeats = 0;
         w->position = w->position_generation = w->next = 0;
 }
 
@@ -257,10 +257,13 @@ STEP(start_reads_group) {
         if (w->pump == PUMP_START) {
                 w->position = s->group_position;
                 w->position_generation = s->group_generation;
-        } else if (s->group_generation > w->position_generation ||
-                   (s->group_generation == w->position_generation && s->group_position > w->position)) {
+                w->repeats = s->group_repeats;
+        } else if (!(s->group_repeats && w->recorded) &&
+                   (s->group_generation > w->position_generation ||
+                    (s->group_generation == w->position_generation && s->group_position > w->position))) {
                 w->position = s->group_position;
                 w->position_generation = s->group_generation;
+                w->recorded = 0;
         }
         w->pump = r->exactly_once && w->pump == PUMP_START ? PUMP_START_GROUP : PUMP_START_READ;
         return true;
@@ -273,13 +276,15 @@ STEP(start_reads_record) {
                 fence(w);
                 return true;
         }
-        bool group = w->pump == PUMP_START_GROUP &&
+        bool group = w->pump == PUMP_START_GROUP && !(w->repeats && s->record_generation) &&
                      (w->position_generation > s->record_generation ||
                       (w->position_generation == s->record_generation && w->position > s->log));
         if (!group) {
                 w->position = s->log;
                 w->position_generation = s->record_generation;
+                w->recorded = s->record_generation != 0;
         }
+        w->repeats = 0;
         w->pump = w->pump == PUMP_START ? PUMP_START_RECORD : PUMP_START_READ;
         return true;
 }
@@ -287,6 +292,7 @@ STEP(start_reads_record) {
 static void group_write(const struct rules *r, struct state *s, const struct model_worker *w) {
         s->group_position = r->commit_before_ack ? w->next : w->position;
         s->group_generation = r->exactly_once && r->group_as_found ? w->position_generation : w->held;
+        s->group_repeats = r->exactly_once && !r->group_by_generation;
         if (s->group_position > s->log) broken(s, LAW_LOST);
 }
 
@@ -373,6 +379,7 @@ STEP(pump_commits) {
         s->record_generation = w->held;
         w->position = w->next;
         w->position_generation = w->held;
+        w->recorded = 1;
         return true;
 }
 

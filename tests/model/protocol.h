@@ -23,9 +23,10 @@
  *     epoch is not (KAFKA-17754)
  *   - what a worker knows may be old for any time: it need not hear of watches
  *
- * Where the product's exactly-once is not what is checked as "exactly-once", the
- * flags recycle_without_claim, start_without_claim and claim_with_old_init say
- * so; docs/design.md, "The protocol is checked", has the consequence.
+ * The product is the row "as-built": an init is not always followed by a claim
+ * (recycle_without_claim, start_without_claim, claim_with_old_init).  "exactly-once"
+ * is the stricter protocol without these; docs/design.md, "The protocol is
+ * checked", has the difference.
  *
  * Left out: the clock (grace periods, the check after a stop of over 1 s, which
  * only ends a zombie earlier), `started` and the choice of the first offset,
@@ -51,6 +52,7 @@ struct rules {
         bool recycle_without_claim;  /* the pump replaces its producer by itself */
         bool start_without_claim;    /* a lane known as OWNED starts after an init without another claim */
         bool claim_with_old_init;    /* a producer made for an earlier assignment serves for a claim */
+        bool group_by_generation;    /* of the group's position and the record's, the later generation counts always */
         bool group_as_found;         /* the group's offset carries the generation that the position was found with */
         bool any_commit_order;       /* LAW_ORDER is not checked: is the log exact without it? */
 };
@@ -106,6 +108,8 @@ struct model_worker {
         uint8_t position, position_generation; /* of the last commit; at a start: as read so far */
         uint8_t next;                   /* record to send */
         uint8_t checked;                /* a commit chain has read the group's generation */
+        uint8_t recorded;               /* its position is the record's: its commits to the group say so */
+        uint8_t repeats;                /* the group's position, as read, only repeats the record's */
 };
 
 struct model_coordinator {
@@ -126,7 +130,7 @@ struct state {
         uint8_t epoch_of;               /* 2: nobody */
         uint8_t txn_from, txn_to;       /* of the open transaction; equal: empty */
         uint8_t late_end;               /* a copy of an EndTxn is under way */
-        uint8_t group_position, group_generation;
+        uint8_t group_position, group_generation, group_repeats;
         uint8_t faults;                 /* so far */
         uint8_t law;                    /* that was broken */
 };

@@ -11,10 +11,11 @@ static void metadata_round_trip(void **state) {
         const uint64_t values[] = {1, 12, 1000000007, UINT64_MAX};
         for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
                 char text[CODEC_METADATA_MAX];
-                for (int tx = 0; tx < 2; tx++) {
-                        codec_metadata_format(text, (struct codec_metadata){values[i], tx});
+                for (int tx = 0; tx < 3; tx++) { /* neither, exactly-once, and with a record */
+                        codec_metadata_format(text, (struct codec_metadata){values[i], tx == 2, tx > 0});
                         struct codec_metadata back = codec_metadata_parse(text, strlen(text));
-                        assert_true(back.generation == values[i] && back.transactional == (values[i] && tx));
+                        assert_true(back.generation == values[i] && back.transactional == (tx == 2) &&
+                                    back.exactly_once == (tx > 0));
                 }
         }
 }
