@@ -281,3 +281,55 @@ def test_a_corrupt_batch_at_the_source(field, topic, run_directory, policy):
             wait_skips(mirror, (topic, 0, 3, 6))
     finally:
         source.end()
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_stretch_of_aborted_records_is_no_gap_and_no_lag(behind, topic, guarantee):
+    mirror = behind(guarantee)
+    mirror.oracle.call("produce-aborted", bootstrap=mirror.source, topic=topic, partitions=2, count=400)
+
+    def caught_up(status):
+        return (len(status["partitions"]) == 2 and
+                all(p["state"] == "RUNNING" and p["lag"] == 0 and p["position"] > 250 for p in status["partitions"]))
+    for worker in ("w2", "w3"):             # also when the position lies inside the stretch's end
+        mirror.start_worker(worker)
+        mirror.wait_status(caught_up, "no lag behind aborted records")
+        gone(mirror, worker)
+    mirror.start_worker("w4")
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 1, key="after"))
+    assert len(wait_keys(mirror, topic, 0, ["after0"])) == 51
+
+
+def test_a_tombstone_in_place_of_the_position_record_stops_the_lane(behind, topic):
+    mirror = behind("exactly-once", lanes=1)
+    mirror.oracle.call("produce", bootstrap=mirror.destination, topic=f"heliostat.{topic}.positions",
+                       records=[{"partition": 0, "key": "0"}])
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 5, key="b"))
+    mirror.start_worker("w2")
+    status = mirror.wait_status(lambda status: any("position record" in (lane["error"] or "") for lane in status["lanes"]),
+                                "the lane says why")
+    assert not any(p["state"] == "RUNNING" for p in status["partitions"])
+    assert len(dump(mirror, topic)[0]) == 50
+
+
+def test_a_transactional_id_that_has_expired_is_taken_anew(field, topic, run_directory):
+    broker = KafkaBroker(run_directory / f"{topic}-broker", "4.1.0", settings={
+        "transactional.id.expiration.ms": 3000, "producer.id.expiration.ms": 3000,
+        "producer.id.expiration.check.interval.ms": 500,
+        "transaction.remove.expired.transaction.cleanup.interval.ms": 500}).start()
+    try:
+        mirror = field(destination=broker, lanes=1, **{"delivery.guarantee": "exactly-once"})
+
+        def ids():
+            return mirror.oracle.call("transactional-ids", bootstrap=broker)
+        mirror.create(topic, 2)
+        mirror.up()
+        mirror.wait_running(2)
+        for _ in range(3):
+            mirror.oracle.call("preload", bootstrap=mirror.source, topic=topic, partitions=2, count=50, size=100)
+            wait_until(lambda: f"heliostat.{topic}.0" in ids(), 20, mirror.describe, 0.1)
+            mirror.assert_mirrored(topic, "exact")
+            # Idle until the broker has forgotten the lane's id.
+            wait_until(lambda: not ids(), 30, lambda: f"no transactional id is left of {ids()}", 0.3)
+    finally:
+        broker.end()

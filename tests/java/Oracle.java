@@ -45,10 +45,12 @@ public final class Oracle {
         VERBS.put("add-partitions", Topics::addPartitions);
         VERBS.put("delete-records", Topics::deleteRecords);
         VERBS.put("group-offsets", Topics::groupOffsets);
+        VERBS.put("transactional-ids", Topics::transactionalIds);
         VERBS.put("set-group-offsets", Topics::setGroupOffsets);
         VERBS.put("produce", Produce::listed);
         VERBS.put("produce-seq", Produce::sequence);
         VERBS.put("preload", Produce::preload);
+        VERBS.put("produce-aborted", Produce::aborted);
         VERBS.put("fidelity", Fidelity::run);
         VERBS.put("dump", Dump::run);
         VERBS.put("compare", Compare::run);

@@ -62,6 +62,22 @@ final class Produce {
         return Map.of("run", run, "sent", sent, "acknowledged", acknowledged.get());
     }
 
+    /** count records in one transaction, spread over `partitions` partitions, which is aborted: markers alone remain visible. */
+    static Object aborted(Call call) throws Exception {
+        int partitions = (int) call.number("partitions");
+        long count = call.number("count");
+        try (KafkaProducer<byte[], byte[]> producer = call.producer("transactional.id", "aborts-" + call.text("topic"))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            for (long i = 0; i < count; i++) {
+                producer.send(new ProducerRecord<>(call.text("topic"), (int) (i % partitions), null, padded("a" + i, 100)));
+            }
+            producer.flush();       // only then do they lie in the log
+            producer.abortTransaction();
+        }
+        return count;
+    }
+
     private static byte[] padded(String id, int size) {
         CRC32 crc = new CRC32();
         crc.update(id.getBytes(StandardCharsets.US_ASCII));

@@ -127,6 +127,13 @@ final class Topics {
         return result;
     }
 
+    /** The transactional ids that the cluster knows. */
+    static Object transactionalIds(Call call) throws Exception {
+        try (Admin admin = admin(call)) {
+            return admin.listTransactions().all().get().stream().map(t -> t.transactionalId()).sorted().toList();
+        }
+    }
+
     /** group, topic, offsets: {partition: offset}, metadata? */
     static Object setGroupOffsets(Call call) throws Exception {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
