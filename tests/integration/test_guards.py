@@ -2,6 +2,7 @@
 tests/chaos/check-the-checker proves with builds that lack one each."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -12,10 +13,12 @@ import kazoo.security
 import pytest
 
 from conftest import COMMIT_INTERVAL_MS, SESSION_TIMEOUT_MS
-from local_cluster import LOOPBACK, KafkaBroker, release_port, reserve_port, wait_until
+from local_cluster import LOOPBACK, KafkaBroker, ZooKeeper, release_port, reserve_port, wait_until
 
 PARTITIONS = 4
-END_TXN = 26        # Kafka's API key
+OFFSET_FETCH, END_TXN = 9, 26   # Kafka's API keys
+COMMIT_LIMIT_S = 10             # PUMP_REQUEST_MS: then the end of a transaction counts as unknown
+MESSAGE_TIMEOUT_S = 5           # KAFKA_MESSAGE_TIMEOUT_MIN_MS, above the session timeout of the tests
 
 
 def pass_seconds(seconds):
@@ -112,13 +115,14 @@ def test_records_deleted_before_they_were_mirrored_halt_the_partition(field, top
     wait_until(lambda: counts() == [100, 200], 20, lambda: f"nothing behind the gap, all of the other partition: {counts()}")
 
 
-# --- a transaction of unknown end ---
+# --- answers that do not come ---
 
-class EndTxnEater:
-    """Stands in front of a broker.  While `eating`, an EndTxn arrives, and its answer does not; all else passes."""
+class AnswerEater:
+    """Stands in front of a broker.  While `eating`, requests of one kind arrive, and their answers do not; all else passes."""
 
-    def __init__(self, port, target_port):
+    def __init__(self, port, target_port, api_key):
         self.target_port = target_port
+        self.api_key = api_key
         self.eating = False
         self.eaten = 0
         self.listener = socket.create_server((LOOPBACK, port))
@@ -139,7 +143,7 @@ class EndTxnEater:
 
     def on_request(self, frame, refused):
         api_key, _version, correlation = struct.unpack(">hhi", frame[:8])
-        if api_key == END_TXN and self.eating:
+        if api_key == self.api_key and self.eating:
             refused.add(correlation)
         return True
 
@@ -171,27 +175,68 @@ class EndTxnEater:
             one.close()
 
 
-def test_transaction_of_unknown_end_repeats_nothing(field, topic, run_directory):
+@pytest.fixture
+def behind_eater(topic, run_directory):
+    """behind_eater(version, api_key) -> (address, eater) of a broker of its own."""
+    ends = []
+
+    def make(version, api_key):
+        port = reserve_port()
+        ends.append(lambda: release_port(port))
+        broker = KafkaBroker(run_directory / f"{topic}-broker", version,
+                             settings={"advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}"})
+        ends.append(broker.end)
+        eater = AnswerEater(port, broker.start().port, api_key)
+        ends.append(eater.close)
+        return f"{LOOPBACK}:{port}", eater
+    yield make
+    for end in reversed(ends):
+        end()
+
+
+def test_transaction_of_unknown_end_repeats_nothing(field, topic, behind_eater):
     """It was committed, and the lane was not told: it must start again behind it."""
-    port = reserve_port()
-    broker = KafkaBroker(run_directory / f"{topic}-broker", "4.1.0",
-                         settings={"advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}"}).start()
-    eater = EndTxnEater(port, broker.port)
+    address, eater = behind_eater("4.1.0", END_TXN)
+    mirror = field(destination=address, **{"delivery.guarantee": "exactly-once"})
+    mirror.create(topic, PARTITIONS)
+    mirror.up(workers=1).wait_running(PARTITIONS)
+    load = mirror.load(topic, PARTITIONS, 400)
+    wait_until(lambda: arrived(mirror, topic) > 400, 30, mirror.describe, 0.5)
+    eater.eating = True
+    wait_until(lambda: eater.eaten > 0, 10, "a transaction ends")
+    pass_seconds(COMMIT_LIMIT_S + 2)
+    eater.eating = False
+    load.stop()
+    mirror.assert_mirrored(topic, "exact", 60)
+    assert re.search("lane.recycle.*commit_transaction", mirror.workers["w1"].log_text()), "no end was unknown"
+
+
+def test_stopped_worker_sends_nothing_before_it_has_checked(field, topic, run_directory, behind_eater):
+    """It wakes up and reaches both ends of the route, but nobody can tell it that its lanes have a new owner."""
+    address, eater = behind_eater("3.9.1", OFFSET_FETCH)
+    zookeeper = ZooKeeper(run_directory / f"{topic}-zookeeper").start()
     try:
-        mirror = field(destination=f"{LOOPBACK}:{port}", **{"delivery.guarantee": "exactly-once"})
+        mirror = field(source=address, zookeeper=zookeeper)
         mirror.create(topic, PARTITIONS)
         mirror.up(workers=1).wait_running(PARTITIONS)
         load = mirror.load(topic, PARTITIONS, 400)
         wait_until(lambda: arrived(mirror, topic) > 400, 30, mirror.describe, 0.5)
+        since_ms = int(time.time() * 1000)
+        mirror.workers["w1"].pause()
+        mirror.start_worker("w2")
+        mirror.wait_running(PARTITIONS, workers={"w2"})
+        # What the sleeper had queued is too old by then.
+        pass_seconds(MESSAGE_TIMEOUT_S + 1 - (time.time() - since_ms / 1000))
         eater.eating = True
-        wait_until(lambda: eater.eaten > 0, 10, "a transaction ends")
-        mirror.workers["w1"].wait_log("lane.recycle.*commit_transaction", 30)
-        eater.eating = False
-        before = arrived(mirror, topic)
-        wait_until(lambda: arrived(mirror, topic) > before + 400, 40, mirror.describe, 0.5)
+        zookeeper.pause()
+        mirror.workers["w1"].resume()
+        pass_seconds(4)
         load.stop()
-        mirror.assert_mirrored(topic, "exact", 60)
+        # While ZooKeeper is away: a session that ends then would move lanes, and allow more repetitions.
+        result = mirror.assert_mirrored(topic, "at-least-once", 20)
+        assert eater.eaten > 0
+        for findings in result["partitions"].values():
+            for run in findings["duplicate_runs"]:
+                assert run["to_ms"] <= since_ms + COMMIT_INTERVAL_MS, f"the sleeper sent what it read after {since_ms}: {run}"
     finally:
-        broker.end()
-        eater.close()
-        release_port(port)
+        zookeeper.end()
