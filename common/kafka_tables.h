@@ -5,6 +5,8 @@
 #ifndef HELIOSTAT_COMMON_KAFKA_TABLES_H
 #define HELIOSTAT_COMMON_KAFKA_TABLES_H
 
+#include "common/sabotage.h"
+
 /* Which clients a row concerns. */
 enum kafka_role {
         KAFKA_CONSUMER = 1,
@@ -19,7 +21,7 @@ enum kafka_role {
             "only positions whose records were acknowledged are committed") \
         ROW("enable.auto.offset.store", CONSUMER, "false", NULL, \
             "only positions whose records were acknowledged are committed") \
-        ROW("auto.offset.reset", CONSUMER, "error", "none", \
+        ROW("auto.offset.reset", CONSUMER, SABOTAGE(RESET_TO_LATEST) ? "latest" : "error", "none", \
             "a gap is never passed silently; a partition without a position starts at its " \
             "beginning") \
         ROW("check.crcs", CONSUMER, "true", NULL, "a corrupt batch is never passed on") \

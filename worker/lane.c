@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "common/sabotage.h"
+
 /* state -> name, allowed successors */
 #define TO(state) (1u << LANE_PUMP_##state)
 static const struct {
@@ -246,6 +248,7 @@ static enum lane_action lane_decide(struct lane *lane) {
                         pump_move(lane, LANE_PUMP_IDLE);
                 if (lane->pump == LANE_PUMP_IDLE) return open_pump(lane);
                 if (lane->pump == LANE_PUMP_OPENING || lane->pump == LANE_PUMP_DRAINING) return LANE_NOTHING;
+                if (SABOTAGE(CLAIM_SKIPPED) && lane->pump == LANE_PUMP_READY) return lane_decide_owned(lane);
                 return claim(lane, above_fence(lane, lane->record.generation));
         case LANE_RECORD_OWNED:
                 return lane_decide_owned(lane);

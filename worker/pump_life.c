@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/kafka.h"
 #include "common/log.h"
+#include "common/sabotage.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump_internal.h"
 
@@ -135,12 +136,16 @@ static void open_job(uv_work_t *work) {
                 {NULL, NULL},
         };
         names_transactional_id(transactional_id, pump->settings.group_id, pump->settings.lane);
+        if (SABOTAGE(FENCE_OFF))
+                (void)snprintf(transactional_id, sizeof transactional_id, "%d.%p", (int)getpid(), (void *)job);
         const struct kafka_setting producer[] = {
                 {"message.timeout.ms", timeout},
                 /* What follows a refused batch must not be taken before it is
                  * repeated.  A transaction is aborted as a whole. */
                 {pump->settings.exactly_once ? "transactional.id" : "enable.gapless.guarantee",
-                 pump->settings.exactly_once ? transactional_id : "true"},
+                 pump->settings.exactly_once ? transactional_id
+                 : SABOTAGE(RECYCLE_OFF)      ? "false"
+                                              : "true"},
                 {NULL, NULL},
         };
         job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route,
@@ -313,7 +318,7 @@ static void pump_purge(struct pump *pump) {
 void pump_recycle(struct pump *pump, const char *format, ...) {
         char text[160];
         va_list ap;
-        if (pump->state != PUMP_RUNNING) return;
+        if (pump->state != PUMP_RUNNING || SABOTAGE(RECYCLE_OFF)) return;
         /* Another producer has the lane's id.  A new one of ours would end that
          * one's transactions in turn: first ask whose the lane is. */
         if (pump->settings.exactly_once && pump->producer &&
@@ -503,6 +508,7 @@ void pump_retry_soon(struct pump *pump, uint64_t delay_ms) {
 static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
         struct pump *pump = (struct pump *)(void *)member;
         (void)gap_ms;
+        if (SABOTAGE(GAP_CHECK_OFF)) return;
         if (pump->start_op) pump->start_op->stale = true;
         if (pump->commit_op) pump->commit_op->stale = true;
         if (pump->state != PUMP_RUNNING) return;

@@ -24,6 +24,7 @@
 #include "common/codec.h"
 #include "common/log.h"
 #include "common/err.h"
+#include "common/sabotage.h"
 #include "worker/positions.h"
 #include "worker/pump_internal.h"
 
@@ -373,7 +374,7 @@ static bool op_take_recorded(struct pump_op *op) {
                                           "no position record at the destination although one was written");
                         continue;
                 }
-                if (row->generation > pump->settings.generation) {
+                if (row->generation > pump->settings.generation && !SABOTAGE(FENCE_OFF)) {
                         op->fenced = row->generation;
                         return false;
                 }
@@ -384,7 +385,8 @@ static bool op_take_recorded(struct pump_op *op) {
                 part->recorded = !groups;
                 part->record_stale = groups;
                 if (!groups) {
-                        part->position = row->next_offset;
+                        part->position = SABOTAGE(POSITION_NOT_READ) && part->txn_position >= 0 ? part->txn_position
+                                                                                                : row->next_offset;
                         part->position_generation = row->generation;
                 }
                 if (!pump->settings.exactly_once) continue;
@@ -437,7 +439,7 @@ static void start_next(struct pump_op *op) {
                                 part->position = part->halt.from; /* halted for longer than the group remembers */
                                 continue;
                         }
-                        if (part->started) {
+                        if (part->started && !SABOTAGE(RESET_TO_LATEST)) {
                                 part_halt(pump, part, HALT_NO_POSITION, -1, -1,
                                           "no committed position in group %s although the partition was started before",
                                           pump->settings.group_id);
@@ -445,7 +447,8 @@ static void start_next(struct pump_op *op) {
                         }
                         if (!op->earliest) op->earliest = rd_kafka_topic_partition_list_new(1);
                         rd_kafka_topic_partition_list_add(op->earliest, part->topic->name, part->partition)
-                                ->offset = RD_KAFKA_OFFSET_BEGINNING; /* ListOffsets' -2: earliest */
+                                ->offset = SABOTAGE(RESET_TO_LATEST) ? RD_KAFKA_OFFSET_END
+                                                                     : RD_KAFKA_OFFSET_BEGINNING; /* ListOffsets' -2: earliest */
                 }
                 if (op->earliest) {
                         for (size_t i = 0; i < op->topic_count; i++) {
@@ -508,6 +511,7 @@ void pump_flow_waiting(struct pump *pump) {
 /* ---- COMMIT ---- */
 
 int64_t part_position(const struct part *part) {
+        if (SABOTAGE(COMMIT_BEFORE_ACK) && part->flowed) return ledger_next(&part->ledger);
         if (part->txn_position >= 0 && part->flowed) return part->txn_position;
         return part->flowed ? ledger_position(&part->ledger) : part->position;
 }
@@ -619,7 +623,7 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         part->record_counts = metadata.exactly_once;
                         op->record_wanted |= metadata.exactly_once;
                 }
-                if (generation > pump->settings.generation && generation > op->fenced)
+                if (generation > pump->settings.generation && generation > op->fenced && !SABOTAGE(FENCE_OFF))
                         op->fenced = generation;
                 /* A position of our own is exact; the committed one may be older. */
                 if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed) {

@@ -22,6 +22,7 @@
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/sabotage.h"
 #include "worker/pump_internal.h"
 
 #define END_TXN_KEY 26 /* Kafka's API key of EndTxn */
@@ -131,6 +132,10 @@ static void end_job(uv_work_t *work) {
         struct txn_job *job = work->data;
         rd_kafka_t *producer = job->pump->producer; /* clients live while a job runs */
         rd_kafka_error_t *error = rd_kafka_commit_transaction(producer, PUMP_REQUEST_MS);
+        if (SABOTAGE(RECYCLE_OFF) && error) {
+                rd_kafka_error_destroy(error);
+                error = rd_kafka_abort_transaction(producer, PUMP_REQUEST_MS);
+        }
         if (error) job->code = rd_kafka_error_code(error);
         job->rc = failed(error, "commit_transaction", job->err, sizeof job->err);
         if (!job->rc)

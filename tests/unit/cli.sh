@@ -43,6 +43,12 @@ row 2 'usage: heliostat'
 row 0 'usage: heliostat' --help
 row 0 'librdkafka' --version
 row 0 'protobuf-c' --version
+case $("$heliostat" --version) in
+*SABOTAGED*)
+        echo "a sabotaged build (-Dsabotage): what passes here proves nothing"
+        failed=1
+        ;;
+esac
 row 2 "did you mean 'status'?" stauts
 row 2 "'heliostat --help' lists them" nonsense
 row 2 '--config FILE is missing' worker
