@@ -1,4 +1,4 @@
-"""A TCP proxy that does to a link what a network can do to it, and nothing that a network cannot.
+"""A TCP proxy that does to a link what a network or a hanging server can do to it, and nothing that they cannot.
 
 A link is one listening port in front of one server; a process under test has links of its own, so that a fault concerns it
 alone.  All links live on one event loop in a thread of their own; the methods of Proxy and Link may be called from any other.
@@ -17,7 +17,8 @@ What a link can do:
   fault     something happens to one Kafka request of the given kind:
               lose-request  it does not arrive; the connection is reset
               lose-answer   it arrives; in place of its answer the connection is reset
-              swallow       it arrives; its answer does not, and nothing else happens
+              swallow       it arrives; its answer does not, and nothing else happens: the client has to give up by its own
+                            clock
               stall         it, and all behind it on its connection, arrive later
               late          the client's connection is reset, so that the client sends it again over another one; this
                             original arrives later, after the copy.  A retried EndTxn may so end a later transaction
