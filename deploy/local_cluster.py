@@ -612,6 +612,7 @@ def compile_oracle():
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     target = CACHE / f"oracle-{digest}"
     if target.is_dir():
+        os.utime(target)                    # in use: see below
         return target
     work = pathlib.Path(tempfile.mkdtemp(prefix="oracle.", dir=CACHE))
     done = subprocess.run(["javac", "--release", "17", "-Xlint:all,-processing,-classfile,-path", "-d", work,
@@ -620,7 +621,7 @@ def compile_oracle():
         shutil.rmtree(work)
         raise ServerError(f"javac: {done.stdout}{done.stderr}")
     for old in CACHE.glob("oracle-*"):
-        # An older state may be in use by another run; only what is an hour old goes.
+        # An older state may be in use by another run; only what no run has begun with for an hour goes.
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)
     try:
