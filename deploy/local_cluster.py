@@ -156,6 +156,7 @@ class Process:
 
     def stop(self, limit_s=10):
         """Orderly end, with force after the limit.  Ending what has ended is no error."""
+        self.told_to_end = True
         if self.alive():
             self.popen.send_signal(signal.SIGTERM)
             self.popen.send_signal(signal.SIGCONT)
@@ -393,12 +394,20 @@ class ZooKeeperEnsemble:
 class KafkaBroker(Server):
     """A cluster of one KRaft node."""
 
-    def __init__(self, directory, version, name=None, settings=None, heap="384m"):
+    def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None):
+        """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
+        stay on it: each view is a listener of its own, which advertises the other port."""
         super().__init__(name or f"kafka-{version}", directory)
         self.version = version
         self.heap = heap
         self.port = reserve_port()
         self.controller_port = reserve_port()
+        self.view_ports = {view: reserve_port() for view in views or {}}
+        listeners = {"PLAINTEXT": self.port, **{view.upper(): port for view, port in self.view_ports.items()}}
+        advertised = {"PLAINTEXT": self.port, **{view.upper(): port for view, port in (views or {}).items()}}
+
+        def addresses(ports):
+            return ",".join(f"{listener}://{LOOPBACK}:{port}" for listener, port in ports.items())
         self.jars = kafka_jars(version)
         self.cluster_id = hashlib.sha256(os.urandom(16)).hexdigest()[:22]
         (self.directory / "log4j.properties").write_text(_LOG4J)
@@ -407,7 +416,10 @@ class KafkaBroker(Server):
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
-            "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},CONTROLLER://{LOOPBACK}:{self.controller_port}",
+            "listeners": addresses({**listeners, "CONTROLLER": self.controller_port}),
+            "advertised.listeners": addresses(advertised),
+            "listener.security.protocol.map": ",".join(f"{listener}:PLAINTEXT" for listener in (*listeners, "CONTROLLER")),
+            "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
             "auto.create.topics.enable": "false",
@@ -427,6 +439,10 @@ class KafkaBroker(Server):
             "log.cleaner.dedupe.buffer.size": 2 * 1024 * 1024,
             **(settings or {}),
         })
+
+    def view_port(self, view):
+        """Where the proxy of a view connects."""
+        return self.view_ports[view]
 
     def _java(self, *arguments):
         return [*_JVM, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
@@ -536,20 +552,23 @@ class Heliostat:
     def connect(self):
         return f"{self.zookeeper.address}{self.chroot}"
 
-    def write_config(self):
+    def write_config(self, path=None, zookeeper=None, clusters=None):
+        """The file of all, or one process's own view: other addresses of the same servers, in a file of its own."""
         lines = {
-            "zookeeper.connect": self.connect,
+            "zookeeper.connect": f"{zookeeper}{self.chroot}" if zookeeper else self.connect,
             "zookeeper.session.timeout.ms": self.session_timeout_ms,
             "clusters": ", ".join(self.clusters),
         }
-        for alias, broker in self.clusters.items():
+        for alias, broker in (clusters or self.clusters).items():
             lines[f"{alias}.bootstrap.servers"] = getattr(broker, "address", broker)
         for route, keys in self.routes.items():
             lines[f"{route}.enabled"] = "true"
             for key, value in keys.items():
                 lines[f"{route}.{key}"] = value
         lines.update(self.settings)
-        self.config.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
+        path = path or self.config
+        path.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
+        return path
 
     # Verbs
 
@@ -572,13 +591,13 @@ class Heliostat:
 
     # Processes
 
-    def start_worker(self, node_id, supervised=False):
-        worker = self.workers[node_id] = HeliostatProcess("worker", node_id, self.config, self.directory / node_id,
-                                                          supervised=supervised)
+    def start_worker(self, node_id, supervised=False, config=None):
+        worker = self.workers[node_id] = HeliostatProcess("worker", node_id, config or self.config,
+                                                          self.directory / node_id, supervised=supervised)
         return worker.start()
 
-    def start_coordinator(self, node_id):
-        coordinator = self.coordinators[node_id] = HeliostatProcess("coordinator", node_id, self.config,
+    def start_coordinator(self, node_id, config=None):
+        coordinator = self.coordinators[node_id] = HeliostatProcess("coordinator", node_id, config or self.config,
                                                                     self.directory / node_id)
         return coordinator.start()
 
@@ -639,6 +658,7 @@ def compile_oracle():
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     target = CACHE / f"oracle-{digest}"
     if target.is_dir():
+        os.utime(target)                    # in use: see below
         return target
     work = pathlib.Path(tempfile.mkdtemp(prefix="oracle.", dir=CACHE))
     done = subprocess.run(["javac", "--release", "17", "-Xlint:all,-processing,-classfile,-path", "-d", work,
@@ -647,7 +667,7 @@ def compile_oracle():
         shutil.rmtree(work)
         raise ServerError(f"javac: {done.stdout}{done.stderr}")
     for old in CACHE.glob("oracle-*"):
-        # An older state may be in use by another run; only what is an hour old goes.
+        # An older state may be in use by another run; only what no run has begun with for an hour goes.
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)
     try:

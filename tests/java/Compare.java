@@ -48,8 +48,9 @@ final class Compare {
         }
     }
 
-    /** Source records sent again: offsets and timestamps of the first and the last. */
+    /** Source records sent again: offsets and timestamps of the first and the last, and where the first one lies. */
     static final class Run {
+        public long at;                 // destination offset
         public long from;
         public long to;
         public long records;
@@ -187,6 +188,7 @@ final class Compare {
         Run run = repeat == index && !runs.isEmpty() ? runs.get(runs.size() - 1) : null;
         if (run == null) {
             run = new Run();
+            run.at = record.offset();
             run.from = offsets[index];
             run.from_ms = timestamps[index];
             runs.add(run);

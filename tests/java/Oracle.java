@@ -56,6 +56,7 @@ public final class Oracle {
         VERBS.put("compare", Compare::run);
         VERBS.put("relay", Relay::run);
         VERBS.put("watch", Watch::run);
+        VERBS.put("progress", Progress::run);
         VERBS.put("stop", call -> { target(call).stop(); return true; });
         VERBS.put("query", call -> target(call).query.run(call));
     }
