@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/names.h"
+#include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
@@ -159,8 +160,14 @@ struct pump {
         struct burst_limits burst_limits;
         struct part *backlogged;    /* partitions that may have a backlog */
         uint64_t in_flight_count;   /* at the producer */
-        uint64_t held_bytes;        /* at the producer and in backlogs; the intake stops at the limit */
+        uint64_t budget_bytes;      /* this lane's share */
+        struct budget_sizes sizes;  /* of the consumer */
+        struct budget_mean mean;    /* of the records that came last */
+        double mean_bytes;          /* of these, until they are acknowledged */
+        uint64_t held_bytes;        /* batch, backlogs and at the producer; the intake stops at the limit */
         uint64_t held_limit_bytes;
+        uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
+        bool fetcher_stopped;       /* it may have found the queue full since */
         uint64_t records, bytes;
         int64_t snapshot_ms;
 
@@ -178,6 +185,8 @@ void pump_drop_batch(struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
 void pump_forget_slots(struct pump *pump);
+/* After a change of the lane's share. */
+void pump_limit(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
