@@ -473,7 +473,8 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
  * mirrored in a second, it would sleep most of the time.  Any request to its
  * broker does wake it, so the leaders are asked for the end of their
  * partitions, and the answers are dropped.  (A seek would do too, but throws
- * away what is under way.)  Without a timeout the call only sends. */
+ * away what is under way.)  Without a timeout the call only sends.
+ * From 2.2 on a setting says how long it sleeps: open_job. */
 static void wake_fetchers(struct pump *pump) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)pump->part_count);
         for (size_t i = 0; i < pump->part_count; i++)
@@ -502,7 +503,8 @@ static bool intake(struct pump *pump) {
                 pump->fetcher_stopped = true;
         ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, most);
         if (n <= 0) {
-                if (pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes)
+                if ((pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes) &&
+                    rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
                         wake_fetchers(pump);
                 pump->fetcher_stopped = false;
                 pump->drained_bytes = 0;

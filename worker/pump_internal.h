@@ -20,6 +20,8 @@
 #define PUMP_PARK_MS 3000       /* until a parked partition is tried again */
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
+/* The first librdkafka whose fetcher need not be woken (see pump.c). */
+#define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
 
 enum pump_state {
         PUMP_OPENING,

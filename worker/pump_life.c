@@ -134,6 +134,8 @@ static void open_job(uv_work_t *work) {
                 {"message.max.bytes", fetch},             /* no meaning here, but fetch.max.bytes may not be less */
                 {"fetch.max.bytes", fetch},
                 {"fetch.message.max.bytes", fetch},
+                /* From 2.2 on a fetcher looks at a full queue that often. */
+                {rd_kafka_version() >= PUMP_QUEUE_BACKOFF_VERSION ? "fetch.queue.backoff.ms" : NULL, "20"},
                 {NULL, NULL},
         };
         names_transactional_id(transactional_id, pump->settings.group_id, pump->settings.lane);
