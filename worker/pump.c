@@ -492,11 +492,12 @@ void pump_limit(struct pump *pump) {
 
 /* The next batch; false: there is none, or no room for it. */
 static bool intake(struct pump *pump) {
-        if (pump->held_bytes >= pump->held_limit_bytes) {
+        double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
+        /* Not by ones and twos as they are acknowledged: make_room ends it. */
+        if (room < PUMP_BATCH && pump->held_bytes > pump->held_limit_bytes / 4 * 3) {
                 pump->blocked = true;
                 return false;
         }
-        double room = (double)(pump->held_limit_bytes - pump->held_bytes) / pump->mean_bytes;
         size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
         /* The batch may have been added to since the fetcher looked. */
         if (rd_kafka_queue_length(pump->consumer_queue) * 2 >= pump->sizes.queue_records)
