@@ -13,9 +13,9 @@ struct kafka_setting {
         const char *value;
 };
 
-/* The largest answer to one fetch of a lane's consumer; a larger record comes
- * by itself (KIP-74).  librdkafka wants it not below message.max.bytes, which
- * means nothing to a consumer and stays at 1,000,000. */
+/* The largest answer to one fetch that is computed for a lane's consumer; a
+ * larger record comes by itself (KIP-74).  librdkafka wants it not below
+ * message.max.bytes, which means nothing else to a consumer and follows it. */
 #define KAFKA_FETCH_MAX_BYTES "1048576"
 /* The shortest message.timeout.ms that is computed. */
 #define KAFKA_MESSAGE_TIMEOUT_MIN_MS 5000

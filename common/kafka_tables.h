@@ -45,6 +45,8 @@ enum kafka_role {
             "aborted records are not mirrored (Java's default is `read_uncommitted`)") \
         ROW("fetch.wait.max.ms", CONSUMER, "500", "") \
         ROW("fetch.error.backoff.ms", CONSUMER, "100", "") \
+        ROW("socket.timeout.ms", CONSUMER, "15000", \
+            "a request whose answer is lost without a word holds back a commit for so long") \
         ROW("message.max.bytes", PRODUCER, "104857600", \
             "whatever the source held goes to the destination, whose own limit decides") \
         ROW("linger.ms", PRODUCER, "5", "") \

@@ -39,7 +39,7 @@
             "`. _ -`.") \
         ROW(worker_memory_budget_bytes, "worker.memory.budget", BYTES, "128MiB", \
             32 * SETTING_MIB, 64 * SETTING_GIB, START, \
-            "Upper bound of the records that a worker buffers over all its lanes.") \
+            "What a worker may take in memory; divided over its lanes (docs/operations.md).") \
         ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
             "How often a worker writes positions, lag and rates to ZooKeeper, when they changed.") \
         ROW(log_level, "log.level", CHOICE, "info", 0, 0, START, \

@@ -11,6 +11,7 @@
 #include "common/kafka.h"
 #include "common/log.h"
 #include "common/znode_path.h"
+#include "worker/budget.h"
 #include "worker/worker_internal.h"
 
 #define DRAIN_LIMIT_MS 5000
@@ -276,6 +277,26 @@ static void lane_go(struct worker_lane *lane) {
         lane->fact_count -= done;
 }
 
+/* ---- the memory budget ---- */
+
+/* Divides it anew: after a change of the number of lanes. */
+static void budget_divide(struct worker *worker) {
+        uint64_t lanes = 0, budget = worker->config->worker_memory_budget_bytes;
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) lanes++;
+        uint64_t share = budget_share(budget, lanes);
+        bool short_of = budget_needed(lanes) > budget;
+        if (short_of && lanes > worker->budget_warned_lanes)
+                log_warn("worker.memory.short",
+                         "lanes=%" PRIu64 " budget=%" PRIu64 " needed=%" PRIu64 " note=\"more memory than the budget may be taken: raise worker.memory.budget, or let more workers share the lanes\"",
+                         lanes, budget, budget_needed(lanes));
+        worker->budget_warned_lanes = short_of ? lanes : 0;
+        if (share == worker->lane_budget_bytes) return;
+        worker->lane_budget_bytes = share;
+        log_debug("worker.memory", "lanes=%" PRIu64 " budget=%" PRIu64 " lane_share=%" PRIu64, lanes, budget, share);
+        for (struct worker_lane *l = worker->lanes; l; l = l->next)
+                if (l->link) pump_set_budget(l->link->pump, share);
+}
+
 /* ---- opening a pump ---- */
 
 static struct worker_route *route_find(struct worker *worker, const char *name) {
@@ -300,9 +321,6 @@ static void lane_open(struct worker_lane *lane) {
                 return;
         }
         lane->open_pending = false;
-        size_t lanes = 0;
-        for (struct worker_lane *l = worker->lanes; l; l = l->next) lanes++;
-        if (lanes < 4) lanes = 4; /* room for lanes that come later */
         uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
         if (timeout_ms < KAFKA_MESSAGE_TIMEOUT_MIN_MS) timeout_ms = KAFKA_MESSAGE_TIMEOUT_MIN_MS;
         if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
@@ -325,7 +343,7 @@ static void lane_open(struct worker_lane *lane) {
                  * had queued is too old to be sent once the lane may have
                  * another owner. */
                 .message_timeout_ms = timeout_ms,
-                .budget_bytes = worker->config->worker_memory_budget_bytes / lanes,
+                .budget_bytes = worker->lane_budget_bytes,
         };
         struct lane_pump_link *link = calloc(1, sizeof *link);
         if (!link) abort();
@@ -535,6 +553,7 @@ static void lane_forget(struct worker_lane *lane) {
         codec_free(lane->record);
         free(lane->route);
         free(lane);
+        budget_divide(worker);
         worker_maybe_finish(worker);
 }
 
@@ -616,13 +635,14 @@ static struct worker_lane *lane_new(struct worker *worker, const char *route, ui
 
 static void assign_take(struct worker *worker, const Heliostat__Pb__Assignment *assignment) {
         for (struct worker_lane *l = worker->lanes; l; l = l->next) l->seen = false;
-        /* All lanes first, so that budgets are divided by their full number. */
+        /* All lanes first, so that the budget is divided by their full number. */
         for (size_t i = 0; assignment && i < assignment->n_lanes; i++) {
                 const Heliostat__Pb__AssignedLane *entry = assignment->lanes[i];
                 struct worker_lane *lane = lane_find(worker, entry->route, entry->lane);
                 if (!lane && !worker->stopping) lane = lane_new(worker, entry->route, entry->lane);
                 if (lane) lane->seen = true;
         }
+        budget_divide(worker);
         for (size_t i = 0; assignment && i < assignment->n_lanes; i++) {
                 const Heliostat__Pb__AssignedLane *entry = assignment->lanes[i];
                 struct worker_lane *lane = lane_find(worker, entry->route, entry->lane);

@@ -10,7 +10,8 @@
  * starts again at the committed positions.  Nothing is ever skipped.
  *
  * Copying records into an own queue between the two clients was rejected: it
- * costs a copy, and librdkafka's two queues bound the memory already. */
+ * costs a copy.  What is taken from the consumer's queue is counted until it is
+ * destroyed (budget.h), and at the limit nothing more is taken. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,12 +130,31 @@ static bool partition_refused(rd_kafka_resp_err_t err) {
                err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
-/* What a message takes besides its key and value, at least: also those without
- * either must not be held without a bound. */
-#define MESSAGE_OVERHEAD_BYTES 64
+/* m: a consumed message, or the report on one, which has its headers then. */
+static uint64_t headers_bytes(const rd_kafka_message_t *m) {
+        rd_kafka_headers_t *headers;
+        const char *name;
+        const void *value;
+        size_t value_bytes;
+        uint64_t bytes = 0;
+        if (rd_kafka_message_headers(m, &headers)) return 0; /* none, or corrupt: found when it is sent */
+        for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &value_bytes); i++)
+                bytes += budget_header(strlen(name), value_bytes);
+        return bytes;
+}
 
-static uint64_t message_bytes(const rd_kafka_message_t *m) {
-        return m->len + m->key_len + MESSAGE_OVERHEAD_BYTES;
+static uint64_t fetched_bytes(const rd_kafka_message_t *m, uint64_t headers) {
+        return budget_fetched_record(m->key_len, m->len, headers);
+}
+
+static uint64_t sent_bytes(const rd_kafka_message_t *m, uint64_t headers) {
+        return budget_sent_record(m->key_len, m->len, headers);
+}
+
+/* What was taken from the queue and is not at the producer. */
+static void drop(struct pump *pump, rd_kafka_message_t *m) {
+        pump->held_bytes -= fetched_bytes(m, m->err ? 0 : headers_bytes(m));
+        rd_kafka_message_destroy(m);
 }
 
 /* The destination refuses batches, not records: of a burst of several it is not
@@ -156,7 +176,8 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         rd_kafka_message_t *source = report->_private;
         if (!source) return; /* a position record: the commit's result tells */
         pump->in_flight_count--;
-        pump->held_bytes -= message_bytes(source);
+        uint64_t headers = headers_bytes(report);
+        pump->held_bytes -= fetched_bytes(source, headers) + sent_bytes(source, headers);
         struct part *part = part_of(pump, source);
         if (part) part->under_way--;
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -334,6 +355,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         rd_kafka_timestamp_type_t type;
         int64_t timestamp = rd_kafka_message_timestamp(m, &type);
         if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0) timestamp = 0;
+        uint64_t bytes = sent_bytes(m, headers_bytes(m));
         rd_kafka_headers_t *headers = NULL;
         rd_kafka_resp_err_t unread = rd_kafka_message_detach_headers(m, &headers);
         if (unread && unread != RD_KAFKA_RESP_ERR__NOENT) {
@@ -365,7 +387,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 part->record_ms = timestamp;
                 pump->in_flight_count++;
                 part->under_way++;
-                pump->held_bytes += message_bytes(m);
+                pump->held_bytes += bytes;
                 if (pump->txn != TXN_NONE) txn_note_sent(pump, m->len + m->key_len);
                 return SENT;
         }
@@ -397,7 +419,6 @@ static bool may_follow(const struct pump *pump, struct part *part, const rd_kafk
 
 static bool backlog_add(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
         if (!fifo_push(&part->backlog, m)) return false;
-        pump->held_bytes += message_bytes(m);
         if (!part->backlogged) {
                 part->backlogged = true;
                 part->backlog_next = pump->backlogged;
@@ -406,17 +427,12 @@ static bool backlog_add(struct pump *pump, struct part *part, rd_kafka_message_t
         return true;
 }
 
-static void backlog_pop(struct pump *pump, struct part *part) {
-        pump->held_bytes -= message_bytes(fifo_first(&part->backlog));
-        fifo_pop(&part->backlog);
-}
-
 /* It stays in the list, empty, until the next turn. */
 static void backlog_drop(struct pump *pump, struct part *part) {
         rd_kafka_message_t *m;
         while ((m = fifo_first(&part->backlog))) {
-                backlog_pop(pump, part);
-                rd_kafka_message_destroy(m);
+                fifo_pop(&part->backlog);
+                drop(pump, m);
         }
 }
 
@@ -435,8 +451,8 @@ static bool backlog_send(struct pump *pump, struct part *part) {
                         if (pump->in_flight_count == 0) pump_recycle(pump, "no room to send");
                         return false;
                 }
-                backlog_pop(pump, part);
-                if (sent == SENT_DROPPED) rd_kafka_message_destroy(m);
+                fifo_pop(&part->backlog);
+                if (sent == SENT_DROPPED) drop(pump, m);
                 if (pump->state != PUMP_RUNNING) return false;
         }
         return true;
@@ -463,7 +479,7 @@ void pump_drop_part(struct pump *pump, struct part *part) {
         for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
                 rd_kafka_message_t *m = pump->batch[i];
                 if (m->rkt && part_of(pump, m) == part)
-                        rd_kafka_message_destroy(m);
+                        drop(pump, m);
                 else
                         pump->batch[n++] = m;
         }
@@ -473,7 +489,7 @@ void pump_drop_part(struct pump *pump, struct part *part) {
 
 void pump_drop_batch(struct pump *pump) {
         while (pump->batch_next < pump->batch_count)
-                rd_kafka_message_destroy(pump->batch[pump->batch_next++]);
+                drop(pump, pump->batch[pump->batch_next++]);
         pump->batch_next = pump->batch_count = 0;
         for (struct part *part = pump->backlogged; part; part = part->backlog_next)
                 backlog_drop(pump, part);
@@ -491,6 +507,77 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         return pump_send(pump, part, m);
 }
 
+/* A fetcher (one thread for each broker of the source) that has found the queue
+ * full looks again when its thread wakes, after up to a second (2.0.2), and
+ * neither consuming nor resuming wakes it: with a queue that holds less than is
+ * mirrored in a second, it would sleep most of the time.  Any request to its
+ * broker does wake it, so the leaders are asked for the end of their
+ * partitions, and the answers are dropped.  (A seek would do too, but throws
+ * away what is under way.)  Without a timeout the call only sends.
+ * From 2.2 on a setting says how long it sleeps: open_job. */
+static void wake_fetchers(struct pump *pump) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)pump->part_count);
+        for (size_t i = 0; i < pump->part_count; i++)
+                if (pump->parts[i]->state == PART_FLOWING)
+                        rd_kafka_topic_partition_list_add(list, pump->parts[i]->topic->name,
+                                                          pump->parts[i]->partition)
+                                ->offset = RD_KAFKA_OFFSET_END;
+        if (list->cnt) (void)rd_kafka_offsets_for_times(pump->consumer, list, 0); /* "timed out" */
+        rd_kafka_topic_partition_list_destroy(list);
+}
+
+void pump_limit(struct pump *pump) {
+        pump->held_limit_bytes = budget_held(pump->budget_bytes, &pump->sizes, pump->mean);
+}
+
+/* The next batch; false: there is none, or no room for it. */
+static bool intake(struct pump *pump) {
+        double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
+        /* Not by ones and twos as they are acknowledged: make_room ends it. */
+        if (room < PUMP_BATCH && pump->held_bytes > pump->held_limit_bytes / 4 * 3) {
+                pump->blocked = true;
+                return false;
+        }
+        size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
+        /* The batch may have been added to since the fetcher looked. */
+        if (rd_kafka_queue_length(pump->consumer_queue) * 2 >= pump->sizes.queue_records)
+                pump->fetcher_stopped = true;
+        ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, most);
+        if (n <= 0) {
+                if ((pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes) &&
+                    rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
+                        wake_fetchers(pump);
+                pump->fetcher_stopped = false;
+                pump->drained_bytes = 0;
+                return false;
+        }
+        pump->batch_next = 0;
+        pump->batch_count = (size_t)n;
+        uint64_t records = 0, values = 0, fetched = 0, sent = 0;
+        for (size_t i = 0; i < pump->batch_count; i++) {
+                const rd_kafka_message_t *m = pump->batch[i];
+                if (m->err) {
+                        pump->held_bytes += fetched_bytes(m, 0);
+                        continue;
+                }
+                uint64_t headers = headers_bytes(m);
+                records++;
+                values += m->len;
+                fetched += fetched_bytes(m, headers);
+                sent += sent_bytes(m, headers);
+        }
+        if (records == 0) return true;
+        pump->held_bytes += fetched;
+        pump->drained_bytes += values;
+        /* Half of what was known stays: sizes may change from batch to batch. */
+        double count = (double)records;
+        pump->mean.value_bytes = (pump->mean.value_bytes + (double)values / count) / 2;
+        pump->mean.fetched_bytes = (pump->mean.fetched_bytes + (double)fetched / count) / 2;
+        pump->mean_bytes = (pump->mean_bytes + (double)(fetched + sent) / count) / 2;
+        pump_limit(pump);
+        return true;
+}
+
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
         if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
@@ -502,20 +589,11 @@ bool pump_turn(struct data_loop_member *member) {
         if (!backlogs_send(pump)) return false;
         make_room(pump); /* the backlog of a stopped partition is gone without a report */
         if (pump->blocked) return false;
-        if (pump->batch_next == pump->batch_count) {
-                ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, PUMP_BATCH);
-                if (n <= 0) return false;
-                pump->batch_next = 0;
-                pump->batch_count = (size_t)n;
-        }
+        if (pump->batch_next == pump->batch_count && !intake(pump)) return false;
         while (pump->batch_next < pump->batch_count) {
                 if (pump->batch_next % 16 == 0) {
                         data_loop_tick(pump->loop);
                         if (pump->held || pump->state != PUMP_RUNNING) return false;
-                }
-                if (pump->held_bytes > pump->held_limit_bytes) {
-                        pump->blocked = true;
-                        return false;
                 }
                 rd_kafka_message_t *m = pump->batch[pump->batch_next];
                 enum sent sent = pump_take(pump, m);
@@ -527,7 +605,7 @@ bool pump_turn(struct data_loop_member *member) {
                         return false;
                 }
                 pump->batch_next++;
-                if (sent == SENT_DROPPED) rd_kafka_message_destroy(m);
+                if (sent == SENT_DROPPED) drop(pump, m);
                 if (pump->state != PUMP_RUNNING) return false;
         }
         return true;

@@ -91,7 +91,7 @@ struct pump_settings {
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */
         uint32_t message_timeout_ms;
-        uint64_t budget_bytes;         /* of buffered records, both clients */
+        uint64_t budget_bytes;         /* see budget.h: this lane's share */
 };
 
 /* Makes the clients and mirrors nothing yet.  NULL on no memory.  home is the
@@ -109,6 +109,9 @@ void pump_update(struct pump *pump, const struct pump_partition *partitions, siz
 void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count);
 /* Commit this generation from now on. */
 void pump_adopt(struct pump *pump, uint64_t generation);
+/* The lane's share of the memory budget from now on.  What the consumer's queue
+ * may hold stays as it was when the clients were made. */
+void pump_set_budget(struct pump *pump, uint64_t budget_bytes);
 /* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */
 void pump_drain(struct pump *pump, uint32_t limit_ms);
 /* Stops at once what still runs, destroys the clients, then `closed`. */

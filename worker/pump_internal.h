@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/names.h"
+#include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
@@ -19,6 +20,8 @@
 #define PUMP_PARK_MS 3000       /* until a parked partition is tried again */
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
+/* The first librdkafka whose fetcher need not be woken (see pump.c). */
+#define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
 
 enum pump_state {
         PUMP_OPENING,
@@ -185,8 +188,14 @@ struct pump {
         struct burst_limits burst_limits;
         struct part *backlogged;    /* partitions that may have a backlog */
         uint64_t in_flight_count;   /* at the producer */
-        uint64_t held_bytes;        /* at the producer and in backlogs; the intake stops at the limit */
+        uint64_t budget_bytes;      /* this lane's share */
+        struct budget_sizes sizes;  /* of the consumer */
+        struct budget_mean mean;    /* of the records that came last */
+        double mean_bytes;          /* of these, until they are acknowledged */
+        uint64_t held_bytes;        /* batch, backlogs and at the producer; the intake stops at the limit */
         uint64_t held_limit_bytes;
+        uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
+        bool fetcher_stopped;       /* it may have found the queue full since */
         uint64_t records, bytes;
         int64_t snapshot_ms;
 
@@ -208,6 +217,8 @@ void pump_forget_slots(struct pump *pump);
 /* Stops a partition until its halt is recorded with an answer. */
 void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
                const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* After a change of the lane's share. */
+void pump_limit(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)

@@ -4,6 +4,7 @@
  * threads and may take seconds.  A consumed message that the producer still
  * holds keeps the consumer alive, so clients are only destroyed when no record
  * is under way: purge first, then wait for the reports. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -103,6 +104,7 @@ struct client_job {
         rd_kafka_topic_t **topics;
         size_t topic_count;
         struct burst_limits limits;
+        struct budget_sizes sizes;
         char err[256];
         int rc;
 };
@@ -118,21 +120,19 @@ static void open_job(uv_work_t *work) {
         struct client_job *job = work->data;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
         char queue_kb[24], queue_records[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
-        /* A full queue stops librdkafka's fetcher for up to a second, so one
-         * fetch is a small part of the queue. */
-        uint64_t share = pump->settings.budget_bytes / 2;
-        uint64_t fetch_bytes = share / 8 < 524288 ? 524288 : share / 8 > 1048576 ? 1048576 : share / 8;
-        (void)snprintf(queue_kb, sizeof queue_kb, "%llu", (unsigned long long)(share / 1024 > 64 ? share / 1024 : 64));
-        (void)snprintf(fetch, sizeof fetch, "%llu", (unsigned long long)fetch_bytes);
-        (void)snprintf(queue_records, sizeof queue_records, "%llu",
-                       (unsigned long long)(share / 64 > 10000 ? share / 64 : 10000));
+        (void)snprintf(queue_kb, sizeof queue_kb, "%" PRIu64, job->sizes.queue_bytes / 1024);
+        (void)snprintf(queue_records, sizeof queue_records, "%" PRIu64, job->sizes.queue_records);
+        (void)snprintf(fetch, sizeof fetch, "%" PRIu64, job->sizes.fetch_bytes);
         (void)snprintf(timeout, sizeof timeout, "%u", pump->settings.message_timeout_ms);
         const struct kafka_setting consumer[] = {
                 {"group.id", pump->settings.group_id},
                 {"queued.max.messages.kbytes", queue_kb}, /* counts values only: */
-                {"queued.min.messages", queue_records},   /* bounds keys and tombstones */
-                {"fetch.max.bytes", KAFKA_FETCH_MAX_BYTES},
+                {"queued.min.messages", queue_records},   /* bounds what else they take */
+                {"message.max.bytes", fetch},             /* no meaning here, but fetch.max.bytes may not be less */
+                {"fetch.max.bytes", fetch},
                 {"fetch.message.max.bytes", fetch},
+                /* From 2.2 on a fetcher looks at a full queue that often. */
+                {rd_kafka_version() >= PUMP_QUEUE_BACKOFF_VERSION ? "fetch.queue.backoff.ms" : NULL, "20"},
                 {NULL, NULL},
         };
         names_transactional_id(transactional_id, pump->settings.group_id, pump->settings.lane);
@@ -200,6 +200,7 @@ static void pump_open_clients(struct pump *pump) {
         if (!job) return pump_retry_soon(pump, 1000);
         job->pump = pump;
         job->work.data = job;
+        job->sizes = budget_sizes(pump->budget_bytes);
         pump->jobs++;
         pump->opening = true;
         (void)uv_queue_work(&pump->loop->loop, &job->work, open_job, open_done);
@@ -221,6 +222,8 @@ static void open_done(uv_work_t *work, int status) {
         pump->consumer = job->consumer;
         pump->producer = job->producer;
         if (pump->consumer) {
+                pump->sizes = job->sizes;
+                pump_limit(pump);
                 (void)rd_kafka_poll_set_consumer(pump->consumer);
                 pump->consumer_queue = rd_kafka_queue_get_consumer(pump->consumer);
                 pump->answers = rd_kafka_queue_new(pump->consumer);
@@ -301,7 +304,9 @@ static void pump_close_clients(struct pump *pump) {
                 if (part->state != PART_HALTED) part->state = PART_NEW;
                 halt_on_reopen(part);
         }
-        pump->blocked = pump->held = false;
+        assert(pump->held_bytes == 0);
+        pump->drained_bytes = 0;
+        pump->fetcher_stopped = pump->blocked = pump->held = false;
         pump->txn = TXN_NONE;
         pump->clients_closing = true;
         pump->jobs++;
@@ -651,7 +656,12 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
             !pump->settings.group_id || !pump->settings.gap_policy || !pump->settings.poison_record_policy)
                 abort();
         pump->state = PUMP_OPENING;
-        pump->held_limit_bytes = settings->budget_bytes / 2;
+        pump->budget_bytes = settings->budget_bytes;
+        pump->sizes = budget_sizes(pump->budget_bytes);
+        /* Before the first record nothing is known: few are taken at once. */
+        pump->mean = (struct budget_mean){65536, 65536};
+        pump->mean_bytes = 65536;
+        pump_limit(pump);
         pump->member.turn = pump_turn;
         pump->member.gap = on_gap;
         pump->snapshot_ms = clock_boot_ms();
@@ -734,6 +744,19 @@ static void handle_adopt(void *arg) {
 
 void pump_adopt(struct pump *pump, uint64_t generation) {
         mailbox_post(&pump->loop->mailbox, handle_adopt, request_new(pump, NULL, 0, generation));
+}
+
+static void handle_budget(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        pump->budget_bytes = request->value;
+        pump_limit(pump);
+        if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
+        request_free(request);
+}
+
+void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
+        mailbox_post(&pump->loop->mailbox, handle_budget, request_new(pump, NULL, 0, budget_bytes));
 }
 
 static void handle_drain(void *arg) {

@@ -74,6 +74,8 @@ struct worker {
         struct worker_lane *lanes;
         struct worker_route *routes;
         size_t pump_count;         /* links that are alive */
+        uint64_t lane_budget_bytes; /* each lane's share of the memory budget */
+        uint64_t budget_warned_lanes; /* that are too many for it; 0: they are not */
         bool assign_reading, assign_again;
 
         /* report */

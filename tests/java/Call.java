@@ -91,7 +91,8 @@ final class Call {
         return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    static KafkaConsumer<byte[], byte[]> consumer(String bootstrap) {
+    /** settings: names and values, stronger than these. */
+    static KafkaConsumer<byte[], byte[]> consumer(String bootstrap, Object... settings) {
         Properties properties = client(bootstrap);
         properties.put("isolation.level", "read_committed");
         properties.put("enable.auto.commit", "false");
@@ -100,6 +101,9 @@ final class Call {
         properties.put("check.crcs", "true");
         properties.put("max.poll.records", "5000");
         properties.put("max.partition.fetch.bytes", "4194304");
+        for (int i = 0; i < settings.length; i += 2) {
+            properties.put(settings[i], settings[i + 1].toString());
+        }
         return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 }

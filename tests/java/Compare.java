@@ -79,8 +79,10 @@ final class Compare {
         }
         String topic = call.text("topic");
         String destinationTopic = call.text("destination_topic", topic);
-        try (KafkaConsumer<byte[], byte[]> source = Call.consumer(call.text("source"));
-             KafkaConsumer<byte[], byte[]> destination = Call.consumer(call.text("destination"))) {
+        // At the end of a partition a fetch is under way, and the next partition's waits for its answer.
+        try (KafkaConsumer<byte[], byte[]> source = Call.consumer(call.text("source"), "fetch.max.wait.ms", 10);
+             KafkaConsumer<byte[], byte[]> destination =
+                 Call.consumer(call.text("destination"), "fetch.max.wait.ms", 10)) {
             int count = Math.max(Dump.partitions(source, topic).size(),
                                  Dump.partitions(destination, destinationTopic).size());
             if (count == 0) {

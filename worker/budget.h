@@ -1,0 +1,59 @@
+/* How a worker's memory budget is divided: over its lanes, and within a lane
+ * over the consumer's queue and what has left it.  PURE.
+ *
+ * Counted is what a record really takes, so that the sum may be compared with
+ * the process's memory: its bytes, librdkafka's structures at both clients, and
+ * the copy in a produce request.
+ *
+ *   budget = process + lanes * (clients + fetched + held)
+ *
+ *   clients   both clients of a lane at rest: threads, tables, buffers
+ *   fetched   in the consumer's queue: what stops its fetcher, and one answer
+ *             to a fetch beyond that, which is under way when it is stopped
+ *   held      taken from the queue and not yet acknowledged
+ *
+ * The consumer's two limits are fixed when it is made, and count records and
+ * the bytes of values; what its queue takes in truth follows from the records
+ * that come, so `held` gets the rest of the lane's share as it is found.  */
+#ifndef HELIOSTAT_WORKER_BUDGET_H
+#define HELIOSTAT_WORKER_BUDGET_H
+
+#include <stdint.h>
+
+/* Smaller shares do not work well: two records of 1 MiB, Kafka's default
+ * limit, beside the clients and the copy that a compressing producer makes. */
+#define BUDGET_LANE_FLOOR_BYTES ((uint64_t)4 << 20)
+
+/* The share of one lane; below the floor the floor, and then the lanes take
+ * together more than the budget. */
+uint64_t budget_share(uint64_t budget_bytes, uint64_t lanes);
+/* The budget that so many lanes need. */
+uint64_t budget_needed(uint64_t lanes);
+
+struct budget_sizes {
+        uint64_t fetch_bytes;    /* of one answer to a fetch */
+        uint64_t queue_bytes;    /* of values, and */
+        uint64_t queue_records;  /* records that stop the fetcher */
+};
+/* For a consumer that is made while its lane has this share. */
+struct budget_sizes budget_sizes(uint64_t share_bytes);
+
+/* What records take on average, of those that came last. */
+struct budget_mean {
+        double value_bytes;      /* the value alone */
+        double fetched_bytes;    /* in the consumer's queue, all of it */
+};
+/* What may leave the consumer's queue and wait for its acknowledgement.  At
+ * least a quarter of the share: a lane goes on, whatever comes. */
+uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, struct budget_mean mean);
+
+/* What a record takes.  Sizes of structures are those of librdkafka 2.0.2 on a
+ * 64-bit machine, with what malloc adds. */
+/* In the consumer's queue and until it is destroyed.  header_bytes: see below. */
+uint64_t budget_fetched_record(uint64_t key_bytes, uint64_t value_bytes, uint64_t header_bytes);
+/* What the producer takes besides, from the send to the report. */
+uint64_t budget_sent_record(uint64_t key_bytes, uint64_t value_bytes, uint64_t header_bytes);
+/* One header, of these lengths: as it came and parsed. */
+uint64_t budget_header(uint64_t name_bytes, uint64_t value_bytes);
+
+#endif
