@@ -130,17 +130,21 @@ static bool partition_refused(rd_kafka_resp_err_t err) {
                err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
-/* m: a consumed message, or the report on one, which has its headers then. */
-static uint64_t headers_bytes(const rd_kafka_message_t *m) {
-        rd_kafka_headers_t *headers;
+static uint64_t list_bytes(const rd_kafka_headers_t *headers) {
         const char *name;
         const void *value;
         size_t value_bytes;
         uint64_t bytes = 0;
-        if (rd_kafka_message_headers(m, &headers)) return 0; /* none, or corrupt: found when it is sent */
         for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &value_bytes); i++)
                 bytes += budget_header(strlen(name), value_bytes);
         return bytes;
+}
+
+/* m: a consumed message, or the report on one, which has its headers then. */
+static uint64_t headers_bytes(const rd_kafka_message_t *m) {
+        rd_kafka_headers_t *headers;
+        if (rd_kafka_message_headers(m, &headers)) return 0; /* none, or corrupt: found when it is sent */
+        return list_bytes(headers);
 }
 
 static uint64_t fetched_bytes(const rd_kafka_message_t *m, uint64_t headers) {
@@ -303,7 +307,8 @@ static bool add_header(rd_kafka_headers_t *headers, const char *name, const char
 /* The record as it is, and where it comes from and why it is here.  Partition:
  * the lane's. */
 static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part, rd_kafka_message_t *m,
-                                            int64_t timestamp, const rd_kafka_headers_t *original) {
+                                            int64_t timestamp, const rd_kafka_headers_t *original,
+                                            uint64_t *out_bytes) {
         char topic[NAMES_TOPIC_SIZE], partition[24], offset[24], stamp[24];
         if (!pump->dead_letters.handle) {
                 names_dead_letters_topic(topic, pump->settings.group_id);
@@ -315,11 +320,16 @@ static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part
         (void)snprintf(offset, sizeof offset, "%lld", (long long)m->offset);
         (void)snprintf(stamp, sizeof stamp, "%lld", (long long)timestamp);
         rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
-        if (add_header(headers, "heliostat.source.topic", part->topic->name) &&
-            add_header(headers, "heliostat.source.partition", partition) &&
-            add_header(headers, "heliostat.source.offset", offset) &&
-            add_header(headers, "heliostat.source.timestamp", stamp) &&
-            add_header(headers, "heliostat.error", part->halt.reason))
+        bool added = add_header(headers, "heliostat.source.topic", part->topic->name) &&
+                     add_header(headers, "heliostat.source.partition", partition) &&
+                     add_header(headers, "heliostat.source.offset", offset) &&
+                     add_header(headers, "heliostat.source.timestamp", stamp) &&
+                     add_header(headers, "heliostat.error", part->halt.reason);
+        /* The report is counted off by the headers that it has: these. */
+        uint64_t sent = list_bytes(headers);
+        *out_bytes = sent_bytes(m, sent) + fetched_bytes(m, sent) -
+                     fetched_bytes(m, original ? list_bytes(original) : 0);
+        if (added)
                 err = rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(pump->dead_letters.handle),
                                         RD_KAFKA_V_PARTITION((int32_t)pump->settings.lane),
                                         RD_KAFKA_V_KEY(m->key, m->key_len), RD_KAFKA_V_VALUE(m->payload, m->len),
@@ -367,7 +377,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
 
         bool dead_letter = part->poison == m->offset;
         rd_kafka_resp_err_t err =
-                dead_letter ? send_dead_letter(pump, part, m, timestamp, headers)
+                dead_letter ? send_dead_letter(pump, part, m, timestamp, headers, &bytes)
                 : headers ? rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
                                             RD_KAFKA_V_PARTITION(m->partition),
                                             RD_KAFKA_V_KEY(m->key, m->key_len),

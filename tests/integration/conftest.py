@@ -186,5 +186,5 @@ def field(request, run_directory, servers, oracle, name):
     for one in fields:
         for process in one.processes():
             text = process.log_text()
-            trouble = re.search(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed", text)
+            trouble = re.search(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed|pump\.count", text)
             assert not trouble, f"{process.name}: {trouble.group(0)}\n{process.tail(60)}"

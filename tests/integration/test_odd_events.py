@@ -44,8 +44,8 @@ def committed(mirror, topic, partition):
 def behind(field, topic):
     """behind(guarantee, ...) -> a mirror whose worker has gone with both partitions of the topic at offset 50."""
     def make(guarantee, **more):
-        mirror = field(**{"delivery.guarantee": guarantee, **more})
-        mirror.create(topic, 2)
+        mirror = field(**{"delivery.guarantee": guarantee, "lanes": 2, **more})
+        mirror.create(topic, 2, both=True)
         mirror.up()
         mirror.wait_running(2)
         mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
@@ -146,8 +146,8 @@ def test_a_topic_created_anew_while_nobody_ran_it_halts(behind, topic, guarantee
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, guarantee):
     """The position lies inside the new log: only the group, which forgot it with the topic, tells."""
-    mirror = field(**{"delivery.guarantee": guarantee})
-    mirror.create(topic, 1)
+    mirror = field(**{"delivery.guarantee": guarantee, "lanes": 2})
+    mirror.create(topic, 1, both=True)
     mirror.up()
     mirror.wait_running(1)
     mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 50, key="a"))
