@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/halt_text.h"
+#include "common/halt_text.h"
 #include "common/err.h"
 #include "common/text.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/halt_text.h"
+#include "common/halt_text.h"
 #include "common/codec.h"
 #include "common/err.h"
 
@@ -339,30 +339,15 @@ static int partition_compare(const void *x, const void *y) {
         return a->partition < b->partition ? -1 : a->partition > b->partition;
 }
 
-static const Heliostat__Pb__Halt *halt_of(const Heliostat__Pb__Lane *record, const char *topic,
-                                         uint32_t partition) {
-        for (size_t i = 0; i < record->n_halts; i++)
-                if (record->halts[i]->partition == partition && strcmp(record->halts[i]->topic, topic) == 0)
-                        return record->halts[i];
-        return NULL;
-}
-
 static const char *halt_error(const Heliostat__Pb__Halt *halt) {
-        static const char *const answered[] = {"",
-                                               "halt is answered: retry",
-                                               "halt is answered: skip",
-                                               "halt is answered: restart",
-                                               "halt is answered: dead-letter",
-                                               "halt is answered: offset"};
-        /* the codec has checked the range */
-        if (halt->answer) return answered[halt->answer];
+        if (halt->answer) return halt_answered_text(halt->answer);
         return *halt->reason ? halt->reason : halt_kind_text(halt->kind);
 }
 
 /* row: the owner's word, which says more than the record; NULL: there is none. */
 static void halt_join(struct status_partition *p, const Heliostat__Pb__Lane *record,
                       const Heliostat__Pb__PartitionReport *row) {
-        const Heliostat__Pb__Halt *halt = halt_of(record, p->topic, p->partition);
+        const Heliostat__Pb__Halt *halt = codec_lane_halt(record, p->topic, p->partition);
         if (!halt) return;
         p->halt = (struct status_halt){.kind = halt_kind_name(halt->kind),
                                        .answer = halt_answer_name(halt->answer),

@@ -288,6 +288,13 @@ UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
 UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
+Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
+        for (size_t i = 0; i < lane->n_halts; i++)
+                if (lane->halts[i]->partition == partition && strcmp(lane->halts[i]->topic, topic) == 0)
+                        return lane->halts[i];
+        return NULL;
+}
+
 Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
         size_t bytes = protobuf_c_message_get_packed_size(&lane->base);
         uint8_t *data = malloc(bytes ? bytes : 1);

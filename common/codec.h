@@ -39,6 +39,9 @@ int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **
 /* Frees any of them; NULL is fine. */
 void codec_free(void *message);
 
+/* The halt of a partition in a lane's record, or NULL. */
+Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition);
+
 /* Deep copies, for read-modify-write.  NULL on no memory. */
 Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane);
 

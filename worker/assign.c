@@ -110,14 +110,6 @@ static const struct pump_events pump_events = {on_ready, on_facts, on_running, o
 
 /* ---- records ---- */
 
-static Heliostat__Pb__Halt *record_halt(const Heliostat__Pb__Lane *record, const char *topic, int32_t partition) {
-        for (size_t i = 0; i < record->n_halts; i++)
-                if ((int32_t)record->halts[i]->partition == partition &&
-                    strcmp(record->halts[i]->topic, topic) == 0)
-                        return record->halts[i];
-        return NULL;
-}
-
 static struct halt halt_of(const Heliostat__Pb__Halt *row) {
         struct halt halt = {.kind = (enum halt_kind)row->kind, .answer = (enum halt_answer)row->answer,
                             .from = row->from, .to = row->to};
@@ -134,7 +126,7 @@ static struct pump_partition *record_partitions(const Heliostat__Pb__Lane *recor
                 for (size_t k = 0; k < record->topics[i]->n_partitions; k++) {
                         const Heliostat__Pb__LanePartition *p = record->topics[i]->partitions[k];
                         const Heliostat__Pb__Halt *halt =
-                                record_halt(record, record->topics[i]->topic, (int32_t)p->partition);
+                                codec_lane_halt(record, record->topics[i]->topic, p->partition);
                         partitions[n] = (struct pump_partition){.topic = record->topics[i]->topic,
                                                                 .partition = (int32_t)p->partition,
                                                                 .started = p->started};
@@ -177,7 +169,7 @@ static void halt_remove(Heliostat__Pb__Lane *record, const Heliostat__Pb__Halt *
 #define HALTS_MAX 300
 
 static void halt_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        Heliostat__Pb__Halt *old = record_halt(record, fact->topic, fact->partition);
+        Heliostat__Pb__Halt *old = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
         if (!old && record->n_halts >= HALTS_MAX) return;
         struct halt before = old ? halt_of(old) : (struct halt){0};
         int64_t since_ms = old && halt_same(&before, &fact->halt) ? old->since_ms : clock_wall_ms();
@@ -236,7 +228,7 @@ static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
 static void record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
         Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
         if (!partition) return;
-        Heliostat__Pb__Halt *row = record_halt(record, fact->topic, fact->partition);
+        Heliostat__Pb__Halt *row = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
         struct halt halt = row ? halt_of(row) : (struct halt){0};
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: partition->started = true; break;
@@ -251,7 +243,7 @@ static void record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fac
 
 static bool record_has(const Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
         const Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
-        const Heliostat__Pb__Halt *row = record_halt(record, fact->topic, fact->partition);
+        const Heliostat__Pb__Halt *row = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
         struct halt halt = row ? halt_of(row) : (struct halt){0};
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: return partition && partition->started;

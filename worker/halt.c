@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/halt_text.h"
+
 enum halt_answer halt_policy(enum halt_kind kind, const char *gap_policy, const char *poison_record_policy) {
         switch (kind) {
         case HALT_GAP:
@@ -19,7 +21,7 @@ enum halt_answer halt_policy(enum halt_kind kind, const char *gap_policy, const 
         return ANSWER_NONE;
 }
 
-static bool of_one_record(enum halt_kind kind) { return kind == HALT_REFUSED || kind == HALT_CORRUPT; }
+static bool of_one_record(enum halt_kind kind) { return halt_of_one_record((Heliostat__Pb__HaltKind)kind); }
 
 bool halt_needs_log(const struct halt *halt) {
         return halt->answer == ANSWER_RESTART || (halt->answer == ANSWER_SKIP && !of_one_record(halt->kind));

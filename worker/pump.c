@@ -310,10 +310,10 @@ static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part
                                             int64_t timestamp, const rd_kafka_headers_t *original,
                                             uint64_t *out_bytes) {
         char topic[NAMES_TOPIC_SIZE], partition[24], offset[24], stamp[24];
-        if (!pump->dead_letters.handle) {
+        if (!pump->dead_letters) {
                 names_dead_letters_topic(topic, pump->settings.group_id);
-                pump->dead_letters.handle = rd_kafka_topic_new(pump->producer, topic, NULL);
-                if (!pump->dead_letters.handle) return rd_kafka_last_error();
+                pump->dead_letters = rd_kafka_topic_new(pump->producer, topic, NULL);
+                if (!pump->dead_letters) return rd_kafka_last_error();
         }
         rd_kafka_headers_t *headers = original ? rd_kafka_headers_copy(original) : rd_kafka_headers_new(5);
         (void)snprintf(partition, sizeof partition, "%d", part->partition);
@@ -330,7 +330,7 @@ static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part
         *out_bytes = sent_bytes(m, sent) + fetched_bytes(m, sent) -
                      fetched_bytes(m, original ? list_bytes(original) : 0);
         if (added)
-                err = rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(pump->dead_letters.handle),
+                err = rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(pump->dead_letters),
                                         RD_KAFKA_V_PARTITION((int32_t)pump->settings.lane),
                                         RD_KAFKA_V_KEY(m->key, m->key_len), RD_KAFKA_V_VALUE(m->payload, m->len),
                                         RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_HEADERS(headers),
@@ -365,7 +365,6 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         rd_kafka_timestamp_type_t type;
         int64_t timestamp = rd_kafka_message_timestamp(m, &type);
         if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0) timestamp = 0;
-        uint64_t bytes = sent_bytes(m, headers_bytes(m));
         rd_kafka_headers_t *headers = NULL;
         rd_kafka_resp_err_t unread = rd_kafka_message_detach_headers(m, &headers);
         if (unread && unread != RD_KAFKA_RESP_ERR__NOENT) {
@@ -375,6 +374,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 return SENT_DROPPED;
         }
 
+        uint64_t bytes = sent_bytes(m, headers ? list_bytes(headers) : 0);
         bool dead_letter = part->poison == m->offset;
         rd_kafka_resp_err_t err =
                 dead_letter ? send_dead_letter(pump, part, m, timestamp, headers, &bytes)

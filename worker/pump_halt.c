@@ -22,16 +22,24 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/halt_text.h"
 #include "common/log.h"
 #include "worker/pump_internal.h"
 
 #define PROBE_RETRY_MS 1000
 
-static const char *const answer_names[] = {"none", "retry", "skip", "restart", "dead-letter", "offset"};
-
 static bool of_log(enum halt_kind kind) { return kind == HALT_GAP || kind == HALT_ABOVE_END; }
 
 /* ---- found ---- */
+
+/* Stands still at part->halt until that is recorded with an answer. */
+static void halt_here(struct pump *pump, struct part *part) {
+        part->resuming = part->resumed = part->approach = false;
+        part->poison = -1;
+        part_stop(pump, part, PART_HALTED, "%s", part->halt.reason);
+        pump->facts_due |= !part->halt_recorded;
+        pump_retry_soon(pump, 1); /* we may be inside a delivery, and more may halt with it */
+}
 
 void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
                const char *format, ...) {
@@ -50,11 +58,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         if (part->resuming && part->poison_met && !again) part->passed = *old;
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
-        part->resuming = part->resumed = part->approach = false;
-        part->poison = -1;
-        part_stop(pump, part, PART_HALTED, "%s", halt.reason);
-        pump->facts_due |= !part->halt_recorded;
-        pump_retry_soon(pump, 1); /* we may be inside a delivery, and more may halt with it */
+        halt_here(pump, part);
 }
 
 /* ---- the log's range ---- */
@@ -142,7 +146,8 @@ static void answer_carry_out(struct pump *pump, struct part *part, int64_t targe
         if (target >= 0) part->poison = -1;
         log_info("partition.resume", "route=%s lane=%u topic=%s partition=%d answer=%s from=%lld to=%lld",
                  pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
-                 answer_names[part->halt.answer], (long long)part->halt.from, (long long)target);
+                 halt_answer_name((Heliostat__Pb__HaltAnswer)part->halt.answer), (long long)part->halt.from,
+                 (long long)target);
         pump_drop_part(pump, part);
         if (target >= 0) {
                 ledger_fini(&part->ledger);
@@ -156,11 +161,7 @@ static void answer_carry_out(struct pump *pump, struct part *part, int64_t targe
 enum halt_answer halt_at_poison(struct pump *pump, struct part *part) {
         part->poison_met = part->halt_recorded && part->halt.answer != ANSWER_NONE;
         if (part->poison_met) return part->halt.answer;
-        part->resuming = part->resumed = part->approach = false;
-        part->poison = -1;
-        part_stop(pump, part, PART_HALTED, "%s", part->halt.reason);
-        pump->facts_due |= !part->halt_recorded;
-        pump_retry_soon(pump, 1);
+        halt_here(pump, part);
         return ANSWER_NONE;
 }
 

@@ -176,7 +176,7 @@ struct pump {
         int jobs;
 
         struct dest_topic *topics;
-        struct dest_topic dead_letters; /* handle: made when the first is sent */
+        rd_kafka_topic_t *dead_letters; /* made when the first is sent; NULL: not yet */
         struct part **parts;
         size_t part_count;
         struct pump_slot *slots;    /* open addressing by (topic handle, partition) */

@@ -284,8 +284,8 @@ static void pump_close_clients(struct pump *pump) {
                 if (t->handle) job->topics[job->topic_count++] = t->handle;
                 t->handle = NULL;
         }
-        if (pump->dead_letters.handle) job->topics[job->topic_count++] = pump->dead_letters.handle;
-        pump->dead_letters.handle = NULL;
+        if (pump->dead_letters) job->topics[job->topic_count++] = pump->dead_letters;
+        pump->dead_letters = NULL;
         rd_kafka_queue_t *queues[3] = {pump->consumer_queue, pump->answers, pump->producer_queue};
         for (int i = 0; i < 3; i++) {
                 if (queues[i]) rd_kafka_queue_io_event_enable(queues[i], -1, NULL, 0);

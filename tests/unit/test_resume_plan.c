@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/halt_text.h"
+#include "common/halt_text.h"
 #include "cli/resume_plan.h"
 #include "common/codec.h"
 #include "common/err.h"

@@ -1,6 +1,6 @@
 /* Words for halts and for what was passed over.  PURE. */
-#ifndef HELIOSTAT_CLI_HALT_TEXT_H
-#define HELIOSTAT_CLI_HALT_TEXT_H
+#ifndef HELIOSTAT_COMMON_HALT_TEXT_H
+#define HELIOSTAT_COMMON_HALT_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,8 @@ bool halt_of_one_record(Heliostat__Pb__HaltKind kind);
 
 /* For both: "retry", "skip", "restart", "dead-letter", "offset"; "" for none. */
 const char *halt_answer_name(Heliostat__Pb__HaltAnswer answer);
+/* For people: "halt is answered: skip"; "" for none. */
+const char *halt_answered_text(Heliostat__Pb__HaltAnswer answer);
 
 /* "offsets 100 to 119", "offset 7", "position 100, end 90"; "" when nothing is
  * known.  to: first offset behind the range.  Returns buf. */

@@ -1,4 +1,4 @@
-#include "cli/halt_text.h"
+#include "common/halt_text.h"
 
 #include <stdio.h>
 
@@ -27,6 +27,16 @@ bool halt_of_one_record(Heliostat__Pb__HaltKind kind) {
 const char *halt_answer_name(Heliostat__Pb__HaltAnswer answer) {
         static const char *const names[] = {"", "retry", "skip", "restart", "dead-letter", "offset"};
         return NAME(names, answer);
+}
+
+const char *halt_answered_text(Heliostat__Pb__HaltAnswer answer) {
+        static const char *const texts[] = {"",
+                                            "halt is answered: retry",
+                                            "halt is answered: skip",
+                                            "halt is answered: restart",
+                                            "halt is answered: dead-letter",
+                                            "halt is answered: offset"};
+        return NAME(texts, answer);
 }
 
 const char *halt_range_text(char buf[static HALT_RANGE_SIZE], int64_t from, int64_t to) {
