@@ -108,158 +108,13 @@ static void on_closed(void *ctx) {
 
 static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed};
 
-/* ---- records ---- */
-
-static struct halt halt_of(const Heliostat__Pb__Halt *row) {
-        struct halt halt = {.kind = (enum halt_kind)row->kind, .answer = (enum halt_answer)row->answer,
-                            .from = row->from, .to = row->to};
-        (void)snprintf(halt.reason, sizeof halt.reason, "%s", row->reason); /* the codec bounds it */
-        return halt;
-}
-
-static struct pump_partition *record_partitions(const Heliostat__Pb__Lane *record, size_t *out_count) {
-        size_t count = 0, n = 0;
-        for (size_t i = 0; i < record->n_topics; i++) count += record->topics[i]->n_partitions;
-        struct pump_partition *partitions = calloc(count ? count : 1, sizeof *partitions);
-        if (!partitions) abort();
-        for (size_t i = 0; i < record->n_topics; i++)
-                for (size_t k = 0; k < record->topics[i]->n_partitions; k++) {
-                        const Heliostat__Pb__LanePartition *p = record->topics[i]->partitions[k];
-                        const Heliostat__Pb__Halt *halt =
-                                codec_lane_halt(record, record->topics[i]->topic, p->partition);
-                        partitions[n] = (struct pump_partition){.topic = record->topics[i]->topic,
-                                                                .partition = (int32_t)p->partition,
-                                                                .started = p->started};
-                        if (halt) partitions[n].halt = halt_of(halt);
-                        n++;
-                }
-        *out_count = n;
-        return partitions;
-}
-
-static Heliostat__Pb__LanePartition *record_partition(const Heliostat__Pb__Lane *record, const char *topic,
-                                                      int32_t partition) {
-        for (size_t i = 0; i < record->n_topics; i++) {
-                if (strcmp(record->topics[i]->topic, topic) != 0) continue;
-                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
-                        if ((int32_t)record->topics[i]->partitions[k]->partition == partition)
-                                return record->topics[i]->partitions[k];
-        }
-        return NULL;
-}
-
-/* Messages of ours are freed by codec_free: every part is malloc'd. */
-static char *text_copy(const char *text) {
-        char *copy = strdup(text);
-        if (!copy) abort();
-        return copy;
-}
-
-static void halt_remove(Heliostat__Pb__Lane *record, const Heliostat__Pb__Halt *halt) {
-        for (size_t i = 0; i < record->n_halts; i++) {
-                if (record->halts[i] != halt) continue;
-                codec_free(record->halts[i]);
-                record->halts[i] = record->halts[--record->n_halts];
-                return;
-        }
-}
-
-/* More would not fit into the znode.  The others stay with the pump, and get
- * in when some of these are done with. */
-#define HALTS_MAX 300
-
-static void halt_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        Heliostat__Pb__Halt *old = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
-        if (!old && record->n_halts >= HALTS_MAX) return;
-        struct halt before = old ? halt_of(old) : (struct halt){0};
-        int64_t since_ms = old && halt_same(&before, &fact->halt) ? old->since_ms : clock_wall_ms();
-        /* A person's answer that came in the meantime is not taken back. */
-        enum halt_answer answer = old && halt_same(&before, &fact->halt) && fact->halt.answer == ANSWER_NONE
-                                          ? before.answer
-                                          : fact->halt.answer;
-        if (old) halt_remove(record, old);
-        Heliostat__Pb__Halt **halts = reallocarray(record->halts, record->n_halts + 1, sizeof *halts);
-        Heliostat__Pb__Halt *halt = malloc(sizeof *halt);
-        if (!halts || !halt) abort();
-        heliostat__pb__halt__init(halt);
-        halt->topic = text_copy(fact->topic);
-        halt->partition = (uint32_t)fact->partition;
-        halt->kind = (Heliostat__Pb__HaltKind)fact->halt.kind;
-        halt->from = fact->halt.from;
-        halt->to = answer == ANSWER_OFFSET ? before.to : fact->halt.to;
-        halt->answer = (Heliostat__Pb__HaltAnswer)answer;
-        halt->reason = text_copy(fact->halt.reason);
-        halt->since_ms = since_ms;
-        record->halts = halts;
-        record->halts[record->n_halts++] = halt;
-}
-
-/* What an answer passed over, kept for `status`: one row for a stretch. */
-static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        const struct halt *halt = &fact->halt;
-        if (halt->answer == ANSWER_RETRY || halt->to < 0) return;
-        if (halt->answer != ANSWER_RESTART && halt->from >= 0 && halt->to <= halt->from) return;
-        Heliostat__Pb__Skip *last = record->n_skips ? record->skips[record->n_skips - 1] : NULL;
-        if (last && strcmp(last->topic, fact->topic) == 0 && last->partition == (uint32_t)fact->partition &&
-            (int)last->kind == (int)halt->kind && (int)last->answer == (int)halt->answer &&
-            last->to == halt->from) {
-                last->to = halt->to;
-                last->at_ms = clock_wall_ms();
-                return;
-        }
-        Heliostat__Pb__Skip **skips = reallocarray(record->skips, record->n_skips + 1, sizeof *skips);
-        Heliostat__Pb__Skip *skip = malloc(sizeof *skip);
-        if (!skips || !skip) abort();
-        heliostat__pb__skip__init(skip);
-        skip->topic = text_copy(fact->topic);
-        skip->partition = (uint32_t)fact->partition;
-        skip->kind = (Heliostat__Pb__HaltKind)halt->kind;
-        skip->answer = (Heliostat__Pb__HaltAnswer)halt->answer;
-        skip->from = halt->from;
-        skip->to = halt->to;
-        skip->at_ms = clock_wall_ms();
-        record->skips = skips;
-        record->skips[record->n_skips++] = skip;
-        if (record->n_skips <= CODEC_SKIPS_MAX) return;
-        codec_free(skips[0]);
-        memmove(skips, skips + 1, --record->n_skips * sizeof *skips);
-}
-
-static void record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
-        if (!partition) return;
-        Heliostat__Pb__Halt *row = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
-        struct halt halt = row ? halt_of(row) : (struct halt){0};
-        switch (fact->kind) {
-        case PUMP_FACT_POSITIONED: partition->started = true; break;
-        case PUMP_FACT_HALTED: halt_write(record, fact); break;
-        case PUMP_FACT_RESUMED:
-                if (!halt_same(&halt, &fact->halt)) break; /* written before: the answer was lost on the way */
-                halt_remove(record, row);
-                skip_write(record, fact);
-                break;
-        }
-}
-
-static bool record_has(const Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        const Heliostat__Pb__LanePartition *partition = record_partition(record, fact->topic, fact->partition);
-        const Heliostat__Pb__Halt *row = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
-        struct halt halt = row ? halt_of(row) : (struct halt){0};
-        switch (fact->kind) {
-        case PUMP_FACT_POSITIONED: return partition && partition->started;
-        case PUMP_FACT_HALTED: return row && halt_same(&halt, &fact->halt) && halt.answer == fact->halt.answer;
-        case PUMP_FACT_RESUMED: return !halt_same(&halt, &fact->halt);
-        }
-        return false;
-}
-
 /* Tells the pump which facts the record, just written, has; what was told after
  * the write waits for the next. */
 static void lane_go(struct worker_lane *lane) {
         size_t done = 0;
         for (size_t i = 0; i < lane->fact_count; i++) {
                 struct pump_fact fact = lane->facts[i];
-                if (!record_has(lane->record, &fact)) continue;
+                if (!lane_record_has(lane->record, &fact)) continue;
                 lane->facts[i] = lane->facts[done];
                 lane->facts[done++] = fact;
         }
@@ -352,7 +207,7 @@ static void lane_open(struct worker_lane *lane) {
 
 static void lane_start(struct worker_lane *lane) {
         size_t count = 0;
-        struct pump_partition *partitions = record_partitions(lane->record, &count);
+        struct pump_partition *partitions = lane_record_partitions(lane->record, &count);
         if (lane->link) pump_start(lane->link->pump, lane->core.held_generation, partitions, count);
         free(partitions);
         log_info("lane.start", "route=%s lane=%u gen=%" PRIu64 " partitions=%zu", lane->route,
@@ -495,7 +350,7 @@ static void lane_write(struct worker_lane *lane, enum lane_action action) {
                 record->state = HELIOSTAT__PB__LANE_STATE__LANE_FREE;
                 record->owner = record->incarnation = empty;
         } else {
-                for (size_t i = 0; i < lane->fact_count; i++) record_mark(record, &lane->facts[i]);
+                for (size_t i = 0; i < lane->fact_count; i++) lane_record_mark(record, &lane->facts[i], clock_wall_ms());
         }
         int rc = codec_pack(&record->base, &data, &bytes);
         if (rc == 0) {
@@ -574,7 +429,7 @@ static void lane_event(struct worker_lane *lane, const struct lane_event *event)
                 case LANE_PUMP_UPDATE:
                         if (lane->link) {
                                 size_t count = 0;
-                                struct pump_partition *p = record_partitions(lane->record, &count);
+                                struct pump_partition *p = lane_record_partitions(lane->record, &count);
                                 pump_update(lane->link->pump, p, count);
                                 free(p);
                         }

@@ -36,30 +36,9 @@
 #include "common/config.h"
 #include "common/mailbox.h"
 #include "worker/data_loop.h"
-#include "worker/halt.h"
+#include "worker/lane_record.h"
 
 struct pump;
-
-struct pump_partition {
-        const char *topic;  /* borrowed for the call */
-        int32_t partition;
-        bool started;       /* a position was committed once: never start afresh */
-        struct halt halt;   /* as the lane's record has it; HALT_NONE: none */
-};
-
-/* What the lane's record must hold before the pump goes on. */
-enum pump_fact_kind {
-        PUMP_FACT_POSITIONED, /* an unstarted partition has a committed position: it is started now */
-        PUMP_FACT_HALTED,     /* halt, with the answer that the route's policy gives */
-        PUMP_FACT_RESUMED,    /* the answer of `halt` was carried out: [halt.from, halt.to) was
-                               * passed over, and what follows is committed */
-};
-struct pump_fact {
-        enum pump_fact_kind kind;
-        const char *topic;    /* borrowed for the call */
-        int32_t partition;
-        struct halt halt;
-};
 
 struct pump_events {
         /* The clients are made: pump_start may follow.  Comes once. */
