@@ -44,6 +44,17 @@ static bool same_text(const char *a, const char *b) { return strcmp(a, b) == 0; 
 #define PRINT_INT print_number
 #define PRINT_UINT print_number
 
+/* An older writer left the naming empty. */
+static bool names_differ(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new) {
+        const char *before = *old->topic_naming ? old->topic_naming : "identity";
+        if (!same_text(before, new->topic_naming)) return true;
+        if (same_text(before, "prefix"))
+                return !same_text(old->replication_policy_separator, new->replication_policy_separator);
+        return !same_text(old->topic_map, new->topic_map) ||
+               !same_text(old->topic_rename_regex, new->topic_rename_regex) ||
+               !same_text(old->topic_rename_replacement, new->topic_rename_replacement);
+}
+
 int route_diff(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new, char **out_text) {
         char *text = NULL;
         size_t size;
@@ -83,6 +94,11 @@ int route_diff(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new,
                         fprintf(out,
                                 "! %s: positions are not carried over from the old group; "
                                 "partitions already started will halt unless the new group has them\n",
+                                new->name);
+                if (names_differ(old, new))
+                        fprintf(out,
+                                "! %s: the topics go on under their new names from where they are; what "
+                                "was mirrored stays under the old ones\n",
                                 new->name);
                 if (outcome == ROUTE_UNCHANGED) fprintf(out, "= %s unchanged\n", new->name);
         }

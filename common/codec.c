@@ -118,6 +118,13 @@ static bool policy_ok(const char *policy, const char *second, const char *third)
                strcmp(policy, third) == 0;
 }
 
+static bool naming_ok(const char *naming) {
+        static const char *const words[] = {"", "identity", "prefix", "map", "regex"};
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+                if (strcmp(naming, words[i]) == 0) return true;
+        return false;
+}
+
 static int check_route(const Heliostat__Pb__Route *r) {
         if (!znode_route_valid(r->name) || !znode_alias_valid(r->source) ||
             !znode_alias_valid(r->destination) || !text_ok(r->group_id, 249) || !*r->group_id ||
@@ -127,6 +134,10 @@ static int check_route(const Heliostat__Pb__Route *r) {
                 return ERR_INVALID;
         if (!policy_ok(r->gap_policy, "skip-recorded", "restart") ||
             !policy_ok(r->poison_record_policy, "skip-recorded", "dead-letter"))
+                return ERR_INVALID;
+        if (!naming_ok(r->topic_naming) || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
+            !text_ok(r->topic_map, 65536) || !text_ok(r->topic_rename_regex, 65536) ||
+            !text_ok(r->topic_rename_replacement, 1024))
                 return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)

@@ -17,6 +17,7 @@
 #include "common/setting_value.h"
 #include "common/settings.h"
 #include "common/text.h"
+#include "common/topic_name.h"
 #include "common/znode_path.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -307,6 +308,15 @@ static struct draft *find_draft(struct parser *p, const char *route) {
         return NULL;
 }
 
+/* One setting may have two names; one name twice is an error of the file's notation. */
+static int give(struct parser *p, const struct property **given, const struct property *at) {
+        if (*given)
+                return fail(p, at, "the same setting as '%.*s' in line %d; expected one of them",
+                            VALUE_SHOWN, (*given)->key, (*given)->line);
+        *given = at;
+        return 0;
+}
+
 static int give_route(struct parser *p, const char *route, const char *source,
                       const char *destination, int setting, const struct property *at) {
         struct draft *draft = find_draft(p, route);
@@ -320,8 +330,7 @@ static int give_route(struct parser *p, const char *route, const char *source,
                                         .destination = strdup(destination)};
                 if (!draft->name || !draft->source || !draft->destination) return no_memory(p);
         }
-        draft->given[setting] = at;
-        return 0;
+        return give(p, &draft->given[setting], at);
 }
 
 /* `<source>-><destination>.<setting>` */
@@ -374,6 +383,50 @@ static int by_name(const void *a, const void *b) {
                       ((const struct config_route *)b)->name);
 }
 
+static const struct property *given_at(struct parser *p, const struct draft *draft,
+                                       const char *name) {
+        int i = setting_find(setting_route, SETTING_ROUTE_COUNT, name);
+        return draft->given[i] ? draft->given[i] : p->common[i];
+}
+
+/* Settings that say nothing with the naming at hand are a mistake: the topics
+ * would get other names than the operator has written down. */
+static int check_naming(struct parser *p, const struct draft *draft,
+                        const struct config_route *route) {
+        static const char *const only[][2] = {
+                {"topic.map", "map"},
+                {"topic.rename.regex", "regex"},
+                {"topic.rename.replacement", "regex"},
+        };
+        for (size_t i = 0; i < COUNT(only); i++) {
+                const struct property *at = given_at(p, draft, only[i][0]);
+                if (at && *at->value && at == draft->given[setting_find(setting_route, SETTING_ROUTE_COUNT,
+                                                                        only[i][0])] &&
+                    strcmp(route->topic_naming, only[i][1]) != 0)
+                        return fail(p, at, "has a meaning only with %s.topic.naming = %s", route->name,
+                                    only[i][1]);
+        }
+        char why[TOPIC_NAME_ERROR_MAX];
+        struct topic_namer *namer;
+        struct topic_naming naming = TOPIC_NAMING_OF(route);
+        int rc = topic_namer_new(&naming, &namer, why);
+        if (rc == ERR_NOMEM) return no_memory(p);
+        if (rc) { /* "topic.map: expected ...": at the line of that setting, when there is one */
+                static const char *const names[] = {"topic.map", "topic.rename.regex",
+                                                    "topic.rename.replacement",
+                                                    "replication.policy.separator"};
+                size_t n = strcspn(why, ":");
+                for (size_t i = 0; i < COUNT(names); i++) {
+                        const struct property *at = given_at(p, draft, names[i]);
+                        if (at && strlen(names[i]) == n && strncmp(why, names[i], n) == 0)
+                                return fail(p, at, "%s", why + n + 2);
+                }
+                return fail(p, given_at(p, draft, "topic.naming"), "%s.%s", route->name, why);
+        }
+        topic_namer_free(namer);
+        return 0;
+}
+
 static int build_route(struct parser *p, struct draft *draft, struct config_route *route) {
         route->name = draft->name;
         route->source = draft->source;
@@ -386,6 +439,8 @@ static int build_route(struct parser *p, struct draft *draft, struct config_rout
                 int rc = value ? set_field(p, route, s, at, value) : 0;
                 if (rc) return rc;
         }
+        int rc = check_naming(p, draft, route);
+        if (rc) return rc;
         if (!route->group_id) {
                 if (asprintf(&route->group_id, "heliostat.%s", route->name) < 0) {
                         route->group_id = NULL;
@@ -489,8 +544,7 @@ static int read_property(struct parser *p, struct property *at) {
                 return 0;
         }
         if ((i = setting_find(setting_route, SETTING_ROUTE_COUNT, at->key)) >= 0) {
-                p->common[i] = at;
-                return 0;
+                return give(p, &p->common[i], at);
         }
         if ((cluster = alias_of(&p->config, at->key))) return read_alias_property(p, at, cluster);
         return fail_unknown_top(p, at);

@@ -49,6 +49,11 @@ struct config_route {
         bool enabled;
         char *topics;
         char *topics_exclude;  /* "" for none */
+        char *topic_naming;    /* see topic_name.h, as the next four */
+        char *replication_policy_separator;
+        char *topic_map;
+        char *topic_rename_regex, *topic_rename_replacement;
+        bool topic_merge;
         uint32_t lanes;
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;

@@ -48,6 +48,16 @@ bool names_is_own_topic(const char *topic) {
                (has_suffix(topic, POSITIONS) || has_suffix(topic, DEAD_LETTERS));
 }
 
+static bool ends_with(const char *topic, const char *suffix) {
+        size_t n = strlen(topic), m = strlen(suffix);
+        return n >= m && strcmp(topic + n - m, suffix) == 0;
+}
+
+bool names_is_mirrormaker_topic(const char *topic) {
+        return (strncmp(topic, "mm2", 3) == 0 && ends_with(topic, ".internal")) ||
+               ends_with(topic, ".checkpoints.internal");
+}
+
 void names_transactional_id(char out[static NAMES_TRANSACTIONAL_ID_SIZE], const char *group_id,
                             uint32_t lane) {
         (void)snprintf(out, NAMES_TRANSACTIONAL_ID_SIZE, "%.249s.%u", group_id, lane);

@@ -18,6 +18,9 @@ void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_
 void names_dead_letters_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
 /* Whether it is the name of one of these topics, of whatever route: never mirrored. */
 bool names_is_own_topic(const char *topic);
+/* Whether it is one of MirrorMaker 2's internal topics (offset syncs, checkpoints,
+ * its Connect workers' storage), which are of use to it alone: never mirrored. */
+bool names_is_mirrormaker_topic(const char *topic);
 /* It belongs to the lane, not to the worker: who initialises it later ends the
  * transactions of who did so earlier. */
 void names_transactional_id(char out[static NAMES_TRANSACTIONAL_ID_SIZE], const char *group_id,

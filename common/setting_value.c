@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/topic_name.h"
 #include "common/topic_rules.h"
 #include "common/znode_path.h"
 
@@ -58,7 +59,28 @@ static const struct choice {
 #undef ROW
 };
 
+static const struct synonym {
+        const char *setting, *word, *meaning;
+} words[] = {
+#define ROW(setting, word, meaning) {setting, word, meaning},
+        SETTING_WORD_SYNONYMS(ROW)
+#undef ROW
+}, keys[] = {
+#define ROW(word, setting) {NULL, word, setting},
+        SETTING_KEY_SYNONYMS(ROW)
+#undef ROW
+};
+
+static const char *canonical_word(const char *setting, const char *word) {
+        for (size_t i = 0; i < COUNT(words); i++)
+                if (strcmp(words[i].setting, setting) == 0 && strcmp(words[i].word, word) == 0)
+                        return words[i].meaning;
+        return word;
+}
+
 int setting_find(const struct setting *table, size_t count, const char *name) {
+        for (size_t i = 0; i < COUNT(keys); i++)
+                if (strcmp(keys[i].word, name) == 0) name = keys[i].meaning;
         for (size_t i = 0; i < count; i++)
                 if (strcmp(table[i].name, name) == 0) return (int)i;
         return -1;
@@ -130,7 +152,21 @@ static int check_choice(struct answer *a, const char *name, const char *value) {
         return fail(a, "has no list of words"); /* a row without its choices */
 }
 
+/* As the codec has it: what was published can be read. */
+static const struct {
+        const char *name;
+        size_t max;
+} text_bounds[] = {
+        {"topic.map", TOPIC_MAP_BYTES_MAX},
+        {"topic.rename.regex", TOPIC_MAP_BYTES_MAX},
+        {"topic.rename.replacement", TOPIC_REPLACEMENT_BYTES_MAX},
+        {"replication.policy.separator", TOPIC_NAME_BYTES_MAX},
+};
+
 static int check_text(struct answer *a, const char *name, const char *value) {
+        for (size_t i = 0; i < COUNT(text_bounds); i++)
+                if (strcmp(text_bounds[i].name, name) == 0 && strlen(value) > text_bounds[i].max)
+                        return fail(a, "is longer than %zu bytes", text_bounds[i].max);
         if (strcmp(name, "zookeeper.connect") == 0 && !*value)
                 return fail(a, "expected 'host:port,...[/path]', not an empty value");
         if (strcmp(name, "worker.zone") == 0 && *value && !znode_id_valid(value))
@@ -208,6 +244,7 @@ int setting_set(const struct setting *setting, void *owner, const char *value, c
                 rc = check_text(&a, setting->name, value);
                 return rc ? rc : set_text(field, value);
         case SETTING_CHOICE:
+                value = canonical_word(setting->name, value);
                 rc = check_choice(&a, setting->name, value);
                 return rc ? rc : set_text(field, value);
         case SETTING_TOPICS:

@@ -27,7 +27,7 @@ extern const struct setting setting_route[SETTING_ROUTE_COUNT];     /* of struct
 
 #define SETTING_GROUP_ID_MAX 249 /* bytes; as the codec checks */
 
-/* Index, or -1. */
+/* Index, or -1.  MirrorMaker 2's names are known too. */
 int setting_find(const struct setting *table, size_t count, const char *name);
 
 /* Checks a value and stores it in its field of owner, which is untouched on

@@ -54,6 +54,23 @@
             "Names that begin with `__` never match.") \
         ROW(topics_exclude, "topics.exclude", TOPICS, "", 0, 0, APPLY, \
             "Topics to leave out, in the same notation; stronger than `topics`.") \
+        ROW(topic_naming, "topic.naming", CHOICE, "identity", 0, 0, APPLY, \
+            "Names of topics at the destination: `identity` (as at the source), `prefix` " \
+            "(MirrorMaker 2's default: `<source alias>.<topic>`), `map` (`topic.map`) or `regex` " \
+            "(`topic.rename.regex`). MirrorMaker 2's `replication.policy.class` is read as this " \
+            "setting (docs/topics.md).") \
+        ROW(replication_policy_separator, "replication.policy.separator", TEXT, ".", 0, 0, APPLY, \
+            "With `topic.naming = prefix`: what stands between the alias and the name.") \
+        ROW(topic_map, "topic.map", TEXT, "", 0, 0, APPLY, \
+            "With `topic.naming = map`: `from:to, from:to`; other topics keep their names.") \
+        ROW(topic_rename_regex, "topic.rename.regex", TEXT, "", 0, 0, APPLY, \
+            "With `topic.naming = regex`: an expression for the whole name; a topic that it does " \
+            "not match keeps its name.") \
+        ROW(topic_rename_replacement, "topic.rename.replacement", TEXT, "", 0, 0, APPLY, \
+            "The new name, where `$1` and `${name}` stand for groups of `topic.rename.regex`.") \
+        ROW(topic_merge, "topic.merge", BOOL, "false", 0, 0, APPLY, \
+            "Whether several topics of the source may be mirrored into one of the destination; " \
+            "else none of them is.") \
         ROW(lanes, "lanes", UINT, "24", 1, 4096, CREATION, \
             "Number of lanes, the units in which the route's partitions are spread over the " \
             "workers. At least the number of data threads of all workers.") \
@@ -92,7 +109,19 @@
         ROW("log.level", "debug|info|warn|error", NULL, NULL) \
         ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL) \
         ROW("gap.policy", "halt|skip-recorded|restart", NULL, NULL) \
-        ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL)
+        ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL) \
+        ROW("topic.naming", "identity|prefix|map|regex", NULL, NULL)
+
+/* Another name of a setting: that of MirrorMaker 2. */
+#define SETTING_KEY_SYNONYMS(ROW) \
+        ROW("replication.policy.class", "topic.naming")
+
+/* setting, another word, the word that it stands for */
+#define SETTING_WORD_SYNONYMS(ROW) \
+        ROW("topic.naming", "org.apache.kafka.connect.mirror.DefaultReplicationPolicy", "prefix") \
+        ROW("topic.naming", "org.apache.kafka.connect.mirror.IdentityReplicationPolicy", "identity") \
+        ROW("topic.naming", "DefaultReplicationPolicy", "prefix") \
+        ROW("topic.naming", "IdentityReplicationPolicy", "identity")
 
 /* Keys of MirrorMaker 1 and 2 files that mean something there and have no
  * counterpart here: without this table, the answer to an operator's old file
@@ -105,8 +134,6 @@
         ROW("groups", NULL) \
         ROW("groups.exclude", NULL) \
         ROW("groups.blacklist", NULL) \
-        ROW("replication.policy.class", NULL) \
-        ROW("replication.policy.separator", NULL) \
         ROW("refresh.groups.enabled", NULL) \
         ROW("refresh.groups.interval.seconds", NULL) \
         ROW("sync.topic.configs.enabled", NULL) \

@@ -49,8 +49,7 @@ static char *join(const char *rule) {
         return joined;
 }
 
-/* What Java refuses or reads otherwise than PCRE2.  NULL when nothing. */
-static const char *differs_from_java(const char *s) {
+const char *topic_rule_java_difference(const char *s) {
         bool in_class = false;
 
         for (; *s; s++) {
@@ -98,7 +97,7 @@ static int compile(const char *rule, pcre2_code **out, char *err, size_t err_siz
                 *out = NULL;
                 return 0;
         }
-        const char *why = differs_from_java(joined);
+        const char *why = topic_rule_java_difference(joined);
         if (why) {
                 (void)snprintf(err, err_size, "'%.120s': %s", joined, why);
                 free(joined);
@@ -169,7 +168,9 @@ static int match(struct topic_rules *rules, pcre2_code *code, const char *topic)
 }
 
 int topic_rules_match(struct topic_rules *rules, const char *topic) {
-        if ((topic[0] == '_' && topic[1] == '_') || names_is_own_topic(topic)) return 0;
+        if ((topic[0] == '_' && topic[1] == '_') || names_is_own_topic(topic) ||
+            names_is_mirrormaker_topic(topic))
+                return 0;
         int rc = match(rules, rules->include, topic);
         if (rc != TOPIC_RULES_MATCH) return rc;
         rc = match(rules, rules->exclude, topic);

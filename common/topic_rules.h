@@ -1,7 +1,7 @@
 /* Which topics a route mirrors.  Semantics of MirrorMaker: a rule is a list of
  * regular expressions, `,` means "or", blanks around it do not count, and an
  * expression has to match the whole name.  Names that begin with `__` (Kafka's
- * own topics) never match. */
+ * own topics) never match, nor do Heliostat's own and MirrorMaker 2's internal ones. */
 #ifndef HELIOSTAT_COMMON_TOPIC_RULES_H
 #define HELIOSTAT_COMMON_TOPIC_RULES_H
 
@@ -23,6 +23,9 @@ void topic_rules_free(struct topic_rules *rules);
 
 /* Checks one rule without keeping it.  Codes as above. */
 int topic_rule_check(const char *rule, char *err, size_t err_size);
+
+/* What Java refuses or reads otherwise than PCRE2: static text, NULL when nothing. */
+const char *topic_rule_java_difference(const char *expression);
 
 enum { TOPIC_RULES_MATCH = 1 };
 /* TOPIC_RULES_MATCH, 0 for no match, or ERR_TOO_MANY when an expression needs

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/names.h"
 #include "common/settings.h"
+#include "common/topic_name.h"
 #include "common/znode_path.h"
 
 #define PATH "f"
@@ -109,6 +110,18 @@ static void check_publishable(const struct config_route *route) {
         LAW(strcmp(back->delivery_guarantee, route->delivery_guarantee) == 0);
         LAW(back->transaction_commit_interval_ms == route->transaction_commit_interval_ms);
         LAW(back->replication_factor == route->replication_factor);
+        struct topic_naming naming = TOPIC_NAMING_OF(back);
+        struct topic_namer *namer = NULL;
+        char why[TOPIC_NAME_ERROR_MAX], name[TOPIC_NAME_SIZE], source[TOPIC_NAME_SIZE];
+        LAW(topic_namer_new(&naming, &namer, why) == 0);
+        if (topic_name_destination(namer, "orders", name, why) == 0) {
+                LAW(topic_name_legal(name));
+                if (topic_name_source(namer, name, source) == TOPIC_NAME_OURS)
+                        LAW(strcmp(source, "orders") == 0);
+        } else {
+                LAW(*why && !*name);
+        }
+        topic_namer_free(namer);
         codec_free(back);
         free(data);
 

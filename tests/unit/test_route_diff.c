@@ -56,6 +56,15 @@ static void rows(void **state) {
                 {"east->west.lanes=24", "east->west.lanes=25\neast->west.topics=z", ROUTE_REFUSED,
                  "east->west.lanes: the route has 24 lanes and cannot change to 25; set "
                  "east->west.lanes = 24\n"},
+                {"east->west.enabled=true",
+                 "east->west.enabled=true\n"
+                 "replication.policy.class=org.apache.kafka.connect.mirror.DefaultReplicationPolicy",
+                 ROUTE_CHANGED,
+                 "~ east->west topic.naming: identity -> prefix\n"
+                 "! east->west: the topics go on under their new names from where they are; what was "
+                 "mirrored stays under the old ones\n"},
+                {"east->west.replication.policy.separator=.", "east->west.replication.policy.separator=-",
+                 ROUTE_CHANGED, "~ east->west replication.policy.separator: . -> -\n"},
         };
         for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
                 struct config old_config = {0}, new_config;
