@@ -12,15 +12,12 @@
 #include "common/log.h"
 #include "common/znode_path.h"
 #include "worker/budget.h"
+#include "worker/pump_settings.h"
 #include "worker/worker_internal.h"
 
 #define DRAIN_LIMIT_MS 5000
 #define RETRY_MS 2000
 #define REREAD_MS 30000
-/* Idle positions are committed again long before a source forgets them
- * (offsets.retention.minutes: 7 days by default, counted from the last commit
- * when a group has no members). */
-#define RECOMMIT_MS (10 * 60 * 1000)
 #define MESSAGE_TIMEOUT_MAX_MS 10000
 
 static void lane_event(struct worker_lane *lane, const struct lane_event *event);
@@ -171,27 +168,10 @@ static void lane_open(struct worker_lane *lane) {
         uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
         if (timeout_ms < KAFKA_MESSAGE_TIMEOUT_MIN_MS) timeout_ms = KAFKA_MESSAGE_TIMEOUT_MIN_MS;
         if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
-        struct pump_settings settings = {
-                .config = worker->config,
-                .route = lane->route,
-                .source = route->spec->source,
-                .destination = route->spec->destination,
-                .group_id = route->spec->group_id,
-                .lane = lane->lane,
-                .exactly_once = strcmp(route->spec->delivery_guarantee, "exactly-once") == 0,
-                .transaction_interval_ms = route->spec->transaction_commit_interval_ms
-                                                   ? route->spec->transaction_commit_interval_ms
-                                                   : 500,
-                .commit_interval_ms = route->spec->offset_commit_interval_ms,
-                .gap_policy = route->spec->gap_policy,
-                .poison_record_policy = route->spec->poison_record_policy,
-                .recommit_interval_ms = RECOMMIT_MS,
-                /* No longer than a session lives: what a stopped process still
-                 * had queued is too old to be sent once the lane may have
-                 * another owner. */
-                .message_timeout_ms = timeout_ms,
-                .budget_bytes = worker->lane_budget_bytes,
-        };
+        /* No longer than a session lives: what a stopped process still had queued
+         * is too old to be sent once the lane may have another owner. */
+        struct pump_settings settings = pump_settings_of(worker->config, route->spec, lane->lane, timeout_ms,
+                                                         worker->lane_budget_bytes);
         struct lane_pump_link *link = calloc(1, sizeof *link);
         if (!link) abort();
         link->worker = worker;

@@ -187,6 +187,7 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 if (ledger_ack(&part->ledger, source->offset) == 0) {
                         part->records++;
+                        part->bytes += source->len + source->key_len;
                         pump->records++;
                         pump->bytes += source->len + source->key_len;
                         pump->failures = 0;

@@ -105,6 +105,8 @@ struct pump_row {
         int64_t end_offset;    /* -1: not known */
         double lag_seconds;    /* -1: not known */
         double rate;           /* records per second since the last snapshot */
+        uint64_t records;      /* acknowledged, since it was given to the pump */
+        uint64_t bytes;        /* of keys and values of these */
         char *error;           /* NULL: none */
 };
 struct pump_snapshot {

@@ -85,7 +85,7 @@ struct part {
         struct fifo backlog;        /* messages read after it; they go when it is acknowledged */
         struct part *backlog_next;  /* of those in pump->backlogged */
         bool backlogged;
-        uint64_t records, reported_records;
+        uint64_t records, reported_records, bytes;
         char error[160];
 
         struct halt halt;           /* HALTED, or on the way back (`resuming`) */

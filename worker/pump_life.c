@@ -823,6 +823,8 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 row->end_offset = high > row->position ? high : row->position;
         row->rate = seconds > 0 ? (double)(part->records - part->reported_records) / seconds : 0;
         part->reported_records = part->records;
+        row->records = part->records;
+        row->bytes = part->bytes;
         bool behind = row->end_offset > row->position;
         if (row->end_offset >= 0) {
                 row->lag_seconds = 0;

@@ -1,0 +1,31 @@
+#include "worker/pump_settings.h"
+
+#include <string.h>
+
+/* Idle positions are committed again long before a source forgets them
+ * (offsets.retention.minutes: 7 days by default, counted from the last commit
+ * when a group has no members). */
+#define RECOMMIT_MS (10 * 60 * 1000)
+#define TRANSACTION_INTERVAL_MS 500 /* of a spec that is older than the setting */
+
+struct pump_settings pump_settings_of(const struct config *config, const Heliostat__Pb__Route *spec,
+                                      uint32_t lane, uint32_t message_timeout_ms, uint64_t budget_bytes) {
+        return (struct pump_settings){
+                .config = config,
+                .route = spec->name,
+                .source = spec->source,
+                .destination = spec->destination,
+                .group_id = spec->group_id,
+                .lane = lane,
+                .exactly_once = strcmp(spec->delivery_guarantee, "exactly-once") == 0,
+                .transaction_interval_ms = spec->transaction_commit_interval_ms
+                                                   ? spec->transaction_commit_interval_ms
+                                                   : TRANSACTION_INTERVAL_MS,
+                .commit_interval_ms = spec->offset_commit_interval_ms,
+                .gap_policy = spec->gap_policy,
+                .poison_record_policy = spec->poison_record_policy,
+                .recommit_interval_ms = RECOMMIT_MS,
+                .message_timeout_ms = message_timeout_ms,
+                .budget_bytes = budget_bytes,
+        };
+}
