@@ -186,6 +186,17 @@ static int check_assignment(const Heliostat__Pb__Assignment *a) {
         return 0;
 }
 
+static int check_placement(const Heliostat__Pb__Placement *p) {
+        if (p->n_pins > CODEC_LANES_MAX || p->n_drained > CODEC_DRAINED_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < p->n_pins; i++)
+                if (!znode_route_valid(p->pins[i]->route) || p->pins[i]->lane >= ROUTE_LANES_MAX ||
+                    !znode_id_valid(p->pins[i]->worker))
+                        return ERR_INVALID;
+        for (size_t i = 0; i < p->n_drained; i++)
+                if (!znode_id_valid(p->drained[i]->worker)) return ERR_INVALID;
+        return 0;
+}
+
 static bool range_ok(int64_t from, int64_t to) { return from >= -1 && to >= -1; }
 
 static int check_halts(const Heliostat__Pb__Lane *l) {
@@ -296,6 +307,7 @@ UNPACKER(candidate, Candidate, heliostat__pb__candidate__descriptor)
 UNPACKER(worker, Worker, heliostat__pb__worker__descriptor)
 UNPACKER(assignment, Assignment, heliostat__pb__assignment__descriptor)
 UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
+UNPACKER(placement, Placement, heliostat__pb__placement__descriptor)
 UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 

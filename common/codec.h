@@ -16,6 +16,7 @@
 #define CODEC_LANES_MAX 10000        /* in one message */
 #define CODEC_TOPIC_MAX 249          /* bytes, Kafka's limit */
 #define ROUTE_LANES_MAX 4096         /* of one route */
+#define CODEC_DRAINED_MAX 1000       /* workers */
 #define CODEC_HALT_REASON_MAX 160    /* bytes */
 #define CODEC_SKIPS_MAX 32           /* kept in one lane */
 
@@ -33,6 +34,7 @@ int codec_unpack_candidate(const void *data, size_t bytes, Heliostat__Pb__Candid
 int codec_unpack_worker(const void *data, size_t bytes, Heliostat__Pb__Worker **out);
 int codec_unpack_assignment(const void *data, size_t bytes, Heliostat__Pb__Assignment **out);
 int codec_unpack_lane(const void *data, size_t bytes, Heliostat__Pb__Lane **out);
+int codec_unpack_placement(const void *data, size_t bytes, Heliostat__Pb__Placement **out);
 int codec_unpack_positions(const void *data, size_t bytes, Heliostat__Pb__Positions **out);
 int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
 

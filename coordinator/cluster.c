@@ -46,7 +46,7 @@ bool cluster_next_notice(struct cluster *cluster, const char **out_event, char *
         return true;
 }
 
-bool worker_usable(const struct worker *worker) { return worker->alive && !worker->draining; }
+bool worker_usable(const struct worker *worker) { return worker->alive && !worker->draining && !worker->drained; }
 
 bool lane_owner_present(const struct lane *lane) {
         return lane->owner && lane->owner->alive &&
@@ -446,6 +446,9 @@ int cluster_on_data(struct cluster *cluster, int64_t now_ms, const struct cluste
         case CLUSTER_ASSIGN:
                 rc = assign_take(cluster, object->of, code, data, bytes, version);
                 break;
+        case CLUSTER_OP:
+                rc = cluster_op_take(cluster, code, data, bytes, version);
+                break;
         default:
                 assert(0 && "a list has no data");
         }
@@ -603,9 +606,12 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         object_init(&cluster->routes_object, CLUSTER_ROUTES, NULL);
         object_init(&cluster->workers_object, CLUSTER_WORKERS, NULL);
         object_init(&cluster->assigns_object, CLUSTER_ASSIGNS, NULL);
+        object_init(&cluster->op_object, CLUSTER_OP, NULL);
+        cluster->op_version = -1;
         object_unknown(cluster, &cluster->workers_object);
         object_unknown(cluster, &cluster->routes_object);
         object_unknown(cluster, &cluster->assigns_object);
+        object_unknown(cluster, &cluster->op_object);
         return cluster;
 }
 
@@ -695,6 +701,7 @@ void cluster_free(struct cluster *cluster) {
                 free(cluster->workers[i]);
         }
         while (cluster_next_notice(cluster, &event, &text)) free(text);
+        codec_free(cluster->placement);
         free(cluster->routes);
         free(cluster->workers);
         free(cluster);

@@ -23,7 +23,12 @@
  * before (several losses then make one plan), and 2 x session_timeout_ms after
  * the start of this leadership or after a lost connection, because the workers
  * may have lost theirs with us and come back under their ids.  While any lane
- * waits so, no lane moves from one living worker to another. */
+ * waits so, no lane moves from one living worker to another.
+ *
+ * A worker that an operator drained is alive and does not stop: its lanes are
+ * revoked, a few at a time, as in any planned move.  It keeps them while no
+ * other worker is usable.  One that drains by itself (its record says so)
+ * releases them unasked. */
 #ifndef HELIOSTAT_COORDINATOR_CLUSTER_H
 #define HELIOSTAT_COORDINATOR_CLUSTER_H
 
@@ -63,6 +68,7 @@ enum cluster_kind {
         CLUSTER_WORKER,  /* /worker/<name>, watched */
         CLUSTER_ASSIGNS, /* children of /assign */
         CLUSTER_ASSIGN,  /* /assign/<name> */
+        CLUSTER_OP,      /* /op, watched: pins and drained workers */
 };
 #define CLUSTER_NAME_MAX 260
 struct cluster_ref {

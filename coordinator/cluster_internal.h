@@ -20,7 +20,7 @@ enum { FREE = HELIOSTAT__PB__LANE_STATE__LANE_FREE,
  * another one follow. */
 struct object {
         enum cluster_kind kind;
-        void *of;            /* route, lane or worker; NULL for the three lists */
+        void *of;            /* route, lane or worker; NULL for the three lists and /op */
         struct object *next; /* in the queue of reads */
         bool queued, reading, again, failed;
         bool known;          /* read since the start or the last reconnection */
@@ -43,6 +43,7 @@ struct lane {
         int64_t revoking_since_ms;
         /* decisions */
         struct worker *planned;       /* NULL: nobody, or not planned */
+        const char *pin;              /* see cluster_pin_lanes */
         Heliostat__Pb__Lane *next;    /* being written by the step under construction */
 };
 
@@ -71,7 +72,8 @@ struct worker {
         bool alive;
         bool opaque;                  /* alive with garbage or of a newer format: left alone */
         bool seen;                    /* alive once during this leadership */
-        bool draining;
+        bool draining;                /* by its record: it is stopping, and releases unasked */
+        bool drained;                 /* by an operator */
         char *incarnation;
         uint32_t capacity;
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
@@ -97,7 +99,9 @@ struct notice {
 struct cluster {
         struct cluster_options options;
         uint64_t jitter;
-        struct object routes_object, workers_object, assigns_object;
+        struct object routes_object, workers_object, assigns_object, op_object;
+        Heliostat__Pb__Placement *placement; /* NULL: no wishes, or garbage */
+        int32_t op_version;                  /* -1: there is no /op */
         struct route **routes; /* sorted by name */
         size_t route_count;
         struct worker **workers; /* sorted by id; dead ones too while anything names them */
@@ -163,6 +167,15 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
 void cluster_on_time(struct cluster *cluster, int64_t now_ms);
 __attribute__((format(printf, 3, 4)))
 void cluster_notice(struct cluster *cluster, const char *event, const char *format, ...);
+
+/* cluster_op.c: the wishes of operators */
+bool cluster_drains(const struct cluster *cluster, const char *id);
+/* Sets every lane's pin: the worker that it is wanted at, alive or not, or
+ * NULL.  Valid until the next event. */
+void cluster_pin_lanes(struct cluster *cluster);
+/* /op as it was read.  0 | ERR_NOMEM */
+int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t bytes,
+                    int32_t version);
 
 /* cluster_place.c: gives the lanes that take new partitions a `next` record.
  * 0 | ERR_NOMEM */

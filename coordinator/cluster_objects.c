@@ -54,6 +54,7 @@ static bool object_wants_watch(const struct object *object) {
         case CLUSTER_ROUTE:
         case CLUSTER_WORKERS:
         case CLUSTER_WORKER:
+        case CLUSTER_OP:
                 return true;
         case CLUSTER_LANE:
                 return lane_in_transition(object->of);
@@ -86,6 +87,7 @@ static void ref_of(const struct object *object, struct cluster_ref *out) {
         case CLUSTER_ROUTES:
         case CLUSTER_WORKERS:
         case CLUSTER_ASSIGNS:
+        case CLUSTER_OP:
                 break;
         }
         (void)snprintf(out->name, sizeof out->name, "%s", name); /* names are checked, they fit */
@@ -101,6 +103,8 @@ struct object *object_find(struct cluster *cluster, const struct cluster_ref *re
                 return &cluster->workers_object;
         case CLUSTER_ASSIGNS:
                 return &cluster->assigns_object;
+        case CLUSTER_OP:
+                return &cluster->op_object;
         case CLUSTER_ROUTE:
         case CLUSTER_LANES:
         case CLUSTER_LANE:
@@ -144,6 +148,9 @@ void cluster_path(const struct cluster_ref *ref, char *buf) {
                 break;
         case CLUSTER_ASSIGN:
                 rc = znode_path_assign(buf, ref->name);
+                break;
+        case CLUSTER_OP:
+                (void)strcpy(buf, ZNODE_OPS);
                 break;
         }
         assert(rc == 0); /* the model holds checked names only */
@@ -263,6 +270,7 @@ struct worker *cluster_worker(struct cluster *cluster, const char *id, int64_t n
         }
         object_init(&worker->object, CLUSTER_WORKER, worker);
         object_init(&worker->assign_object, CLUSTER_ASSIGN, worker);
+        worker->drained = cluster_drains(cluster, id);
         /* never seen alive: it may be on its way back */
         worker->takeover_ms =
                 later(later(cluster->lead_ms + 2 * (int64_t)cluster->options.session_timeout_ms,
@@ -315,6 +323,7 @@ void cluster_each_object(struct cluster *cluster,
         visit(cluster, &cluster->workers_object);
         visit(cluster, &cluster->routes_object);
         visit(cluster, &cluster->assigns_object);
+        visit(cluster, &cluster->op_object);
         for (size_t i = 0; i < cluster->worker_count; i++) {
                 struct worker *worker = cluster->workers[i];
                 if (worker->listed) visit(cluster, &worker->object);

@@ -104,8 +104,10 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                 if (!worker->alive) continue;
                 who[member_count] = worker;
                 members[member_count++] =
-                        (struct plan_member){worker->id, worker->capacity, worker->draining};
+                        (struct plan_member){worker->id, worker->capacity,
+                                             worker->draining || worker->drained};
         }
+        cluster_pin_lanes(cluster);
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
                 for (size_t k = 0; k < route->lane_count; k++) {
@@ -119,7 +121,7 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                         lanes[lane_count] = lane;
                         views[lane_count++] = (struct plan_lane){
                                 route->name, lane->number, lane->weight,
-                                held ? lane->owner->id : NULL};
+                                held ? lane->owner->id : NULL, lane->pin};
                 }
         }
         struct plan plan;
@@ -250,7 +252,10 @@ static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
         if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max)
                 return 0;
         ++*moving;
-        return lane_revoke(draft, lane, to->id, "move");
+        return lane_revoke(draft, lane, to->id,
+                           lane->owner->drained                          ? "drained"
+                           : lane->pin && strcmp(lane->pin, to->id) == 0 ? "pinned"
+                                                                         : "move");
 }
 
 /* Its record may be old: decide once it is read. */

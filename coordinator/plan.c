@@ -1,8 +1,9 @@
-/* Approach: lanes whose owner lives stay; orphans go, heaviest first, to the
- * member whose load would be lowest; then lanes leave the fullest member as
- * long as the balance bound is broken.
+/* Approach: pinned lanes go where their pins say, lanes whose owner lives stay;
+ * orphans go, heaviest first, to the member whose load would be lowest; then
+ * lanes leave the fullest member that has any to give as long as the balance
+ * bound is broken.
  *
- * The bound: for all members m, n
+ * The bound: for all members m, n, where m has lanes that are not pinned,
  *
  *     load(m) <= load(n) + heaviest / capacity(n)
  *
@@ -31,8 +32,8 @@ typedef unsigned __int128 wide;
 struct bin {
         uint32_t member;
         uint64_t capacity;
-        uint64_t weight;
-        uint32_t *ranks;
+        uint64_t weight;  /* pinned lanes too */
+        uint32_t *ranks;  /* of the lanes that may move */
         size_t count;
         size_t room;
 };
@@ -41,6 +42,7 @@ struct sorted_lane {
         const struct plan_lane *lane;
         uint32_t index; /* in the view */
         uint32_t bin;   /* PLAN_NOBODY: orphan */
+        bool pinned;    /* there */
 };
 
 static int member_compare(const void *a, const void *b) {
@@ -116,10 +118,11 @@ static size_t lightest_with(const struct bin *bins, size_t count, uint64_t weigh
         return best;
 }
 
-static size_t fullest(const struct bin *bins, size_t count) {
-        size_t best = 0;
-        for (size_t i = 1; i < count; i++)
-                if (less_loaded(&bins[best], 0, &bins[i], 0)) best = i;
+/* Of those that have lanes to give; NULL: none has. */
+static struct bin *fullest(struct bin *bins, size_t count) {
+        struct bin *best = NULL;
+        for (size_t i = 0; i < count; i++)
+                if (bins[i].count && (!best || less_loaded(best, 0, &bins[i], 0))) best = &bins[i];
         return best;
 }
 
@@ -163,9 +166,9 @@ static size_t best_to_move(const struct bin *giver, const struct bin *receiver,
 static int balance(struct bin *bins, size_t bin_count, struct sorted_lane *lanes,
                    uint64_t heaviest) {
         for (;;) {
-                struct bin *giver = &bins[fullest(bins, bin_count)];
+                struct bin *giver = fullest(bins, bin_count);
                 struct bin *receiver = &bins[lightest_with(bins, bin_count, heaviest)];
-                if (!less_loaded(receiver, heaviest, giver, 0)) return 0;
+                if (!giver || !less_loaded(receiver, heaviest, giver, 0)) return 0;
                 size_t at = best_to_move(giver, receiver, lanes);
                 uint32_t rank = giver->ranks[at];
                 int rc = bin_add(receiver, lanes, rank);
@@ -235,13 +238,21 @@ int plan_compute(const struct plan_view *view, struct plan *out) {
                 bins[bin_count++].capacity = sorted[i]->capacity;
         }
         for (size_t i = 0; i < lane_count; i++)
-                lanes[i] = (struct sorted_lane){&view->lanes[i], (uint32_t)i, PLAN_NOBODY};
+                lanes[i] = (struct sorted_lane){&view->lanes[i], (uint32_t)i, PLAN_NOBODY, false};
         qsort(lanes, lane_count, sizeof *lanes, lane_compare);
 
         if (bin_count > 0 && lane_count > 0) {
                 for (size_t rank = 0; rank < lane_count; rank++) {
-                        const char *id = lanes[rank].lane->owner;
+                        const char *id = lanes[rank].lane->pin;
                         long at = id ? member_find(sorted, member_count, id) : -1;
+                        if (at < 0 || bin_of[at] == PLAN_NOBODY) continue;
+                        lanes[rank].bin = bin_of[at];
+                        lanes[rank].pinned = true;
+                        bins[bin_of[at]].weight += lanes[rank].lane->weight;
+                }
+                for (size_t rank = 0; rank < lane_count; rank++) {
+                        const char *id = lanes[rank].lane->owner;
+                        long at = id && !lanes[rank].pinned ? member_find(sorted, member_count, id) : -1;
                         if (at < 0 || bin_of[at] == PLAN_NOBODY) continue;
                         lanes[rank].bin = bin_of[at];
                         if ((rc = bin_add(&bins[bin_of[at]], lanes, (uint32_t)rank))) goto out;

@@ -8,8 +8,12 @@
  *   - same input, same plan; planning again changes nothing
  *   - the order of the input is irrelevant
  *   - loads are even within the balance bound, by the fewest moves
+ *   - a pinned lane is where its pin says while that member is usable; as long
+ *     as it is not, the lane is placed like any other
  *
- * Load is the sum of lane weights divided by the member's capacity. */
+ * Load is the sum of lane weights divided by the member's capacity.  Pinned
+ * lanes count, but are not moved for balance: a member that has no other lanes
+ * may have more than the bound allows. */
 #ifndef HELIOSTAT_COORDINATOR_PLAN_H
 #define HELIOSTAT_COORDINATOR_PLAN_H
 
@@ -32,6 +36,7 @@ struct plan_lane {
         uint32_t lane;
         uint32_t weight;    /* > 0 */
         const char *owner;  /* borrowed, NULL: nobody.  Need not be alive */
+        const char *pin;    /* borrowed, NULL: none.  Need not be alive */
 };
 
 struct plan_view {

@@ -19,6 +19,7 @@
         X(worker, Worker) \
         X(assignment, Assignment) \
         X(lane, Lane) \
+        X(placement, Placement) \
         X(positions, Positions) \
         X(report, Report)
 

@@ -593,6 +593,108 @@ static void a_disabled_route_gives_all_lanes_back(void **state) {
         rig_free(rig);
 }
 
+/* ---- what operators want ---- */
+
+/* NULL: none */
+static void put_placement(struct rig *rig, const char *drained, int lane, const char *worker) {
+        Heliostat__Pb__Placement placement = HELIOSTAT__PB__PLACEMENT__INIT;
+        Heliostat__Pb__Pin pin = HELIOSTAT__PB__PIN__INIT, *pins[] = {&pin};
+        Heliostat__Pb__DrainedWorker out = HELIOSTAT__PB__DRAINED_WORKER__INIT, *outs[] = {&out};
+        out.worker = (char *)drained;
+        pin.route = (char *)ROUTE;
+        pin.lane = (uint32_t)lane;
+        pin.worker = (char *)worker;
+        placement.n_pins = worker != NULL;
+        placement.pins = pins;
+        placement.n_drained = drained != NULL;
+        placement.drained = outs;
+        put(rig, ZNODE_OPS, &placement.base);
+}
+
+static size_t count_at(struct rig *rig, uint32_t lanes, const char *owner) {
+        size_t count = 0;
+        for (uint32_t k = 0; k < lanes; k++) count += strstr(lane_text(rig, k), owner) != NULL;
+        return count;
+}
+
+static void a_pinned_lane_moves_in_peace_and_stays(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        rig->workers_claim = false;
+        put_placement(rig, NULL, 1, "w1");
+        run_until(rig, 6000);
+        assert_string_equal(lane_text(rig, 1), "REVOKING w2/a g1 s1 t1"); /* told to release, not taken */
+        rig->workers_claim = true;
+        run_until(rig, 7000);
+        assert_string_equal(lane_text(rig, 1), "OWNED w1/a g2 s1 t1");
+        run_until(rig, 9000);
+        assert_int_equal(count_at(rig, 4, "OWNED w1/a"), 2); /* another one left for it */
+        assert_non_null(strstr(rig->decisions, "to=w1 reason=pinned"));
+
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 20000);
+        assert_int_equal(count_at(rig, 4, "OWNED w2/a"), 4); /* any worker rather than none */
+        put_worker(rig, "w1", "b", false);
+        run_until(rig, 25000);
+        assert_non_null(strstr(lane_text(rig, 1), "OWNED w1/b"));
+        put_placement(rig, NULL, 0, NULL);
+        *rig->decisions = '\0';
+        run_until(rig, 30000);
+        assert_string_equal(rig->decisions, ""); /* without a pin it may move; nothing asks for it */
+        rig_free(rig);
+}
+
+static void a_drained_worker_is_relieved_a_few_lanes_at_a_time(void **state) {
+        (void)state;
+        struct rig *rig = started(40);
+        rig->workers_claim = false;
+        put_placement(rig, "w2", 0, NULL);
+        run_until(rig, 6000);
+        assert_int_equal(count_state(rig, 40, REVOKING), 8);
+        rig->workers_claim = true;
+        run_until(rig, 10000);
+        assert_int_equal(count_at(rig, 40, "OWNED w1/a"), 40);
+        put_worker(rig, "w2", "b", false); /* restarted: still drained */
+        run_until(rig, 20000);
+        assert_int_equal(count_at(rig, 40, "w1/a"), 40);
+        put_placement(rig, NULL, 0, NULL);
+        run_until(rig, 30000);
+        assert_int_equal(count_at(rig, 40, "OWNED w2/b"), 20);
+        rig_free(rig);
+}
+
+static void the_last_worker_keeps_its_lanes_though_it_is_drained(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        put_placement(rig, "w2", 0, NULL);
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 20000);
+        assert_int_equal(count_at(rig, 4, "OWNED w2/a"), 2); /* and those of w1 wait for another */
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 25000);
+        assert_int_equal(count_at(rig, 4, "OWNED w3/a"), 4);
+        rig_free(rig);
+}
+
+static void a_new_leader_knows_the_wishes_and_garbage_changes_none(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        put_placement(rig, NULL, 1, "w1");
+        run_until(rig, 7000);
+        cluster_free(rig->cluster);
+        rig->watched_count = 0;
+        *rig->decisions = '\0';
+        lead(rig);
+        run_until(rig, 20000);
+        assert_string_equal(rig->decisions, "");
+        put_garbage(rig, ZNODE_OPS);
+        run_until(rig, 25000);
+        assert_string_equal(rig->decisions, "");
+        assert_non_null(strstr(rig->notices, "znode=/op"));
+        assert_non_null(strstr(lane_text(rig, 1), "OWNED w1/a"));
+        rig_free(rig);
+}
+
 /* ---- trouble ---- */
 
 static void a_refused_step_is_read_and_decided_again(void **state) {
@@ -797,6 +899,10 @@ int main(void) {
                 cmocka_unit_test(unclaimed_lanes_of_a_draining_worker_move_directly),
                 cmocka_unit_test(planned_moves_are_few_at_a_time),
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
+                cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
+                cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
+                cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),
+                cmocka_unit_test(a_new_leader_knows_the_wishes_and_garbage_changes_none),
                 cmocka_unit_test(a_refused_step_is_read_and_decided_again),
                 cmocka_unit_test(an_answer_from_outside_is_not_taken_back),
                 cmocka_unit_test(a_node_that_always_refuses_does_not_make_it_spin),

@@ -75,10 +75,21 @@ static uint64_t heaviest(const struct world *world) {
         return max;
 }
 
-/* load(m) <= load(n) + heaviest / capacity(n), cross-multiplied */
+static bool pinned(const struct world *world, size_t i) { return usable(world, world->lanes[i].pin); }
+
+static bool has_free_lanes(const struct world *world, const char *id) {
+        for (size_t i = 0; i < world->lane_count; i++)
+                if (!pinned(world, i) && world->lanes[i].owner && strcmp(world->lanes[i].owner, id) == 0)
+                        return true;
+        return false;
+}
+
+/* load(m) <= load(n) + heaviest / capacity(n), cross-multiplied; a member with
+ * pinned lanes only may have more */
 static bool balanced(const struct world *world) {
         uint64_t h = heaviest(world);
-        for (size_t m = 0; m < world->member_count; m++)
+        for (size_t m = 0; m < world->member_count; m++) {
+                if (!has_free_lanes(world, world->members[m].id)) continue;
                 for (size_t n = 0; n < world->member_count; n++) {
                         const struct plan_member *a = &world->members[m], *b = &world->members[n];
                         if (a->draining || b->draining) continue;
@@ -86,6 +97,15 @@ static bool balanced(const struct world *world) {
                             (weight_on(world, b->id) + h) * a->capacity)
                                 return false;
                 }
+        }
+        return true;
+}
+
+static bool pins_hold(const struct world *world) {
+        for (size_t i = 0; i < world->lane_count; i++)
+                if (pinned(world, i) && !(world->lanes[i].owner &&
+                                          strcmp(world->lanes[i].owner, world->lanes[i].pin) == 0))
+                        return false;
         return true;
 }
 
@@ -135,7 +155,8 @@ static size_t plan_and_apply(struct world *world) {
         assert_int_equal(plan.move_count, moves);
         plan_fini(&plan);
         assert_true(balanced(&after));
-        if (balanced(world)) {
+        assert_true(pins_hold(&after));
+        if (balanced(world) && pins_hold(world)) {
                 /* what is balanced stays: no move unless the orphans force one */
                 assert_int_equal(moves, 0);
         }
@@ -198,6 +219,8 @@ static void join(struct world *world, uint32_t capacity) {
         world->members[world->member_count++] = (struct plan_member){id, capacity, false};
         (void)plan_and_apply(world);
         if (usable_count(&before) == 0) return;
+        for (size_t i = 0; i < world->lane_count; i++)
+                if (pinned(world, i)) return; /* its pinned lanes may be any number, and leave holes */
 
         uint64_t total = 0, capacities = 0, h = heaviest(world);
         uint32_t smallest = UINT32_MAX;
@@ -223,19 +246,29 @@ static void join(struct world *world, uint32_t capacity) {
         if (uniform) assert_true(has * usable_count(world) <= total); /* not even a lane more */
 }
 
+/* Pins to members, to the dead, and to nobody. */
+static void pin_some(struct world *world) {
+        for (size_t i = 0; i < world->lane_count; i++)
+                if (below(4) == 0) world->lanes[i].pin = below(3) ? member_names[below(MEMBERS)] : NULL;
+}
+
 static void random_history(void) {
         struct world world = {0};
-        bool even = below(2) == 0;
+        bool even = below(2) == 0, pins = below(3) == 0;
         size_t members = below(5), lanes = below(LANES + 1);
         for (size_t i = 0; i < lanes; i++)
                 world.lanes[world.lane_count++] = (struct plan_lane){
-                        route_names[i % 2], (uint32_t)i / 2, even ? 1 : 1 + below(20), NULL};
+                        route_names[i % 2], (uint32_t)i / 2, even ? 1 : 1 + below(20), NULL, NULL};
         for (size_t i = 0; i < members; i++)
                 world.members[world.member_count++] =
                         (struct plan_member){member_names[i], even ? 100 : 1 + below(300), false};
         (void)plan_and_apply(&world);
         for (int step = 0; step < STEPS; step++) {
-                switch (below(6)) {
+                switch (below(pins ? 7 : 6)) {
+                case 6:
+                        pin_some(&world);
+                        (void)plan_and_apply(&world);
+                        break;
                 case 0:
                         join(&world, even ? 100 : 1 + below(300));
                         break;
@@ -262,7 +295,7 @@ static void random_history(void) {
                         if (world.lane_count < LANES) {
                                 uint32_t i = (uint32_t)world.lane_count++;
                                 world.lanes[i] = (struct plan_lane){
-                                        route_names[i % 2], i / 2, even ? 1 : 1 + below(20), NULL};
+                                        route_names[i % 2], i / 2, even ? 1 : 1 + below(20), NULL, NULL};
                         }
                         (void)plan_and_apply(&world);
                 }
@@ -293,7 +326,7 @@ static size_t fewest_moves(const struct world *world, size_t members, size_t lan
                         moves += usable(world, world->lanes[i].owner) &&
                                  strcmp(world->lanes[i].owner, candidate.lanes[i].owner) != 0;
                 }
-                if (moves < best && balanced(&candidate)) best = moves;
+                if (moves < best && pins_hold(&candidate) && balanced(&candidate)) best = moves;
         }
         return best;
 }
@@ -318,10 +351,40 @@ static void all_small_placements(void **state) {
                                                 route_names[0], (uint32_t)i, 3,
                                                 c < members    ? member_names[c]
                                                 : c == members ? "dead"
-                                                               : NULL};
+                                                               : NULL,
+                                                NULL};
                                 }
                                 size_t fewest =
                                         members ? fewest_moves(&world, members, lanes) : 0;
+                                assert_int_equal(plan_and_apply(&world), fewest);
+                        }
+                }
+        }
+}
+
+/* Every owner and every pin of up to three lanes: a member, a dead one, nobody. */
+static void all_small_placements_with_pins(void **state) {
+        (void)state;
+        for (size_t members = 1; members <= 3; members++) {
+                for (size_t lanes = 1; lanes <= 3; lanes++) {
+                        size_t choices = members + 2, total = 1;
+                        for (size_t i = 0; i < 2 * lanes; i++) total *= choices;
+                        for (size_t code = 0; code < total; code++) {
+                                struct world world = {.member_count = members, .lane_count = lanes};
+                                const char *names[5] = {0};
+                                for (size_t i = 0; i < members; i++) {
+                                        world.members[i] = (struct plan_member){member_names[i], 100, false};
+                                        names[i] = member_names[i];
+                                }
+                                names[members] = "dead";
+                                size_t rest = code;
+                                for (size_t i = 0; i < lanes; i++) {
+                                        world.lanes[i] = (struct plan_lane){
+                                                route_names[0], (uint32_t)i, 3, names[rest % choices],
+                                                names[rest / choices % choices]};
+                                        rest /= choices * choices;
+                                }
+                                size_t fewest = fewest_moves(&world, members, lanes);
                                 assert_int_equal(plan_and_apply(&world), fewest);
                         }
                 }
@@ -333,8 +396,8 @@ static void bad_input_is_an_error_value(void **state) {
         struct plan plan = {.move_count = 77};
         struct plan_member two[] = {{"a", 1, false}, {"a", 1, false}};
         struct plan_member zero[] = {{"a", 0, false}};
-        struct plan_lane twice[] = {{"e->w", 1, 1, NULL}, {"e->w", 1, 2, NULL}};
-        struct plan_lane empty[] = {{"e->w", 1, 0, NULL}};
+        struct plan_lane twice[] = {{"e->w", 1, 1, NULL, NULL}, {"e->w", 1, 2, NULL, NULL}};
+        struct plan_lane empty[] = {{"e->w", 1, 0, NULL, NULL}};
         struct plan_view rows[] = {
                 {two, 2, NULL, 0}, {zero, 1, NULL, 0}, {two, 1, twice, 2}, {two, 1, empty, 1}};
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -349,7 +412,7 @@ static void extreme_numbers_do_not_overflow(void **state) {
         struct plan_member members[] = {{"a", UINT32_MAX, false}, {"b", 1, false}};
         struct plan_lane lanes[64];
         for (uint32_t i = 0; i < 64; i++)
-                lanes[i] = (struct plan_lane){"e->w", i, UINT32_MAX, "b"};
+                lanes[i] = (struct plan_lane){"e->w", i, UINT32_MAX, "b", NULL};
         struct plan_view view = {members, 2, lanes, 64};
         struct plan plan;
         assert_int_equal(plan_compute(&view, &plan), 0);
@@ -391,7 +454,7 @@ static void ten_thousand_lanes_on_200_workers(void **state) {
                         for (uint32_t i = 0; i < lanes_count; i++)
                                 lanes[i] = (struct plan_lane){route_names[i % 2], i / 2,
                                                               1 + below(100),
-                                                              scenario ? ids[7] : NULL};
+                                                              scenario ? ids[7] : NULL, NULL};
                 if (scenario >= 2) view.member_count = scenario == 2 ? 199 : 100;
                 /* the best of three: another process's cache misses are not ours */
                 double best = 1e9;
@@ -413,6 +476,7 @@ static void ten_thousand_lanes_on_200_workers(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_small_placements),
+                cmocka_unit_test(all_small_placements_with_pins),
                 cmocka_unit_test(laws_hold_over_random_histories),
                 cmocka_unit_test(bad_input_is_an_error_value),
                 cmocka_unit_test(extreme_numbers_do_not_overflow),
