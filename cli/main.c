@@ -10,6 +10,7 @@
 
 #include "cli/apply.h"
 #include "cli/cli.h"
+#include "cli/placement.h"
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "common/kafka.h"
@@ -175,6 +176,9 @@ static const struct verb {
         {"status", cli_status, "show routes, workers, partitions and lag"},
         {"apply", cli_apply, "publish the routes of a configuration file"},
         {"resume", cli_resume, "say what is to become of halted partitions"},
+        {"move", cli_move, "say which worker a lane belongs to"},
+        {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
+        {"undrain", cli_undrain, "let a worker have lanes again"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

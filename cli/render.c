@@ -178,7 +178,7 @@ static void add_workers(struct text *out, const struct snapshot *s, bool wide, b
         bool notes = false;
 
         for (size_t i = 0; i < s->worker_count; i++)
-                notes |= s->workers[i].draining || *s->workers[i].error;
+                notes |= s->workers[i].draining || s->workers[i].drained || *s->workers[i].error;
         const char *used[COUNT(headings) + 1];
         size_t columns = wide ? COUNT(headings) : NARROW;
         memcpy(used, headings, columns * sizeof *used);
@@ -208,8 +208,9 @@ static void add_workers(struct text *out, const struct snapshot *s, bool wide, b
                         table_cell(table, TABLE_DIM, "%s", w->incarnation);
                 }
                 if (notes)
-                        table_cell(table, TABLE_YELLOW, "%s%s%s", w->draining ? "draining" : "",
-                                   w->draining && *w->error ? ", " : "", w->error);
+                        table_cell(table, TABLE_YELLOW, "%s%s%s%s%s", w->draining ? "draining" : "",
+                                   w->draining && w->drained ? ", " : "", w->drained ? "drained" : "",
+                                   (w->draining || w->drained) && *w->error ? ", " : "", w->error);
         }
         table_end(table, colours, out);
 }
@@ -416,6 +417,7 @@ static json_t *worker_json(const struct status_worker *w, bool *failed) {
         put(object, "zone", string_or_null(w->zone), failed);
         put(object, "capacity", w->unreadable ? json_null() : json_integer(w->capacity), failed);
         put(object, "draining", json_boolean(w->draining), failed);
+        put(object, "drained", json_boolean(w->drained), failed);
         put(object, "lanes", json_integer((json_int_t)w->lanes), failed);
         put(object, "partitions", json_integer((json_int_t)w->partitions), failed);
         put(object, "rate", real(w->rate), failed);
@@ -436,6 +438,7 @@ static json_t *lane_json(const struct status_lane *l, bool *failed) {
         put(object, "state", string_or_null(l->record_state), failed);
         put(object, "worker", string_or_null(l->worker), failed);
         put(object, "worker_live", json_boolean(l->worker_live), failed);
+        put(object, "pin", string_or_null(l->pin), failed);
         put(object, "generation", json_integer((json_int_t)l->generation), failed);
         put(object, "spec", json_integer(l->spec), failed);
         put(object, "partitions", json_integer((json_int_t)l->partitions), failed);

@@ -540,6 +540,28 @@ static void routes_sum(struct snapshot *s) {
         }
 }
 
+static int lane_order(const void *x, const void *y) {
+        const struct status_lane *a = x, *b = y;
+        int c = strcmp(a->route, b->route);
+        if (c) return c;
+        return a->lane < b->lane ? -1 : a->lane > b->lane;
+}
+
+static void placement_join(const struct facts *facts, struct snapshot *s) {
+        const struct fact *fact = fact_find(facts, FACT_PLACEMENT, "op", 0);
+        const Heliostat__Pb__Placement *placement = fact ? fact->message : NULL;
+
+        for (size_t i = 0; placement && i < placement->n_drained; i++) {
+                struct status_worker *worker = worker_find(s, placement->drained[i]->worker);
+                if (worker) worker->drained = true;
+        }
+        for (size_t i = 0; placement && i < placement->n_pins && s->lane_count; i++) {
+                struct status_lane key = {.route = placement->pins[i]->route, .lane = placement->pins[i]->lane};
+                struct status_lane *lane = bsearch(&key, s->lanes, s->lane_count, sizeof key, lane_order);
+                if (lane) lane->pin = placement->pins[i]->worker;
+        }
+}
+
 static int problems_join(const struct facts *facts, struct snapshot *s) {
         s->problems = calloc(facts->count ? facts->count : 1, sizeof *s->problems);
         if (!s->problems) return ERR_NOMEM;
@@ -569,6 +591,7 @@ int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct
         if (!rc) rc = reports_join(facts, &s, stale_ms, &reports);
         if (!rc) rc = lanes_join(facts, &reports, &s);
         if (!rc) rc = skips_join(facts, &s);
+        if (!rc) placement_join(facts, &s);
         if (!rc) rc = problems_join(facts, &s);
         free(reports.lanes);
         if (rc) {

@@ -21,6 +21,7 @@ enum fact_kind {
         FACT_WORKER,
         FACT_LANE,
         FACT_REPORT,
+        FACT_PLACEMENT,
         FACT_OTHER, /* a znode that should not be there; a list that cannot be read */
 };
 
@@ -103,6 +104,7 @@ struct status_lane {
         const char *record_state; /* "FREE" "ASSIGNED" "OWNED" "REVOKING" */
         const char *worker;       /* as recorded, or NULL */
         bool worker_live;
+        const char *pin;          /* the worker that an operator wants it at, or NULL */
         uint64_t generation;
         uint32_t spec;
         size_t partitions;
@@ -118,7 +120,8 @@ struct status_worker {
         uint32_t pid;
         const char *version, *http, *zone;
         uint32_t capacity;
-        bool draining;
+        bool draining; /* it is stopping */
+        bool drained;  /* an operator wants it without lanes */
         size_t lanes, partitions;  /* owned */
         double rate, bytes_rate;   /* per second */
         uint64_t records_total;    /* since its start */

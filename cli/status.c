@@ -159,6 +159,8 @@ static int unpack(enum fact_kind kind, const void *data, size_t bytes, void **ou
         case FACT_WORKER: return codec_unpack_worker(data, bytes, (Heliostat__Pb__Worker **)out);
         case FACT_LANE: return codec_unpack_lane(data, bytes, (Heliostat__Pb__Lane **)out);
         case FACT_REPORT: return codec_unpack_report(data, bytes, (Heliostat__Pb__Report **)out);
+        case FACT_PLACEMENT:
+                return codec_unpack_placement(data, bytes, (Heliostat__Pb__Placement **)out);
         case FACT_OTHER: break;
         }
         return ERR_INVALID;
@@ -193,6 +195,8 @@ static void on_node(void *ctx, int code, const void *data, size_t bytes,
         void *message = NULL;
 
         if (answer_wanted(task, code)) {
+                /* created empty: nobody wants anything yet */
+                if (code == 0 && task->kind == FACT_PLACEMENT && bytes == 0) code = ERR_NOT_FOUND;
                 if (code == 0) code = unpack(task->kind, data, bytes, &message);
                 if (code == 0 && !names_match(task, message)) {
                         codec_free(message);
@@ -323,6 +327,7 @@ static void on_chroot(void *ctx, int code, const struct zk_stat *stat) {
         task_add(s, true, FACT_ROUTE, ZNODE_ROUTES, "", 0);
         task_add(s, true, FACT_CANDIDATE, ZNODE_ELECTION, "", 0);
         task_add(s, false, FACT_LEADER, ZNODE_LEADER, "leader", 0);
+        task_add(s, false, FACT_PLACEMENT, ZNODE_OPS, "op", 0);
         task_add(s, false, FACT_META, ZNODE_META, "meta", 0);
         pump(s);
 }

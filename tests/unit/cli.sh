@@ -73,6 +73,21 @@ row 2 'zookeeper.connect is not set' apply "$dir/no-zookeeper"
 row 2 "did you mean 'a.fetch.min.bytes'?" apply "$dir/bad-client"
 row 3 'ZooKeeper at 127.0.0.1:1/heliostat cannot be reached within 1 s' apply --timeout 1 "$dir/good"
 row 3 'cannot be reached' apply --timeout 1 --dry-run "$dir/good"
+row 0 'usage: heliostat move' move --help
+row 0 'usage: heliostat drain' drain --help
+row 0 'usage: heliostat undrain' undrain --help
+row 2 'expected a route, a lane and a worker' move 'a->b' 3 --config "$dir/good"
+row 2 "'a-' is no route" move a- 3 w --config "$dir/good"
+row 2 "expected a lane's number, not '-1'" move -- 'a->b' -1 w
+row 2 "expected a lane's number, not '4096'" move 'a->b' 4096 w
+row 2 "unexpected argument 'w'" move 'a->b' 3 w --anywhere
+row 2 "no worker's id" move 'a->b' 3 a/b
+row 2 '--config FILE is missing' move 'a->b' 3 --anywhere
+row 2 'expected a worker' drain --config "$dir/good"
+row 2 "unexpected argument 'y'" undrain x y --config "$dir/good"
+row 2 '--timeout: expected seconds' drain w --timeout 0
+row 2 'zookeeper.connect is not set' undrain w --config "$dir/no-zookeeper"
+row 3 'cannot be reached' drain w -c "$dir/good" -t 1
 row 0 'usage: heliostat resume' resume --help
 row 2 'a route is missing' resume --config "$dir/good"
 row 2 "'a-' is no route; expected '<source>-><destination>', quoted for the shell" resume a- --config "$dir/good"

@@ -44,6 +44,9 @@ static void *copy(enum fact_kind kind, void *message) {
         case FACT_REPORT:
                 rc = codec_unpack_report(data, bytes, (Heliostat__Pb__Report **)&out);
                 break;
+        case FACT_PLACEMENT:
+                rc = codec_unpack_placement(data, bytes, (Heliostat__Pb__Placement **)&out);
+                break;
         case FACT_OTHER: fail();
         }
         if (rc) fail_msg("kind %d: %s", (int)kind, err_text(rc));
@@ -872,6 +875,38 @@ static void halts_and_skips(void **state) {
         facts_fini(&facts);
 }
 
+static void pins_and_drained_workers(void **state) {
+        (void)state;
+        struct facts facts = {0};
+        Heliostat__Pb__Placement placement = HELIOSTAT__PB__PLACEMENT__INIT;
+        Heliostat__Pb__Pin pin = HELIOSTAT__PB__PIN__INIT, gone = HELIOSTAT__PB__PIN__INIT, *pins[] = {&gone, &pin};
+        Heliostat__Pb__DrainedWorker w1 = HELIOSTAT__PB__DRAINED_WORKER__INIT, dead = w1, *drained[] = {&dead, &w1};
+        add_good(&facts);
+        pin.route = gone.route = TEXT(ROUTE);
+        pin.lane = 1;
+        gone.lane = 77;
+        pin.worker = gone.worker = TEXT("w2");
+        w1.worker = TEXT("w1");
+        dead.worker = TEXT("w9");
+        placement.n_pins = placement.n_drained = 2;
+        placement.pins = pins;
+        placement.drained = drained;
+        add(&facts, FACT_PLACEMENT, "op", 0, &placement, 60000, 1000);
+        char *text = shown(&facts, RENDER_TABLE, false);
+        assert_non_null(strstr(text, "drained"));
+        free(text);
+        text = shown(&facts, RENDER_JSON, false);
+        json_t *root = json_loads(text, 0, NULL), *lanes = json_object_get(root, "lanes");
+        json_t *workers = json_object_get(root, "workers");
+        assert_true(json_is_null(json_object_get(json_array_get(lanes, 0), "pin")));
+        assert_string_equal(json_string_value(json_object_get(json_array_get(lanes, 1), "pin")), "w2");
+        assert_true(json_is_true(json_object_get(json_array_get(workers, 0), "drained")));
+        assert_true(json_is_false(json_object_get(json_array_get(workers, 1), "drained")));
+        json_decref(root);
+        free(text);
+        facts_fini(&facts);
+}
+
 static void nothing_at_all(void **state) {
         (void)state;
         struct facts facts = {0};
@@ -1058,6 +1093,7 @@ int main(void) {
                 cmocka_unit_test(reasons_are_bounded),
                 cmocka_unit_test(text_table),
                 cmocka_unit_test(halts_and_skips),
+                cmocka_unit_test(pins_and_drained_workers),
                 cmocka_unit_test(nothing_at_all),
                 cmocka_unit_test(hostile_text),
                 cmocka_unit_test(colours),

@@ -1,0 +1,507 @@
+/* Rounds of: read what there is, decide, write /op at the version that was
+ * read; then the same round again until the wish has come true.
+ *
+ *   OP -> WORKERS -> [ROUTE -> LANE | ASSIGN] -> decide -> WRITE -> again
+ *                                                       -> end
+ *   any -> again       connection lost, conflict, not there yet
+ *
+ * A result that a lost connection left unknown needs no care: the next round
+ * reads what became of it. */
+#include "cli/placement.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "cli/cli.h"
+#include "cli/placement_plan.h"
+#include "common/codec.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "common/zk.h"
+#include "common/znode_path.h"
+
+#define RETRY_MS 100
+#define REACH_S 15
+#define TIMEOUT_S 60
+#define TIMEOUT_MAX_S 3600
+
+struct arguments {
+        struct placement_request request;
+        const char *config;
+        bool dry_run, no_wait;
+        unsigned timeout_s;
+};
+
+struct placement {
+        const struct config *config;
+        const struct arguments *arguments;
+        const struct placement_request *request;
+
+        uv_loop_t loop;
+        uv_timer_t deadline, retry;
+        struct zk *zk;
+
+        /* of this round */
+        Heliostat__Pb__Placement *op;
+        int32_t op_version; /* -1: there is no /op */
+        char **workers;
+        size_t worker_count;
+        uint32_t route_lanes;
+        Heliostat__Pb__Lane *lane; /* NULL: not there yet, or unreadable */
+        size_t held;               /* lanes in the worker's assign node */
+
+        bool said;    /* what is wanted was printed */
+        bool written; /* it is what /op says */
+        bool ended;
+        int exit_code;
+};
+
+static void read_op(struct placement *p);
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void on_zk_closed(void *ctx) {
+        struct placement *p = ctx;
+        uv_close((uv_handle_t *)&p->deadline, NULL);
+        uv_close((uv_handle_t *)&p->retry, NULL);
+}
+
+static void end(struct placement *p, int exit_code) {
+        if (p->ended) return;
+        p->ended = true;
+        p->exit_code = exit_code;
+        (void)uv_timer_stop(&p->deadline); /* cannot fail on an initialized timer */
+        (void)uv_timer_stop(&p->retry);
+        zk_close(p->zk, on_zk_closed, p);
+        p->zk = NULL;
+}
+
+static void on_deadline(uv_timer_t *timer) {
+        struct placement *p = timer->data;
+        const char *why = zk_last_error(p->zk);
+        if (!p->written || zk_state(p->zk) != ZK_CONNECTED) {
+                cli_error("ZooKeeper at %s cannot be reached%s%s; %s", p->config->zookeeper_connect, *why ? ": " : "",
+                          why, p->written ? "what is wanted was written" : "run it again");
+                end(p, CLI_UNREACHABLE);
+                return;
+        }
+        if (p->request->verb == PLACEMENT_MOVE)
+                cli_error("lane %u of %s is not at %s after %u s (it is %s%s); what is wanted stays written; does a "
+                          "coordinator lead? 'heliostat status' tells",
+                          p->request->lane, p->request->route, p->request->worker, p->arguments->timeout_s,
+                          p->lane && *p->lane->owner ? "at " : "nobody's",
+                          p->lane && *p->lane->owner ? p->lane->owner : "");
+        else
+                cli_error("worker %s still has %zu lane%s after %u s; what is wanted stays written; does a coordinator "
+                          "lead? 'heliostat status' tells",
+                          p->request->worker, p->held, p->held == 1 ? "" : "s", p->arguments->timeout_s);
+        end(p, CLI_FAILED);
+}
+
+static void on_retry(uv_timer_t *timer) {
+        struct placement *p = timer->data;
+        /* uv_timer_start fails for a closing handle only */
+        if (zk_state(p->zk) == ZK_CONNECTED) read_op(p);
+        else (void)uv_timer_start(&p->retry, on_retry, RETRY_MS, 0);
+}
+
+static void again(struct placement *p) { (void)uv_timer_start(&p->retry, on_retry, RETRY_MS, 0); /* as above */ }
+
+/* A step did not work: the next round where that helps, else the end. */
+static void trouble(struct placement *p, const char *what, int code) {
+        if (code == ERR_CLOSING) return;
+        if (code == ERR_CONNECTION || code == ERR_SESSION) {
+                again(p);
+                return;
+        }
+        cli_error("%s: %s", what, err_text(code));
+        end(p, CLI_FAILED);
+}
+
+/* ---- writing and waiting ------------------------------------------------- */
+
+static void wait_on(struct placement *p) {
+        if (!p->written) /* from here on the time is the leader's */
+                (void)uv_timer_start(&p->deadline, on_deadline, (uint64_t)p->arguments->timeout_s * 1000, 0);
+        p->written = true;
+        bool moves = p->request->verb == PLACEMENT_MOVE;
+        if (p->arguments->no_wait || (!moves && p->request->verb != PLACEMENT_DRAIN)) {
+                end(p, CLI_OK);
+        } else if (moves && p->lane && p->lane->n_topics == 0) {
+                printf("it has no partitions yet, so nobody runs it\n");
+                end(p, CLI_OK);
+        } else if (moves ? placement_there(p->lane, p->request->worker) : p->held == 0) {
+                if (moves) printf("lane %u of %s runs at %s\n", p->request->lane, p->request->route, p->request->worker);
+                else printf("worker %s has no lanes\n", p->request->worker);
+                end(p, CLI_OK);
+        } else {
+                again(p);
+        }
+}
+
+static void written(struct placement *p, int code) {
+        if (p->ended) return;
+        /* somebody else wrote, or made it: decide from what is there now */
+        if (code == ERR_VERSION || code == ERR_EXISTS || code == ERR_NOT_FOUND) again(p);
+        else if (code) trouble(p, ZNODE_OPS, code);
+        else wait_on(p);
+}
+
+static void on_set(void *ctx, int code, const struct zk_stat *stat) {
+        (void)stat;
+        written(ctx, code);
+}
+
+static void on_created(void *ctx, int code, const char *path) {
+        (void)path;
+        written(ctx, code);
+}
+
+static void decide(struct placement *p) {
+        struct placement_facts facts = {(const char *const *)p->workers, p->worker_count, p->route_lanes, p->lane};
+        char *text = NULL;
+        void *data = NULL;
+        size_t bytes = 0;
+
+        int outcome = p->written ? (int)PLACEMENT_SAME : placement_plan(p->op, p->request, &facts, &text);
+        if (outcome < 0) {
+                trouble(p, ZNODE_OPS, outcome);
+                return;
+        }
+        if (outcome == PLACEMENT_REFUSED) {
+                cli_error("%s", text);
+                free(text);
+                end(p, CLI_USAGE);
+                return;
+        }
+        if (text && !p->said) printf("%s\n", text);
+        (void)fflush(stdout); /* its end is checked */
+        free(text);
+        p->said = true;
+        if (p->arguments->dry_run) {
+                end(p, CLI_OK);
+                return;
+        }
+        if (outcome == PLACEMENT_SAME) {
+                wait_on(p);
+                return;
+        }
+        int rc = codec_pack(&p->op->base, &data, &bytes);
+        if (!rc && p->op_version < 0) rc = zk_create(p->zk, ZNODE_OPS, data, bytes, ZK_PERSISTENT, on_created, p);
+        else if (!rc) rc = zk_set(p->zk, ZNODE_OPS, data, bytes, p->op_version, on_set, p);
+        free(data);
+        if (rc) trouble(p, ZNODE_OPS, rc);
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+static void on_assign(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        Heliostat__Pb__Assignment *assign = NULL;
+        (void)stat;
+        if (p->ended) return;
+        if (!code) code = codec_unpack_assignment(data, bytes, &assign);
+        if (code && code != ERR_NOT_FOUND) {
+                trouble(p, ZNODE_ASSIGNS, code);
+                return;
+        }
+        p->held = assign ? assign->n_lanes : 0;
+        codec_free(assign);
+        decide(p);
+}
+
+static void on_lane(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        (void)stat;
+        if (p->ended) return;
+        if (!code) code = codec_unpack_lane(data, bytes, &p->lane);
+        if (code && code != ERR_NOT_FOUND) trouble(p, ZNODE_LANES, code);
+        else decide(p);
+}
+
+static void on_routes(void *ctx, int code, const char *const *names, size_t count, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        (void)stat;
+        if (p->ended) return;
+        if (code && code != ERR_NOT_FOUND) {
+                trouble(p, ZNODE_ROUTES, code);
+                return;
+        }
+        const char *nearest = code ? NULL : text_nearest(p->request->route, names, count);
+        if (nearest) cli_error("unknown route '%s'; did you mean '%s'?", p->request->route, nearest);
+        else cli_error("unknown route '%s'; 'heliostat status' lists them", p->request->route);
+        end(p, CLI_USAGE);
+}
+
+static void on_route(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        Heliostat__Pb__Route *route = NULL;
+        char path[ZNODE_PATH_MAX];
+        (void)stat;
+        if (p->ended) return;
+        if (code == ERR_NOT_FOUND) {
+                code = zk_children(p->zk, ZNODE_ROUTES, NULL, NULL, on_routes, p);
+                if (code) trouble(p, ZNODE_ROUTES, code);
+                return;
+        }
+        if (!code) code = codec_unpack_route(data, bytes, &route);
+        p->route_lanes = route ? route->lanes : 0;
+        codec_free(route);
+        if (!code) code = znode_path_lane(path, p->request->route, p->request->lane);
+        if (!code) code = zk_get(p->zk, path, NULL, NULL, on_lane, p);
+        if (code) trouble(p, p->request->route, code);
+}
+
+static void workers_forget(struct placement *p) {
+        for (size_t i = 0; i < p->worker_count; i++) free(p->workers[i]);
+        free(p->workers);
+        p->workers = NULL;
+        p->worker_count = 0;
+}
+
+static int workers_take(struct placement *p, const char *const *names, size_t count) {
+        p->workers = calloc(count + 1, sizeof *p->workers);
+        if (!p->workers) return ERR_NOMEM;
+        for (size_t i = 0; i < count; i++) {
+                if (!znode_id_valid(names[i])) continue;
+                if (!(p->workers[p->worker_count] = strdup(names[i]))) return ERR_NOMEM;
+                p->worker_count++;
+        }
+        return 0;
+}
+
+static void on_workers(void *ctx, int code, const char *const *names, size_t count, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        char path[ZNODE_PATH_MAX];
+        (void)stat;
+        if (p->ended) return;
+        if (code == ERR_NOT_FOUND) {
+                code = 0;
+                count = 0;
+        }
+        if (!code) code = workers_take(p, names, count);
+        bool of_lane = p->request->verb == PLACEMENT_MOVE || p->request->verb == PLACEMENT_UNPIN;
+        if (!code)
+                code = of_lane ? znode_path_route(path, p->request->route) : znode_path_assign(path, p->request->worker);
+        if (!code) code = zk_get(p->zk, path, NULL, NULL, of_lane ? on_route : on_assign, p);
+        if (code) trouble(p, ZNODE_WORKERS, code);
+}
+
+static void on_op(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct placement *p = ctx;
+        if (p->ended) return;
+        p->op_version = code ? -1 : stat->version;
+        if (code == ERR_NOT_FOUND || (!code && bytes == 0)) {
+                p->op = malloc(sizeof *p->op);
+                code = p->op ? 0 : ERR_NOMEM;
+                if (p->op) heliostat__pb__placement__init(p->op);
+        } else if (!code) {
+                code = codec_unpack_placement(data, bytes, &p->op);
+        }
+        if (!code) code = zk_children(p->zk, ZNODE_WORKERS, NULL, NULL, on_workers, p);
+        if (code) trouble(p, ZNODE_OPS, code);
+}
+
+static void forget_round(struct placement *p) {
+        codec_free(p->op);
+        codec_free(p->lane);
+        p->op = NULL;
+        p->lane = NULL;
+        workers_forget(p);
+}
+
+static void read_op(struct placement *p) {
+        forget_round(p);
+        int rc = zk_get(p->zk, ZNODE_OPS, NULL, NULL, on_op, p);
+        if (rc) trouble(p, ZNODE_OPS, rc);
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+/* The retry timer looks for the connection; only a refusal needs an answer. */
+static void on_state(void *ctx, enum zk_state state) {
+        struct placement *p = ctx;
+        if (state != ZK_REFUSED || p->ended) return;
+        cli_error("ZooKeeper at %s refuses: %s", p->config->zookeeper_connect, zk_last_error(p->zk));
+        end(p, CLI_FAILED);
+}
+
+static int run(const struct config *config, const struct arguments *arguments) {
+        struct placement *p = calloc(1, sizeof *p);
+        if (!p || uv_loop_init(&p->loop) != 0) {
+                free(p);
+                cli_error("%s", err_text(ERR_SYSTEM));
+                return CLI_FAILED;
+        }
+        p->config = config;
+        p->arguments = arguments;
+        p->request = &arguments->request;
+        (void)uv_timer_init(&p->loop, &p->deadline); /* always 0 */
+        (void)uv_timer_init(&p->loop, &p->retry);
+        p->deadline.data = p->retry.data = p;
+        int rc = zk_open(&p->loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms, on_state, p, &p->zk);
+        if (rc) {
+                cli_error("ZooKeeper at %s: %s", config->zookeeper_connect, err_text(rc));
+                p->exit_code = rc == ERR_INVALID ? CLI_USAGE : CLI_FAILED;
+                on_zk_closed(p);
+        } else {
+                (void)uv_timer_start(&p->deadline, on_deadline,
+                                     (arguments->timeout_s < REACH_S ? arguments->timeout_s : REACH_S) * 1000, 0);
+                (void)uv_timer_start(&p->retry, on_retry, 1, 0);
+        }
+        (void)uv_run(&p->loop, UV_RUN_DEFAULT); /* returns when all handles are closed */
+        (void)uv_loop_close(&p->loop);
+        forget_round(p);
+        int exit_code = p->exit_code;
+        free(p);
+        return exit_code;
+}
+
+static const char usage_move[] =
+        "usage: heliostat move 'ROUTE' LANE WORKER --config FILE [--dry-run] [--no-wait]\n"
+        "       heliostat move 'ROUTE' LANE --anywhere --config FILE [--dry-run]\n"
+        "\n"
+        "Pins a lane to a worker: the lane moves there, and stays as long as the worker lives\n"
+        "and is not drained.  While it is not, the lane is placed like any other.\n"
+        "\n"
+        "      --anywhere          take the pin away; the lane stays until there is a reason\n";
+static const char usage_drain[] =
+        "usage: heliostat drain WORKER --config FILE [--dry-run] [--no-wait]\n"
+        "\n"
+        "Moves the lanes of a worker to the others, a few at a time, and gives it no more, until\n"
+        "'heliostat undrain'; also after it was started again.\n"
+        "\n";
+static const char usage_undrain[] =
+        "usage: heliostat undrain WORKER --config FILE [--dry-run]\n"
+        "\n"
+        "Takes back 'heliostat drain': the worker gets its share of lanes again.\n"
+        "\n";
+static const char usage_options[] =
+        "  -c, --config FILE       take zookeeper.connect from this file\n"
+        "  -n, --dry-run           print what would be done, write nothing\n"
+        "      --no-wait           end when it is written, not when it is done\n"
+        "  -t, --timeout SECONDS   how long to wait until it is done (default 60)\n"
+        "  -h, --help              this text\n"
+        "\n"
+        "Exit code: 0 done, or nothing to do; 1 failed, or written and not done in time; 2 wrong\n"
+        "use or an unknown name; 3 ZooKeeper cannot be reached.\n";
+
+/* Digits only, at most max; -1 for anything else. */
+static long number_parse(const char *text, long max) {
+        char *rest;
+        if (*text < '0' || *text > '9' || strlen(text) > 9) return -1;
+        long number = strtol(text, &rest, 10);
+        return *rest || number > max ? -1 : number;
+}
+
+/* CLI_OK: go on.  Anything else was said; *done: --help. */
+static int arguments_parse(int argc, char **argv, const char *usage, struct arguments *out, bool *done) {
+        enum { OPT_NO_WAIT = 256, OPT_ANYWHERE };
+        static const struct option all_options[] = {
+                {"anywhere", no_argument, NULL, OPT_ANYWHERE},
+                {"config", required_argument, NULL, 'c'},
+                {"dry-run", no_argument, NULL, 'n'},
+                {"no-wait", no_argument, NULL, OPT_NO_WAIT},
+                {"timeout", required_argument, NULL, 't'},
+                {"help", no_argument, NULL, 'h'},
+                {NULL, 0, NULL, 0},
+        };
+        bool of_lane = out->request.verb == PLACEMENT_MOVE;
+        const struct option *options = all_options + (of_lane ? 0 : 1);
+        const char *verb = argv[0];
+        long number;
+        int c;
+
+        out->timeout_s = TIMEOUT_S;
+        while ((c = getopt_long(argc, argv, "c:nt:h", options, NULL)) != -1) {
+                switch (c) {
+                case 'c': out->config = optarg; break;
+                case 'n': out->dry_run = true; break;
+                case OPT_NO_WAIT: out->no_wait = true; break;
+                case OPT_ANYWHERE: out->request.verb = PLACEMENT_UNPIN; break;
+                case 't':
+                        number = number_parse(optarg, TIMEOUT_MAX_S);
+                        if (number < 1) {
+                                cli_error("%s: --timeout: expected seconds from 1 to %d, not '%.100s'", verb,
+                                          TIMEOUT_MAX_S, optarg);
+                                return CLI_USAGE;
+                        }
+                        out->timeout_s = (unsigned)number;
+                        break;
+                case 'h':
+                        printf("%s%s", usage, usage_options);
+                        *done = true;
+                        return CLI_OK;
+                default: /* getopt has said what is wrong */
+                        fprintf(stderr, "%s%s", usage, usage_options);
+                        return CLI_USAGE;
+                }
+        }
+        int expected = !of_lane ? 1 : out->request.verb == PLACEMENT_MOVE ? 3 : 2;
+        if (argc - optind != expected) {
+                if (argc - optind > expected)
+                        cli_error("%s: unexpected argument '%.100s'", verb, argv[optind + expected]);
+                else cli_error("%s: %s", verb, of_lane ? "expected a route, a lane and a worker" : "expected a worker");
+                fprintf(stderr, "%s%s", usage, usage_options);
+                return CLI_USAGE;
+        }
+        if (of_lane) {
+                out->request.route = argv[optind];
+                if (!znode_route_valid(out->request.route)) {
+                        cli_error("%s: '%.140s' is no route; expected '<source>-><destination>', quoted for the shell",
+                                  verb, out->request.route);
+                        return CLI_USAGE;
+                }
+                number = number_parse(argv[optind + 1], ROUTE_LANES_MAX - 1);
+                if (number < 0) {
+                        cli_error("%s: expected a lane's number, not '%.100s'", verb, argv[optind + 1]);
+                        return CLI_USAGE;
+                }
+                out->request.lane = (uint32_t)number;
+        }
+        if (out->request.verb != PLACEMENT_UNPIN) {
+                out->request.worker = argv[optind + (of_lane ? 2 : 0)];
+                if (!znode_id_valid(out->request.worker)) {
+                        cli_error("%s: '%.140s' is no worker's id", verb, out->request.worker);
+                        return CLI_USAGE;
+                }
+        }
+        if (!out->config) {
+                cli_error("%s: --config FILE is missing", verb);
+                fprintf(stderr, "%s%s", usage, usage_options);
+                return CLI_USAGE;
+        }
+        return CLI_OK;
+}
+
+static int placement_verb(int argc, char **argv, enum placement_verb verb, const char *usage) {
+        struct arguments arguments = {.request.verb = verb};
+        struct config config;
+        bool done = false;
+        int exit_code = arguments_parse(argc, argv, usage, &arguments, &done);
+
+        if (exit_code || done) return exit_code;
+        exit_code = cli_load(arguments.config, &config);
+        if (exit_code) return exit_code;
+        exit_code = cli_check_zookeeper(&config);
+        /* to a person at a terminal, a connection that works is no news */
+        if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR);
+        if (!exit_code) exit_code = run(&config, &arguments);
+        if (!exit_code && fflush(stdout) != 0) {
+                cli_error("cannot write to standard output");
+                exit_code = CLI_FAILED;
+        }
+        config_fini(&config);
+        return exit_code;
+}
+
+int cli_move(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_MOVE, usage_move); }
+
+int cli_drain(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_DRAIN, usage_drain); }
+
+int cli_undrain(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_UNDRAIN, usage_undrain); }

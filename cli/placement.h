@@ -1,0 +1,13 @@
+/* The verbs that say where lanes belong.  They write /op; the leader makes it
+ * true. */
+#ifndef HELIOSTAT_CLI_PLACEMENT_H
+#define HELIOSTAT_CLI_PLACEMENT_H
+
+/* Each as cli_verb.  CLI_OK (done, or nothing to do) | CLI_FAILED (also: written,
+ * but not true within the time) | CLI_USAGE (the file, an unknown name, a wish
+ * that makes no sense; nothing was written) | CLI_UNREACHABLE */
+int cli_move(int argc, char **argv);
+int cli_drain(int argc, char **argv);
+int cli_undrain(int argc, char **argv);
+
+#endif

@@ -1,0 +1,64 @@
+"""Where operators want lanes: `move`, `drain`, `undrain`."""
+
+from local_cluster import wait_until
+
+LANES = 6
+
+
+def test_lanes_move_where_an_operator_wants_them(field, topic):
+    """Planned moves: nothing is repeated, and what was asked for holds for the next owners of the worker's id as well."""
+    mirror = field(lanes=LANES)
+    mirror.create(topic, LANES)
+    status = mirror.up(workers=2).wait_running(LANES)
+    load = mirror.load(topic, LANES, rate=1000)
+    mirror.wait_flowing(mirror.watch(topic, LANES))
+
+    def run(code, text, *arguments):
+        done = mirror.run(*arguments, "--config", mirror.config, limit_s=60)
+        assert done.returncode == code and text in done.stdout + done.stderr, \
+            f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}\n{mirror.describe()}"
+
+    def lanes():
+        return {lane["lane"]: lane for lane in mirror.status()["lanes"]}
+
+    def at(worker):
+        return {number for number, lane in lanes().items() if lane["worker"] == worker}
+    number = min(lane["lane"] for lane in status["lanes"] if lane["worker"] == "w1")
+    before = lanes()
+
+    # What makes no sense is said and changes nothing.
+    run(2, "did you mean 'east->west'", "move", "east->wst", number, "w2")
+    run(2, "has no lane 6; it has the lanes 0 to 5", "move", "east->west", LANES, "w2")
+    run(2, "no worker 'w3' lives", "move", "east->west", number, "w3")
+    run(2, "no worker 'w3' lives", "drain", "w3")
+    run(0, "is not pinned", "move", "east->west", number, "--anywhere")
+    run(0, f"lane {number} of east->west: w1 -> w2", "move", "east->west", number, "w2", "--dry-run")
+    assert lanes() == before
+
+    # The command ends when the lane runs there; again, it does nothing.
+    run(0, f"lane {number} of east->west runs at w2", "move", "east->west", number, "w2")
+    moved = lanes()[number]
+    assert moved["worker"] == "w2" and moved["pin"] == "w2" and moved["generation"] == before[number]["generation"] + 1
+    run(0, "as said before", "move", "east->west", number, "w2")
+    assert lanes()[number]["generation"] == moved["generation"]
+    # One came in exchange: both have three.
+    wait_until(lambda: len(at("w1")) == len(at("w2")) == LANES // 2, 20, mirror.describe)
+
+    run(0, "worker w2 has no lanes", "drain", "w2")
+    assert at("w1") == set(range(LANES)) and [w["drained"] for w in mirror.status()["workers"]] == [False, True]
+    run(2, "'heliostat undrain w2' first", "move", "east->west", number, "w2")
+    run(2, "no other worker is left", "drain", "w1")
+
+    # The wish is for the id: another process of it gets nothing either, from another leader either.
+    mirror.workers["w2"].terminate()
+    assert mirror.workers["w2"].wait(10) == 0
+    mirror.coordinators["c1"].kill()
+    mirror.start_coordinator("c2").wait_log("coordinator.lead", 20)
+    mirror.start_worker("w2")
+    mirror.wait_status(lambda status: len(status["workers"]) == 2, "both workers", 10)
+    assert at("w1") == set(range(LANES))
+    run(0, "worker w2 is no longer drained", "undrain", "w2")
+    wait_until(lambda: len(at("w2")) == LANES // 2 and number in at("w2"), 20, mirror.describe)
+    mirror.wait_running(LANES)
+    load.stop()
+    mirror.assert_mirrored(topic, "exact")
