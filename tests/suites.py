@@ -25,6 +25,8 @@ def parse_arguments():
     parser.add_argument("--sanitize", choices=("address", "thread"), help="address includes undefined")
     parser.add_argument("--werror", action="store_true", help="warnings are errors")
     parser.add_argument("--exitfirst", "-x", action="store_true", help="stop at the first failed integration test")
+    parser.add_argument("--jobs", "-j", type=int, default=3,
+                        help="integration tests side by side, but for those that measure times (default: 3)")
     return parser.parse_args()
 
 
@@ -96,24 +98,25 @@ def run_meson(directory, tests):
 
 
 class Count:
-    """A pytest plugin: counts results, and shows one line per test."""
+    """A pytest plugin: selects, counts results, and shows one line per test."""
 
-    def __init__(self, names):
+    def __init__(self, names=()):
         self.names = names
         self.passed = self.failed = 0
-        self.items = []
+        self.items = []     # (nodeid, quiet)
 
     def pytest_collection_modifyitems(self, config, items):
-        left = [item for item in items if not wanted(self.names, item.nodeid)]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if wanted(self.names, item.nodeid)]
+        if self.names:
+            config.hook.pytest_deselected(items=[item for item in items if not wanted(self.names, item.nodeid)])
+            items[:] = [item for item in items if wanted(self.names, item.nodeid)]
 
     def pytest_collection_finish(self, session):
-        self.items = [item.nodeid for item in session.items]
+        self.items = [(item.nodeid, item.get_closest_marker("quiet") is not None) for item in session.items]
 
     def pytest_collectreport(self, report):
         if report.failed:
             self.failed += 1
+            print(f"integration: {report.nodeid}: cannot be collected: {report.longreprtext}", flush=True)
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.passed:
@@ -127,25 +130,49 @@ class Count:
             self.failed += 1
             print(f"integration: {report.nodeid}: SKIPPED counts as failed: {report.longrepr}", flush=True)
 
+    def pytest_testnodedown(self, node, error):
+        """One of the side-by-side processes has ended."""
+        for directory in getattr(node, "workeroutput", {}).get("kept", ()):
+            print(f"logs are kept in {directory}", flush=True)
 
-def run_integration(names, list_only, exitfirst):
+
+def collect(names):
+    """The tests that the names select.  A suite's name stands for all of it."""
     import pytest
-    # A suite's name stands for all of it; the other names select.
     count = Count([] if "integration" in names else [name for name in names if name not in MESON_SUITES])
-    arguments = [str(INTEGRATION), "-q", "-p", "no:cacheprovider", f"--rootdir={REPO}", "--tb=short",
-                 "--show-capture=no", "--continue-on-collection-errors"]
-    if exitfirst:
-        arguments.append("-x")
-    if list_only:
-        with contextlib.redirect_stdout(io.StringIO()):
-            pytest.main([*arguments, "--collect-only"], plugins=[count])
-        for item in count.items:
-            print(f"integration: {item}")
-        return count
-    code = pytest.main(arguments, plugins=[count])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        count.failed += 1
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([str(INTEGRATION), "-q", "-p", "no:cacheprovider", f"--rootdir={REPO}", "--collect-only"], plugins=[count])
     return count
+
+
+def run_integration(names, jobs, exitfirst):
+    """Most tests wait most of the time, for a session to end or a broker to start: they run side by side, each process
+    with servers of its own.  Those marked `quiet` hold times against limits, and have the machine for themselves."""
+    import pytest
+    collected = collect(names)
+    passed, failed = 0, collected.failed
+    crowd = [nodeid for nodeid, quiet in collected.items if not quiet]
+    # The many short tests of the first files come last, and let the processes end together.
+    crowd.sort(key=lambda nodeid: nodeid.split("::")[0], reverse=True)
+    for tests, together in ((crowd, min(jobs, len(crowd))),
+                            ([nodeid for nodeid, quiet in collected.items if quiet], 1)):
+        if not tests or (exitfirst and failed):
+            continue
+        arguments = [*(str(REPO / nodeid) for nodeid in tests), "-q", "-p", "no:cacheprovider", f"--rootdir={REPO}",
+                     "--tb=short", "--show-capture=no", "--no-header"]
+        if together > 1:
+            arguments += ["-n", str(together)]
+        if exitfirst:
+            arguments.append("-x")
+        count = Count()
+        code = pytest.main(arguments, plugins=[count])
+        passed += count.passed
+        failed += count.failed
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            failed += 1
+        if code == pytest.ExitCode.INTERRUPTED:
+            break
+    return passed, failed
 
 
 def main():
@@ -164,14 +191,15 @@ def main():
         for suite, name in tests:
             print(f"{suite}: {name}")
         if integration:
-            run_integration(names, True, False)
+            for nodeid, _quiet in collect(names).items:
+                print(f"integration: {nodeid}")
         return 0
 
     passed, failed = run_meson(directory, tests)
     if integration:
-        count = run_integration(names, False, options.exitfirst)
-        passed += count.passed
-        failed += count.failed
+        counts = run_integration(names, options.jobs, options.exitfirst)
+        passed += counts[0]
+        failed += counts[1]
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -21,6 +21,10 @@ COMMIT_INTERVAL_MS = 1000
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quiet: holds times against limits: runs while no other test does")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_exit():
     local_cluster.on_signals_exit()
@@ -36,7 +40,11 @@ def run_directory(request):
     if request.session.testsfailed:
         for data in directory.glob("**/data"):      # the logs tell; the records only fill the disk
             shutil.rmtree(data, ignore_errors=True)
-        request.config.pluginmanager.getplugin("terminalreporter").write_line(f"\nlogs are kept in {directory}")
+        terminal = request.config.pluginmanager.getplugin("terminalreporter")
+        if terminal:
+            terminal.write_line(f"\nlogs are kept in {directory}")
+        else:                           # one of several processes: the first one says it
+            request.config.workeroutput.setdefault("kept", []).append(str(directory))
     else:
         shutil.rmtree(directory, ignore_errors=True)
 

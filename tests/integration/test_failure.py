@@ -87,6 +87,7 @@ def finish(mirror, topic, load, mode="at-least-once"):
     return mirror.assert_mirrored(topic, mode)
 
 
+@pytest.mark.quiet
 def test_killed_worker(running, topic):
     mirror, load, watch = running()
     moved = partitions_of(mirror, "w1")
@@ -102,6 +103,7 @@ def test_killed_worker(running, topic):
     assert_duplicates_bounded(finish(mirror, topic, load), moved, watch, since)
 
 
+@pytest.mark.quiet
 def test_worker_told_to_stop_hands_over(running, topic):
     mirror, load, watch = running()
     moved = partitions_of(mirror, "w1")
@@ -117,6 +119,7 @@ def test_worker_told_to_stop_hands_over(running, topic):
     finish(mirror, topic, load, "exact")        # no duplicates at all
 
 
+@pytest.mark.quiet
 def test_joining_worker_takes_its_fair_share(running, topic):
     partitions = 24         # one for each lane
     mirror, load, watch = running(workers=2, partitions=partitions)
@@ -146,6 +149,7 @@ def test_joining_worker_takes_its_fair_share(running, topic):
     finish(mirror, topic, load, "exact")
 
 
+@pytest.mark.quiet
 def test_stopped_worker_wakes_up_late(running, topic):
     """SIGSTOP for three sessions: by then others own its lanes.  Awake, it must find out before it does harm."""
     mirror, load, watch = running()
@@ -178,6 +182,7 @@ def test_stopped_worker_wakes_up_late(running, topic):
             assert run["to_ms"] <= since + COMMIT_INTERVAL_MS, f"{run}, stopped at {since}, resumed at {resumed}, {records}"
 
 
+@pytest.mark.quiet
 def test_killed_leader(running, topic):
     mirror, load, watch = running(coordinators=2)
 
@@ -200,6 +205,7 @@ def test_killed_leader(running, topic):
     finish(mirror, topic, load, "exact")
 
 
+@pytest.mark.quiet
 def test_no_coordinator_at_all(running, topic):
     """Mirroring needs none; a restarted one finds everything in place."""
     mirror, load, watch = running(coordinators=1)
@@ -240,6 +246,7 @@ def test_zookeeper_away_for_a_minute(running, topic, run_directory):
         zookeeper.end()
 
 
+@pytest.mark.quiet
 def test_two_of_three_workers_killed_at_once(running, topic):
     mirror, load, watch = running()
     moved = partitions_of(mirror, "w1") | partitions_of(mirror, "w2")

@@ -9,6 +9,8 @@ import local_cluster
 from conftest import SESSION_TIMEOUT_MS
 from local_cluster import KafkaBroker, wait_until
 
+pytestmark = pytest.mark.quiet
+
 MIB = 1 << 20
 BUDGET = 128 * MIB      # the default
 BOUND = BUDGET + 32 * MIB

@@ -40,6 +40,7 @@ END_TXN = fault_proxy.API_KEYS["EndTxn"]
 
 # --- the run ---
 
+@pytest.mark.quiet
 def test_random_faults_keep_the_promise(run_directory):
     """Both guarantees side by side: most of a run is waiting."""
     runs = {}

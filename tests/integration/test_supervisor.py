@@ -8,6 +8,7 @@ import re
 import signal
 import time
 
+import pytest
 from local_cluster import HeliostatProcess, ZooKeeper, adopting, wait_until
 from test_failure import (HANDOVER_PAUSE_MS, LIVING_PAUSE_MS, PARTITIONS, assert_delays, assert_duplicates_bounded, finish,
                           now_ms, others, partitions_of, running, wait_caught_up)  # noqa: F401 (running is a fixture)
@@ -27,6 +28,7 @@ def log_times_ms(worker, event):
     return [(((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms), rest) for h, m, s, ms, rest in found]
 
 
+@pytest.mark.quiet
 def test_killed_child_fails_over_before_the_session_timeout(running, topic):  # noqa: F811
     mirror, load, watch = running(supervised=True, session_timeout_ms=LONG_SESSION_MS)
     moved = partitions_of(mirror, "w1")
@@ -71,6 +73,7 @@ def test_killed_children_repeat_nothing_exactly_once(field, topic):
     finish(mirror, topic, load, "exact")
 
 
+@pytest.mark.quiet
 def test_supervisor_told_to_stop_hands_over(running, topic):  # noqa: F811
     mirror, load, watch = running(supervised=True, session_timeout_ms=LONG_SESSION_MS)
     moved = partitions_of(mirror, "w1")
@@ -90,6 +93,7 @@ def test_supervisor_told_to_stop_hands_over(running, topic):  # noqa: F811
     finish(mirror, topic, load, "exact")
 
 
+@pytest.mark.quiet
 def test_killed_supervisor_is_not_missed(running, topic, run_directory):  # noqa: F811
     zookeeper = ZooKeeper(run_directory / f"{topic}-zookeeper").start()
     try:

@@ -3,6 +3,7 @@
 import re
 import time
 
+import pytest
 from local_cluster import HeliostatProcess, wait_until
 
 
@@ -60,6 +61,7 @@ def test_sigterm_before_anything_is_there(field):
     assert worker.wait(10) == 0, worker.tail()
 
 
+@pytest.mark.quiet
 def test_idle_worker_costs_nothing(field, topic):
     mirror = field()
     mirror.create(topic, 24)
