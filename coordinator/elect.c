@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/fault_point.h"
 #include "common/log.h"
 #include "common/znode_path.h"
 
@@ -61,6 +62,7 @@ static void on_leader_written(void *ctx, int code, int failed, const struct zk_m
                 if (failed == 0) *elect->own = '\0';
                 return elect_prepare(elect);
         }
+        FAULT_POINT("elect.leader", "answered");
         elect->leader_version = results[1].stat.version;
         elect->leading = true;
         elect->events.lead(elect->ctx, elect->epoch, elect->leader_version);
@@ -106,7 +108,9 @@ static void on_leader_read(void *ctx, int code, const void *data, size_t bytes, 
                 /* A create has version 0, as its result says nothing else. */
                 elect->leader_version = 0;
         }
+        FAULT_POINT("elect.leader", "before");
         if (!rc) rc = zk_multi_run(elect->zk, multi, on_leader_written, elect);
+        FAULT_POINT("elect.leader", "sent");
         if (rc)
                 zk_multi_free(multi);
         else
@@ -160,7 +164,10 @@ static void on_candidates(void *ctx, int code, const char *const *names, size_t 
                 if (sequence(names[i]) < sequence(mine) &&
                     (!before || sequence(names[i]) > sequence(before)))
                         before = names[i];
-        if (!before) return read_leader(elect);
+        if (!before) {
+                FAULT_POINT("elect.won", "before");
+                return read_leader(elect);
+        }
         resign(elect, "it is no longer the first in line");
         char path[ZNODE_PATH_MAX];
         (void)snprintf(path, sizeof path, ZNODE_ELECTION "/%.200s", before);

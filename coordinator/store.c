@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/fault_point.h"
 #include "common/log.h"
 #include "common/znode_path.h"
 
@@ -150,6 +151,17 @@ static void start_read(struct store *store, const struct cluster_read *read) {
 
 /* ---- steps ---- */
 
+/* "step.assign": after its first decision, as it is logged. */
+static const char *step_name(const struct cluster_step *step) {
+        static const char *const names[][2] = {
+                {"coordinator.assign", "step.assign"}, {"coordinator.takeover", "step.takeover"},
+                {"coordinator.free", "step.free"},     {"coordinator.revoke", "step.revoke"},
+                {"coordinator.place", "step.place"}};
+        for (size_t i = 0; step->decision_count && i < sizeof names / sizeof *names; i++)
+                if (strcmp(step->decisions[0].event, names[i][0]) == 0) return names[i][1];
+        return step->write_count && step->writes[0].op == CLUSTER_CREATE ? "step.create" : "step.tell";
+}
+
 static void on_step(void *ctx, int code, int failed, const struct zk_multi_result *results, size_t count) {
         struct request *request = ctx;
         struct store *store = request->store;
@@ -158,6 +170,7 @@ static void on_step(void *ctx, int code, int failed, const struct zk_multi_resul
         if (!ours) return;
         store->busy = false;
         int64_t now = clock_boot_ms();
+        FAULT_POINT(step_name(&store->step), "answered");
         if (code == 0) {
                 int32_t *versions = calloc(count ? count : 1, sizeof *versions);
                 if (!versions) abort();
@@ -211,7 +224,9 @@ static void start_step(struct store *store) {
         if (!multi) abort();
         rc = build_multi(store, multi);
         struct request *request = request_new(store, NULL);
+        FAULT_POINT(step_name(&store->step), "before");
         if (!rc) rc = zk_multi_run(store->zk, multi, on_step, request);
+        FAULT_POINT(step_name(&store->step), "sent");
         if (rc) {
                 zk_multi_free(multi);
                 free(request);

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/fault_point.h"
 #include "common/log.h"
 
 #define REQUEST_MS 10000
@@ -91,8 +92,10 @@ static void create_topics(rd_kafka_t *destination, rd_kafka_NewTopic_t **fresh, 
         size_t result_count = 0;
         rd_kafka_queue_t *queue = rd_kafka_queue_new(destination);
         rd_kafka_AdminOptions_t *options = options_for(destination, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+        FAULT_POINT("topics.create", "before");
         rd_kafka_CreateTopics(destination, fresh, count, options, queue);
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CREATE_MS + 5000);
+        FAULT_POINT("topics.create", "answered");
         const rd_kafka_topic_result_t **results =
                 event && rd_kafka_event_CreateTopics_result(event)
                         ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
@@ -154,8 +157,10 @@ static void add_missing(rd_kafka_t *destination, const rd_kafka_metadata_t *meta
         if (count) {
                 rd_kafka_queue_t *queue = rd_kafka_queue_new(destination);
                 rd_kafka_AdminOptions_t *options = options_for(destination, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
+                FAULT_POINT("topics.grow", "before");
                 rd_kafka_CreatePartitions(destination, more, count, options, queue);
                 rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CREATE_MS + 5000);
+                FAULT_POINT("topics.grow", "answered");
                 const rd_kafka_topic_result_t **results =
                         event && rd_kafka_event_CreatePartitions_result(event)
                                 ? rd_kafka_CreatePartitions_result_topics(

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/fault_point.h"
 #include "common/kafka.h"
 #include "common/log.h"
 #include "common/znode_path.h"
@@ -37,6 +38,7 @@ static void facts_clear(struct worker_lane *lane) {
 
 static void on_ready(void *ctx) {
         struct lane_pump_link *link = ctx;
+        FAULT_POINT("worker.init", "answered");
         if (link->lane) lane_signal(link->lane, LANE_ON_READY);
 }
 
@@ -287,9 +289,14 @@ static void lane_read(struct worker_lane *lane) {
 
 static const char *const request_names[] = {"none", "read", "claim", "mark", "release"};
 
+static const char *write_name(enum lane_request request) {
+        return request == LANE_REQUEST_CLAIM ? "lane.claim" : request == LANE_REQUEST_RELEASE ? "lane.release" : "lane.mark";
+}
+
 static void on_lane_written(void *ctx, int code, const struct zk_stat *stat) {
         struct worker_lane *lane = ctx;
         enum lane_request request = lane->core.request;
+        FAULT_POINT(write_name(request), "answered");
         if (code) return lane_signal(lane, failure(lane, request_names[request], code));
         log_info(request == LANE_REQUEST_CLAIM     ? "lane.claim"
                  : request == LANE_REQUEST_RELEASE ? "lane.release"
@@ -349,6 +356,7 @@ static void lane_write(struct worker_lane *lane, enum lane_action action) {
         (void)znode_path_lane(path, lane->route, lane->lane);
         (void)znode_path_worker(self, worker->id);
         int32_t version = lane->core.record.version;
+        FAULT_POINT(write_name(lane->core.request), "before");
         if (rc == 0 && action == LANE_CLAIM) {
                 struct zk_multi *multi = zk_multi_new();
                 if (!multi) abort();
@@ -359,6 +367,7 @@ static void lane_write(struct worker_lane *lane, enum lane_action action) {
         } else if (rc == 0) {
                 rc = zk_set(worker->zk, path, data, bytes, version, on_lane_written, lane);
         }
+        FAULT_POINT(write_name(lane->core.request), "sent");
         free(data);
         if (rc) {
                 lane->core.connected = rc == ERR_CONNECTION ? false : lane->core.connected;

@@ -21,6 +21,7 @@
 
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/fault_point.h"
 #include "common/log.h"
 #include "common/sabotage.h"
 #include "worker/pump_internal.h"
@@ -32,7 +33,10 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int sockfd, const cha
                                            int32_t id, size_t bytes, void *opaque) {
         struct pump *pump = opaque; /* on a broker's thread; the pump outlives its clients */
         (void)rk, (void)sockfd, (void)brokername, (void)brokerid, (void)version, (void)id, (void)bytes;
-        if (key == END_TXN_KEY) atomic_fetch_add(&pump->txn_end_requests, 1);
+        if (key == END_TXN_KEY) {
+                atomic_fetch_add(&pump->txn_end_requests, 1);
+                FAULT_POINT("endtxn", "sent");
+        }
         return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -159,6 +163,7 @@ static void end_done(uv_work_t *work, int status) {
         struct txn_job *job = work->data;
         struct pump *pump = job->pump;
         (void)status;
+        FAULT_POINT("endtxn", "answered");
         data_loop_tick(pump->loop);
         pump->jobs--;
         pump_drain_deliveries(pump);

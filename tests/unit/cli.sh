@@ -44,8 +44,8 @@ row 0 'usage: heliostat' --help
 row 0 'librdkafka' --version
 row 0 'protobuf-c' --version
 case $("$heliostat" --version) in
-*SABOTAGED*)
-        echo "a sabotaged build (-Dsabotage): what passes here proves nothing"
+*SABOTAGED* | *FAULT-POINTS*)
+        echo "a build for tests of tests (-Dsabotage, -Dfault_points): what passes here proves nothing"
         failed=1
         ;;
 esac
