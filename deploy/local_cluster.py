@@ -501,7 +501,7 @@ def binary():
 _SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=0:exitcode=66",
+    "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:suppressions={REPO}/tests/tsan/suppressions",
 }
 
 

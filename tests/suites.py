@@ -75,7 +75,8 @@ def run_meson(directory, tests):
         subprocess.run(["meson", "test", "-C", directory, "--no-rebuild", "--suite", suite, *names],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "STDOUT",
-                            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+                            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                            "TSAN_OPTIONS": f"exitcode=66:suppressions={REPO}/tests/tsan/suppressions"})
         results = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         for result in results:
             output = (result.get("stdout") or "") + (result.get("stderr") or "")
