@@ -249,7 +249,10 @@ void pump_drain_deliveries(struct pump *pump) {
         while ((event = rd_kafka_queue_poll(pump->producer_queue, 0))) {
                 const rd_kafka_message_t *report;
                 if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
-                        while ((report = rd_kafka_event_message_next(event))) on_delivery(pump, report);
+                        while ((report = rd_kafka_event_message_next(event))) {
+                                txn_note_acked(pump);
+                                on_delivery(pump, report);
+                        }
                 else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
                         on_destination_error(pump, event);
                 rd_kafka_event_destroy(event);
@@ -485,6 +488,13 @@ static bool backlogs_send(struct pump *pump) {
         return true;
 }
 
+bool pump_behind(const struct pump *pump) {
+        if (pump->batch_next < pump->batch_count) return true;
+        for (const struct part *part = pump->backlogged; part; part = part->backlog_next)
+                if (part->backlog.count) return true;
+        return pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) > 0;
+}
+
 void pump_drop_part(struct pump *pump, struct part *part) {
         size_t n = pump->batch_next;
         for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
@@ -513,7 +523,7 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         struct part *part = m->rkt ? part_of(pump, m) : NULL;
         if (part && part->state == PART_FLOWING &&
             (part->backlog.count || /* in order, the reader's errors too */
-             (!m->err && !may_follow(pump, part, m))))
+             pump->txn == TXN_ENDING || (!m->err && !may_follow(pump, part, m))))
                 return backlog_add(pump, part, m) ? SENT : SENT_LATER;
         return pump_send(pump, part, m);
 }
@@ -592,12 +602,14 @@ static bool intake(struct pump *pump) {
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
         if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
-        if (pump->txn == TXN_ENDING) return false; /* its end makes us ready again */
-        if (txn_full(pump)) {
+        /* While a transaction ends nothing is sent, but what comes next is
+         * taken in, so that the next one begins with what a batch holds and the
+         * source's fetchers do not stop.  Its end makes us ready again. */
+        if (pump->txn != TXN_ENDING && txn_full(pump)) {
                 txn_end(pump);
-                return false;
+                if (pump->state != PUMP_RUNNING) return false;
         }
-        if (!backlogs_send(pump)) return false;
+        if (pump->txn != TXN_ENDING && !backlogs_send(pump)) return false;
         make_room(pump); /* the backlog of a stopped partition is gone without a report */
         if (pump->blocked) return false;
         if (pump->batch_next == pump->batch_count && !intake(pump)) return false;

@@ -54,6 +54,17 @@ struct txn_job {
         char err[256];
 };
 
+/* Where a transaction's time went, for the log; microseconds of the boot clock.
+ * The atomic ones are written by a broker's thread; 0: not yet. */
+struct txn_times {
+        int64_t opened_us;          /* the last one has ended */
+        int64_t begun_us;           /* its first record was sent */
+        int64_t acked_us;           /* the first acknowledgement came */
+        int64_t ended_us;           /* its position record was sent */
+        _Atomic int64_t end_sent_us;
+        atomic_uint adds;           /* requests to add partitions */
+};
+
 struct part {
         struct dest_topic *topic;
         int32_t partition;
@@ -201,8 +212,10 @@ struct pump {
 
         uint64_t adopt_generation;  /* to be taken when the transaction has ended; 0: none */
         enum txn_state txn;         /* NONE: at-least-once, or no producer */
+        bool txn_first;             /* of this producer */
         uint64_t txn_records, txn_bytes;
         atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
+        struct txn_times times;
 
         struct pump_op *start_op, *commit_op;
 };
@@ -211,6 +224,8 @@ struct pump {
 void pump_drain_deliveries(struct pump *pump);
 bool pump_turn(struct data_loop_member *member);
 void pump_drop_batch(struct pump *pump);
+/* Records that were fetched wait. */
+bool pump_behind(const struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
 void pump_forget_slots(struct pump *pump);
@@ -263,7 +278,9 @@ int txn_init(rd_kafka_t *producer, char *err, size_t err_size);
 bool txn_error_fences(rd_kafka_resp_err_t err);
 bool txn_dirty(const struct pump *pump);    /* something is not committed */
 bool txn_full(const struct pump *pump);
+void txn_opened(struct pump *pump);         /* the producer has begun one */
 void txn_note_sent(struct pump *pump, uint64_t bytes);
+void txn_note_acked(struct pump *pump);
 void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_advance */
 void txn_on_timer(uv_timer_t *timer);
 

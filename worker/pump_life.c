@@ -231,8 +231,9 @@ static void open_done(uv_work_t *work, int status) {
         }
         if (pump->producer) {
                 pump->burst_limits = job->limits;
-                pump->txn = pump->settings.exactly_once ? TXN_OPEN : TXN_NONE;
-                pump->txn_records = pump->txn_bytes = 0;
+                pump->txn = TXN_NONE;
+                pump->txn_first = true;
+                if (pump->settings.exactly_once) txn_opened(pump);
                 pump->producer_queue = rd_kafka_queue_get_main(pump->producer);
                 watch_queue(pump, pump->producer_queue);
         }
@@ -629,8 +630,7 @@ static void handle_open(void *arg) {
         (void)uv_timer_start(&pump->commit_timer, on_commit_timer, pump->settings.commit_interval_ms,
                              pump->settings.commit_interval_ms);
         if (pump->settings.exactly_once)
-                (void)uv_timer_start(&pump->txn_timer, txn_on_timer, pump->settings.transaction_interval_ms,
-                                     pump->settings.transaction_interval_ms);
+                (void)uv_timer_start(&pump->txn_timer, txn_on_timer, pump->settings.transaction_interval_ms, 0);
         pump_open_clients(pump);
 }
 

@@ -19,24 +19,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/fault_point.h"
 #include "common/log.h"
 #include "common/sabotage.h"
 #include "worker/pump_internal.h"
+#include "worker/txn_pace.h"
 
-#define END_TXN_KEY 26 /* Kafka's API key of EndTxn */
+/* Kafka's API keys. */
+#define ADD_PARTITIONS_KEY 24
+#define END_TXN_KEY 26
 
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int sockfd, const char *brokername,
                                            int32_t brokerid, int16_t key, int16_t version,
                                            int32_t id, size_t bytes, void *opaque) {
         struct pump *pump = opaque; /* on a broker's thread; the pump outlives its clients */
         (void)rk, (void)sockfd, (void)brokername, (void)brokerid, (void)version, (void)id, (void)bytes;
-        if (key == END_TXN_KEY) {
-                atomic_fetch_add(&pump->txn_end_requests, 1);
-                FAULT_POINT("endtxn", "sent");
-        }
+        if (key == ADD_PARTITIONS_KEY) atomic_fetch_add(&pump->times.adds, 1);
+        if (key != END_TXN_KEY) return RD_KAFKA_RESP_ERR_NO_ERROR;
+        atomic_fetch_add(&pump->txn_end_requests, 1);
+        atomic_store(&pump->times.end_sent_us, clock_boot_us());
+        FAULT_POINT("endtxn", "sent");
         return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -159,6 +164,19 @@ static void end_failed(struct pump *pump, const struct txn_job *job) {
         pump_recycle(pump, "%s", job->err);
 }
 
+static void log_times(struct pump *pump) {
+        const struct txn_times *times = &pump->times;
+        int64_t now = pump->loop->last_us, sent = atomic_load(&times->end_sent_us);
+        log_debug("lane.transaction",
+                  "route=%s lane=%u records=%" PRIu64 " bytes=%" PRIu64 " idle_us=%" PRId64 " first_ack_us=%" PRId64 " open_us=%" PRId64
+                  " flush_us=%" PRId64 " end_us=%" PRId64 " adds=%u",
+                  pump->settings.route, pump->settings.lane, pump->txn_records, pump->txn_bytes,
+                  times->begun_us ? times->begun_us - times->opened_us : -1,
+                  times->acked_us ? times->acked_us - times->begun_us : -1,
+                  times->begun_us ? times->ended_us - times->begun_us : -1, sent ? sent - times->ended_us : -1,
+                  sent ? now - sent : -1, atomic_load(&times->adds));
+}
+
 static void end_done(uv_work_t *work, int status) {
         struct txn_job *job = work->data;
         struct pump *pump = job->pump;
@@ -177,8 +195,9 @@ static void end_done(uv_work_t *work, int status) {
                         part->recorded = true;
                         part->record_stale = false;
                 }
-                pump->txn = TXN_OPEN;
-                pump->txn_records = pump->txn_bytes = 0;
+                log_times(pump);
+                pump->txn_first = false;
+                txn_opened(pump);
                 pump->failures = 0;
                 halt_look_committed(pump);
                 unsigned ends = atomic_load(&pump->txn_end_requests);
@@ -213,6 +232,8 @@ void txn_end(struct pump *pump) {
                 return pump_recycle(pump, "position record: %s", rd_kafka_err2str(err));
         }
         pump->txn = TXN_ENDING;
+        pump->times.ended_us = pump->loop->last_us;
+        atomic_store(&pump->times.end_sent_us, 0);
         atomic_store(&pump->txn_end_requests, 0);
         job->pump = pump;
         job->work.data = job;
@@ -223,10 +244,33 @@ void txn_end(struct pump *pump) {
 void txn_on_timer(uv_timer_t *timer) {
         struct pump *pump = timer->data;
         data_loop_tick(pump->loop);
-        if (pump->state == PUMP_RUNNING && !pump->held && txn_dirty(pump)) txn_end(pump);
+        uint32_t interval_ms = pump->settings.transaction_interval_ms;
+        int64_t now = pump->loop->last_us / 1000, next = txn_pace_next(interval_ms, pump->settings.lane, now);
+        if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && txn_dirty(pump)) {
+                int64_t begun = pump->times.begun_us ? pump->times.begun_us / 1000 : -1;
+                int64_t end = txn_pace_end(interval_ms, begun, pump_behind(pump), pump->txn_first, now);
+                if (end <= now)
+                        txn_end(pump);
+                else if (end < next)
+                        next = end;
+        }
+        (void)uv_timer_start(timer, txn_on_timer, (uint64_t)(next - now), 0);
+}
+
+void txn_opened(struct pump *pump) {
+        pump->txn = TXN_OPEN;
+        pump->txn_records = pump->txn_bytes = 0;
+        pump->times.opened_us = pump->loop->last_us;
+        pump->times.begun_us = pump->times.acked_us = 0;
+        atomic_store(&pump->times.adds, 0);
+}
+
+void txn_note_acked(struct pump *pump) {
+        if (pump->times.begun_us && !pump->times.acked_us) pump->times.acked_us = pump->loop->last_us;
 }
 
 void txn_note_sent(struct pump *pump, uint64_t bytes) {
+        if (!pump->times.begun_us) pump->times.begun_us = pump->loop->last_us;
         pump->txn_records++;
         pump->txn_bytes += bytes;
 }
