@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static atomic_int threshold = LOG_INFO;
+static void (*_Atomic before_line)(void);
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -18,6 +19,8 @@ void log_set_level(enum log_level level) {
 enum log_level log_get_level(void) {
         return (enum log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
 }
+
+void log_set_before(void (*before)(void)) { atomic_store(&before_line, before); }
 
 int log_level_parse(const char *name) {
         for (int i = 0; i < 4; i++)
@@ -54,6 +57,8 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
                 }
         }
         line[n++] = '\n';
+        void (*before)(void) = atomic_load(&before_line);
+        if (before) before();
         /* A log that cannot be written must not stop the mirror. */
         ssize_t ignored = write(STDERR_FILENO, line, n);
         (void)ignored;

@@ -16,6 +16,10 @@ enum log_level log_get_level(void);
 /* "debug" "info" "warn" "error" -> level; -1 when the name is none of them. */
 int log_level_parse(const char *name);
 
+/* Called before each line, by the thread that logs: for a program that draws on
+ * the last line of a terminal.  NULL (the default): nothing. */
+void log_set_before(void (*before)(void));
+
 void log_write(enum log_level level, const char *event, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
