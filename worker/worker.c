@@ -9,7 +9,6 @@
  * session is closed. */
 #include "worker/worker.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "common/log.h"
 #include "common/znode_path.h"
 #include "worker/supervisor.h"
+#include "worker/process_tune.h"
 #include "worker/worker_internal.h"
 
 #define HOUSE_MS 500
@@ -287,28 +287,11 @@ static void wait_for_pumps(struct worker *worker) {
         (void)uv_run(&worker->loop, UV_RUN_NOWAIT);
 }
 
-/* Every fetch is a buffer of up to a few MiB, made by one thread and freed by
- * another.  By default glibc takes most of them from the kernel and gives them
- * back, and a fifth of the worker's CPU goes into clearing their pages.  What is
- * held is bounded by the memory budget, so it may as well be kept.  Few arenas:
- * each keeps memory of its own. */
-static void tune_allocator(void) {
-#ifdef __GLIBC__
-        (void)mallopt(M_MMAP_THRESHOLD, 32 << 20); /* these fail for bad values only */
-        (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
-        (void)mallopt(M_ARENA_MAX, 4);
-#endif
-}
-
 int worker_main(const struct config *config, const char *id, int supervisor_fd) {
-        tune_allocator();
+        process_tune();
 
         struct worker *worker = calloc(1, sizeof *worker);
         if (!worker) abort();
-        /* Blocking Kafka calls of all lanes share the pool; libuv reads this at
-         * the first use of it. */
-        (void)setenv("UV_THREADPOOL_SIZE", "64", 0);
-        (void)signal(SIGPIPE, SIG_IGN);
         worker->config = config;
         worker->id = id;
         worker->supervisor_fd = supervisor_fd;
