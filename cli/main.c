@@ -11,6 +11,7 @@
 #include "cli/apply.h"
 #include "cli/cli.h"
 #include "cli/placement.h"
+#include "cli/mirror.h"
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "common/kafka.h"
@@ -179,6 +180,7 @@ static const struct verb {
         {"move", cli_move, "say which worker a lane belongs to"},
         {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
         {"undrain", cli_undrain, "let a worker have lanes again"},
+        {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

@@ -44,6 +44,7 @@ public final class Oracle {
         VERBS.put("topic-configs", Topics::configs);
         VERBS.put("add-partitions", Topics::addPartitions);
         VERBS.put("delete-records", Topics::deleteRecords);
+        VERBS.put("end-offsets", Topics::endOffsets);
         VERBS.put("group-offsets", Topics::groupOffsets);
         VERBS.put("transactional-ids", Topics::transactionalIds);
         VERBS.put("set-group-offsets", Topics::setGroupOffsets);

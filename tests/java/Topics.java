@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -109,6 +110,20 @@ final class Topics {
             admin.deleteRecords(targets).all().get();
         }
         return true;
+    }
+
+    /** topic.  {partition: offset}, empty for a topic that is not there. */
+    static Object endOffsets(Call call) throws Exception {
+        Map<Integer, Long> result = new TreeMap<>();
+        try (Admin admin = admin(call)) {
+            Map<TopicPartition, OffsetSpec> asked = new HashMap<>();
+            for (int partition = 0; partition < ready(admin, call.text("topic")); partition++) {
+                asked.put(new TopicPartition(call.text("topic"), partition), OffsetSpec.latest());
+            }
+            admin.listOffsets(asked).all().get()
+                .forEach((partition, end) -> result.put(partition.partition(), end.offset()));
+        }
+        return result;
     }
 
     /** group -> {topic: {partition: {offset, metadata}}} */

@@ -88,6 +88,15 @@ row 2 "unexpected argument 'y'" undrain x y --config "$dir/good"
 row 2 '--timeout: expected seconds' drain w --timeout 0
 row 2 'zookeeper.connect is not set' undrain w --config "$dir/no-zookeeper"
 row 3 'cannot be reached' drain w -c "$dir/good" -t 1
+row 0 'usage: heliostat mirror' mirror --help
+row 0 'librdkafka' mirror --version
+row 2 'what is to be mirrored is missing' mirror
+row 2 "did you mean '--whitelist'?" mirror --whitelst x
+row 2 'No such file or directory' mirror --config "$dir/missing"
+row 2 "there is no route 'a->c'" mirror --config "$dir/good" 'a->c'
+row 2 '0 routes; say which' mirror --config "$dir/no-route"
+row 2 "did you mean 'a.fetch.min.bytes'?" mirror --config "$dir/bad-client"
+row 2 "--consumer.property fetch.min.byte: unknown client setting; did you mean 'fetch.min.bytes'?" mirror --from 127.0.0.1:1 --to 127.0.0.1:2 --topics x --consumer.property fetch.min.byte=1
 row 0 'usage: heliostat resume' resume --help
 row 2 'a route is missing' resume --config "$dir/good"
 row 2 "'a-' is no route; expected '<source>-><destination>', quoted for the shell" resume a- --config "$dir/good"
