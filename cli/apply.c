@@ -20,6 +20,7 @@
 
 #include "cli/cli.h"
 #include "cli/route_diff.h"
+#include "cli/start_files.h"
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
@@ -52,6 +53,7 @@ struct apply {
         struct zk *zk;
 
         struct wanted *wanted; /* one for each route of the file */
+        struct start_files *files; /* so are these */
         char **others;         /* names of routes that are only in ZooKeeper */
         size_t other_count;
         bool has_meta;
@@ -161,13 +163,21 @@ static void on_written(void *ctx, int code, int failed, const struct zk_multi_re
         end(a, CLI_OK);
 }
 
-static int add_route(struct zk_multi *multi, const struct wanted *w) {
+/* The message of a route of the file; borrows. */
+static void wanted_message(const struct apply *a, size_t i, Heliostat__Pb__Route *out) {
+        route_to_message(a->wanted[i].route, out);
+        out->start_offsets = a->files[i].items;
+        out->n_start_offsets = a->files[i].count;
+}
+
+static int add_route(struct apply *a, struct zk_multi *multi, size_t i) {
+        const struct wanted *w = &a->wanted[i];
         Heliostat__Pb__Route message;
         char path[ZNODE_PATH_MAX];
         void *data;
         size_t bytes;
 
-        route_to_message(w->route, &message);
+        wanted_message(a, i, &message);
         int rc = znode_path_route(path, w->route->name);
         if (!rc) rc = codec_pack(&message.base, &data, &bytes);
         if (rc) return rc;
@@ -182,7 +192,7 @@ static void write_routes(struct apply *a) {
         int rc = multi ? 0 : ERR_NOMEM;
 
         for (size_t i = 0; !rc && i < a->config->route_count; i++)
-                if (a->wanted[i].outcome != ROUTE_UNCHANGED) rc = add_route(multi, &a->wanted[i]);
+                if (a->wanted[i].outcome != ROUTE_UNCHANGED) rc = add_route(a, multi, i);
         if (!rc && zk_multi_count(multi) == 0) {
                 zk_multi_free(multi);
                 /* after a write with an unknown result: it was done */
@@ -279,7 +289,7 @@ static int compare(struct apply *a) {
                 struct wanted *w = &a->wanted[i];
                 Heliostat__Pb__Route message;
                 char *lines;
-                route_to_message(w->route, &message);
+                wanted_message(a, i, &message);
                 w->outcome = route_diff(w->old, &message, &lines);
                 if (w->outcome < 0) {
                         rc = w->outcome;
@@ -443,11 +453,33 @@ static void on_state(void *ctx, enum zk_state state) {
         end(a, CLI_FAILED);
 }
 
+static void free_files(struct apply *a) {
+        for (size_t i = 0; a->files && i < a->config->route_count; i++) start_files_fini(&a->files[i]);
+        free(a->files);
+}
+
+static int read_files(struct apply *a) {
+        char err[2 * CONFIG_ERROR_MAX];
+        for (size_t i = 0; i < a->config->route_count; i++)
+                if (start_files_load(a->config, &a->config->routes[i], &a->files[i], err, sizeof err)) {
+                        cli_error("%s", err);
+                        return CLI_USAGE;
+                }
+        return CLI_OK;
+}
+
 static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
         struct apply a = {.config = config, .dry_run = dry_run, .timeout_s = timeout_s};
 
         a.wanted = calloc(config->route_count, sizeof *a.wanted);
-        if (!a.wanted || uv_loop_init(&a.loop) != 0) {
+        a.files = calloc(config->route_count, sizeof *a.files);
+        if (a.wanted && a.files && read_files(&a) != CLI_OK) {
+                free_files(&a);
+                free(a.wanted);
+                return CLI_USAGE;
+        }
+        if (!a.wanted || !a.files || uv_loop_init(&a.loop) != 0) {
+                free_files(&a);
                 free(a.wanted);
                 cli_error("%s", err_text(ERR_SYSTEM));
                 return CLI_FAILED;
@@ -471,6 +503,7 @@ static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
         free(a.wanted);
         free(a.written);
         free(a.text);
+        free_files(&a);
         return a.exit_code;
 }
 

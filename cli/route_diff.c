@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/settings.h"
+#include "common/start_offsets.h"
 
 void route_to_message(const struct config_route *route, Heliostat__Pb__Route *out) {
         heliostat__pb__route__init(out);
@@ -53,6 +54,24 @@ static bool names_differ(const Heliostat__Pb__Route *old, const Heliostat__Pb__R
         return !same_text(old->topic_map, new->topic_map) ||
                !same_text(old->topic_rename_regex, new->topic_rename_regex) ||
                !same_text(old->topic_rename_replacement, new->topic_rename_replacement);
+}
+
+/* The files of offsets, by content. */
+static bool diff_offsets(FILE *out, const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new) {
+        bool same = old->n_start_offsets == new->n_start_offsets;
+        for (size_t i = 0; i < new->n_start_offsets; i++) {
+                const Heliostat__Pb__StartOffsets *now = new->start_offsets[i], *before = NULL;
+                for (size_t k = 0; k < old->n_start_offsets; k++)
+                        if (same_text(old->start_offsets[k]->file, now->file)) before = old->start_offsets[k];
+                if (before && start_offsets_same(before, now)) continue;
+                same = false;
+                fprintf(out, "~ %s start.from offsets:", new->name);
+                print_text(out, now->file);
+                if (before) fprintf(out, ": %zu partitions ->", start_offsets_count(before));
+                else fputc(':', out);
+                fprintf(out, " %zu partitions\n", start_offsets_count(now));
+        }
+        return !same;
 }
 
 int route_diff(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new, char **out_text) {
@@ -99,6 +118,14 @@ int route_diff(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new,
                         fprintf(out,
                                 "! %s: the topics go on under their new names from where they are; what "
                                 "was mirrored stays under the old ones\n",
+                                new->name);
+                bool starts = diff_offsets(out, old, new);
+                if (starts) outcome = ROUTE_CHANGED;
+                if (starts || !same_text(old->start_from, new->start_from) ||
+                    !same_text(old->start_from_topics, new->start_from_topics))
+                        fprintf(out,
+                                "! %s: start.from holds for partitions that were never started; 'heliostat "
+                                "offsets' moves the others\n",
                                 new->name);
                 if (outcome == ROUTE_UNCHANGED) fprintf(out, "= %s unchanged\n", new->name);
         }

@@ -125,6 +125,32 @@ static bool naming_ok(const char *naming) {
         return false;
 }
 
+static int check_position_topics(Heliostat__Pb__PositionTopic *const *topics, size_t count, size_t *positions) {
+        for (size_t i = 0; i < count; i++) {
+                const Heliostat__Pb__PositionTopic *t = topics[i];
+                if (!topic_ok(t->topic)) return ERR_INVALID;
+                *positions += t->n_positions;
+                if (*positions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                for (size_t k = 0; k < t->n_positions; k++)
+                        if (t->positions[k]->partition > INT32_MAX || t->positions[k]->next_offset < 0)
+                                return ERR_INVALID;
+        }
+        return 0;
+}
+
+static int check_start(const Heliostat__Pb__Route *r) {
+        size_t positions = 0;
+        int rc = text_ok(r->start_from, 1024) && text_ok(r->start_from_topics, 16384) ? 0 : ERR_INVALID;
+        if (r->n_start_offsets > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; !rc && i < r->n_start_offsets; i++) {
+                const Heliostat__Pb__StartOffsets *file = r->start_offsets[i];
+                if (!text_ok(file->file, 255)) return ERR_INVALID;
+                if (file->n_topics > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                rc = check_position_topics(file->topics, file->n_topics, &positions);
+        }
+        return rc;
+}
+
 static int check_route(const Heliostat__Pb__Route *r) {
         if (!znode_route_valid(r->name) || !znode_alias_valid(r->source) ||
             !znode_alias_valid(r->destination) || !text_ok(r->group_id, 249) || !*r->group_id ||
@@ -145,7 +171,7 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (r->replication_factor != -1 &&
             (r->replication_factor < 1 || r->replication_factor > 32767))
                 return ERR_INVALID;
-        return 0;
+        return check_start(r);
 }
 
 static int check_leader(const Heliostat__Pb__Leader *l) {
@@ -272,16 +298,7 @@ static int check_report(const Heliostat__Pb__Report *r) {
 static int check_positions(const Heliostat__Pb__Positions *p) {
         size_t positions = 0;
         if (p->lane >= ROUTE_LANES_MAX) return ERR_INVALID;
-        for (size_t i = 0; i < p->n_topics; i++) {
-                const Heliostat__Pb__PositionTopic *t = p->topics[i];
-                if (!topic_ok(t->topic)) return ERR_INVALID;
-                positions += t->n_positions;
-                if (positions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
-                for (size_t k = 0; k < t->n_positions; k++)
-                        if (t->positions[k]->partition > INT32_MAX || t->positions[k]->next_offset < 0)
-                                return ERR_INVALID;
-        }
-        return 0;
+        return check_position_topics(p->topics, p->n_topics, &positions);
 }
 
 #define UNPACKER(name, Name, descriptor_) \

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/start_from.h"
 #include "common/topic_name.h"
 #include "common/topic_rules.h"
 #include "common/znode_path.h"
@@ -172,6 +173,16 @@ static int check_text(struct answer *a, const char *name, const char *value) {
         if (strcmp(name, "worker.zone") == 0 && *value && !znode_id_valid(value))
                 return fail(a, "expected letters, digits and '. _ -', at most 128, not '%.*s'",
                             SHOWN, value);
+        if (strcmp(name, "start.from") == 0) {
+                struct start_from from;
+                return start_from_parse(value, &from, a->why, a->size);
+        }
+        if (strcmp(name, "start.from.topics") == 0) {
+                struct start_rules *rules = NULL;
+                int rc = start_rules_new(NULL, value, &rules, a->why, a->size);
+                if (!rc) start_rules_unref(rules);
+                return rc;
+        }
         if (strcmp(name, "group.id") == 0) {
                 if (!*value || strlen(value) > SETTING_GROUP_ID_MAX)
                         return fail(a, "expected 1 to %d bytes, not %zu", SETTING_GROUP_ID_MAX,

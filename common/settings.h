@@ -98,6 +98,15 @@
             "record is corrupt: `halt` the partition, `dead-letter` (send it to " \
             "`heliostat.<route>.dead-letters` with the reason in its headers; a corrupt one halts), or " \
             "`skip-recorded`.") \
+        ROW(start_from, "start.from", TEXT, "earliest", 0, 0, APPLY, \
+            "Where a partition begins that was never started: `earliest`, `latest`, " \
+            "`timestamp:2026-01-31T13:45:00Z`, `offsets:FILE`, `group:NAME` (offsets of a consumer " \
+            "group at the source, such as MirrorMaker 1's), `mm2` or `mm2:ALIAS` (MirrorMaker 2's). " \
+            "Behind the last three, `,earliest` and the like say what holds for partitions that " \
+            "they do not know; without it these halt. See docs/positions.md.") \
+        ROW(start_from_topics, "start.from.topics", TEXT, "", 0, 0, APPLY, \
+            "`REGEX=VALUE; REGEX=VALUE`: other values of `start.from` for some topics; the first " \
+            "expression that matches the whole name counts.") \
         ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
             APPLY, \
             "How often the coordinator looks for new topics and partitions.") \

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "cli/route_diff.h"
+#include "common/codec.h"
 #include "common/config.h"
+#include "common/start_offsets.h"
 #include "tests/unit/test.h"
 
 #define BASE \
@@ -48,6 +50,10 @@ static void rows(void **state) {
                  "east->west.refresh.topics.interval.seconds=5", ROUTE_CHANGED,
                  "~ east->west offset.commit.interval.ms: 100 -> 1000\n"
                  "~ east->west refresh.topics.interval.seconds: 30 -> 5\n"},
+                {"east->west.enabled=true", "east->west.start.from=latest\neast->west.enabled=true", ROUTE_CHANGED,
+                 "~ east->west start.from: earliest -> latest\n"
+                 "! east->west: start.from holds for partitions that were never started; 'heliostat offsets' moves "
+                 "the others\n"},
                 {"east->west.group.id=a", "east->west.group.id=b", ROUTE_CHANGED,
                  "~ east->west group.id: a -> b\n"
                  "! east->west: positions are not carried over from the old group; partitions "
@@ -81,6 +87,39 @@ static void rows(void **state) {
         }
 }
 
+/* Files of offsets are compared by their content. */
+static void files_of_offsets(void **state) {
+        (void)state;
+        struct config config;
+        Heliostat__Pb__Route old, new;
+        struct offset_rows rows = {0}, more = {0};
+        char *text;
+        load("east->west.start.from=offsets:f.csv", &config, &new);
+        assert_int_equal(offset_rows_add(&rows, "t", 0, 5), 0);
+        assert_int_equal(offset_rows_add(&more, "t", 0, 5), 0);
+        assert_int_equal(offset_rows_add(&more, "u", 0, 6), 0);
+        Heliostat__Pb__StartOffsets *one = start_offsets_message("f.csv", &rows), *two = start_offsets_message("f.csv", &more);
+        assert_int_equal(start_offsets_count(two), 2);
+        old = new;
+        old.start_offsets = new.start_offsets = &one;
+        old.n_start_offsets = new.n_start_offsets = 1;
+        assert_int_equal(route_diff(&old, &new, &text), ROUTE_UNCHANGED);
+        free(text);
+        new.start_offsets = &two;
+        assert_int_equal(route_diff(&old, &new, &text), ROUTE_CHANGED);
+        assert_non_null(strstr(text, "~ east->west start.from offsets:f.csv: 1 partitions -> 2 partitions\n"));
+        free(text);
+        old.n_start_offsets = 0;
+        assert_int_equal(route_diff(&old, &new, &text), ROUTE_CHANGED);
+        assert_non_null(strstr(text, "~ east->west start.from offsets:f.csv: 2 partitions\n"));
+        free(text);
+        codec_free(one);
+        codec_free(two);
+        offset_rows_fini(&rows);
+        offset_rows_fini(&more);
+        config_fini(&config);
+}
+
 /* What ZooKeeper holds was written by others. */
 static void hostile_values_keep_their_line(void **state) {
         (void)state;
@@ -109,6 +148,7 @@ static void hostile_values_keep_their_line(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rows),
+                cmocka_unit_test(files_of_offsets),
                 cmocka_unit_test(hostile_values_keep_their_line),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
