@@ -515,8 +515,14 @@ int cluster_on_discovered(struct cluster *cluster, const char *name,
         topics_free(route->topics, route->topic_count);
         route->topics = copy;
         route->topic_count = count;
-        route->place = cluster->dirty = true;
+        route->place = cluster->dirty = route->looked = true;
         return 0;
+}
+
+void cluster_on_nothing_discovered(struct cluster *cluster, const char *name) {
+        struct route *route = cluster_find_route(cluster, name);
+        if (!route || route->looked) return;
+        route->place = cluster->dirty = route->looked = true;
 }
 
 /* ---- results of steps ---------------------------------------------------- */

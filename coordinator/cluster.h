@@ -116,6 +116,8 @@ struct cluster_topic {
 };
 int cluster_on_discovered(struct cluster *cluster, const char *route,
                           const struct cluster_topic *topics, size_t count);
+/* Discovery found nothing that matches: what comes later is new. */
+void cluster_on_nothing_discovered(struct cluster *cluster, const char *route);
 
 enum cluster_op { CLUSTER_CREATE, CLUSTER_SET, CLUSTER_DELETE };
 struct cluster_write {

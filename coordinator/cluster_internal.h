@@ -61,6 +61,7 @@ struct route {
         struct cluster_topic *topics; /* discovered; names owned */
         size_t topic_count;
         bool place;                   /* placement has to look */
+        bool looked;                  /* discovery has come to an end once, in this leadership */
         char problem[160];
 };
 
@@ -150,6 +151,11 @@ void object_again(struct cluster *cluster, struct object *object);
 /* Calls `visit` for every object that stands for a znode which may exist. */
 void cluster_each_object(struct cluster *cluster,
                          void (*visit)(struct cluster *cluster, struct object *object));
+
+/* cluster_place.c: what is placed now was there when the route was first looked
+ * at.  A few that are called new by mistake (their topic was not ready at the
+ * destination at first) begin at the log's start: nothing is lost. */
+bool route_first_look(const struct route *route);
 
 /* cluster.c: the model */
 /* In transition: data watch wanted. */

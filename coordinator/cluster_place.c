@@ -88,7 +88,18 @@ static Heliostat__Pb__LaneTopic *lane_topic(Heliostat__Pb__Lane *record, const c
         return added;
 }
 
-static int lane_add(struct lane *lane, const char *topic, uint32_t partition) {
+bool route_first_look(const struct route *route) {
+        if (!route->lane_count || !route->lanes[0]->record || route->lanes[0]->record->settled) return false;
+        for (size_t k = 0; k < route->lane_count; k++) {
+                const Heliostat__Pb__Lane *record = route->lanes[k]->record;
+                for (size_t i = 0; record && i < record->n_topics; i++)
+                        for (size_t p = 0; p < record->topics[i]->n_partitions; p++)
+                                if (!record->topics[i]->partitions[p]->existed) return false; /* an older leader's */
+        }
+        return true;
+}
+
+static int lane_add(struct lane *lane, const char *topic, uint32_t partition, bool existed) {
         if (!lane->next) {
                 if (!(lane->next = codec_copy_lane(lane->record))) return ERR_NOMEM;
                 lane->next->spec++;
@@ -105,6 +116,7 @@ static int lane_add(struct lane *lane, const char *topic, uint32_t partition) {
         }
         heliostat__pb__lane_partition__init(added);
         added->partition = partition;
+        added->existed = existed;
         partitions[in->n_partitions++] = added;
         return 0;
 }
@@ -131,6 +143,7 @@ int cluster_place(struct cluster *cluster, struct route *route) {
         struct placed *placed = NULL;
         struct slot *slots = NULL;
         size_t placed_count = 0, slot_count = 0, left_out = 0;
+        bool first = route_first_look(route);
         int rc = 0;
 
         /* An unreadable lane may hold any partition: placing one again would
@@ -160,7 +173,7 @@ int cluster_place(struct cluster *cluster, struct route *route) {
                                 left_out++;
                                 continue;
                         }
-                        rc = lane_add(slots[0].lane, topic->topic, p);
+                        rc = lane_add(slots[0].lane, topic->topic, p, first);
                         slots[0].weight++;
                         slots[0].bytes += bytes;
                         slots_sink(slots, slot_count, 0);

@@ -340,6 +340,18 @@ static int create_lanes(struct draft *draft) {
 
 /* ---- placement ----------------------------------------------------------- */
 
+/* All that the first look found is placed with this step: noted in lane 0. */
+static int settle_route(struct draft *draft, struct route *route) {
+        struct lane *lane = route->lanes[0];
+        if (!lane->next) {
+                if (lane_busy(lane) || !draft_reserve(draft, lane->owner, NULL)) return 0; /* with the next step */
+                int rc = lane_next(draft, lane);
+                if (rc) return rc;
+        }
+        lane->next->settled = true;
+        return 0;
+}
+
 static int place_partitions(struct draft *draft) {
         struct cluster *cluster = draft->cluster;
         for (size_t i = 0; i < cluster->route_count; i++) {
@@ -348,7 +360,7 @@ static int place_partitions(struct draft *draft) {
                 if (!route_wanted(route)) continue;
                 int rc = cluster_place(cluster, route);
                 if (rc) return rc;
-                bool any = false;
+                bool any = false, whole = true, first = route->looked && route_first_look(route);
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         if (!lane->next) continue;
@@ -356,6 +368,7 @@ static int place_partitions(struct draft *draft) {
                         if (!draft_reserve(draft, lane->owner, NULL)) {
                                 codec_free(lane->next);
                                 lane->next = NULL;
+                                whole = false;
                                 continue;
                         }
                         lane->next->changed_ms = draft->wall_ms;
@@ -365,6 +378,11 @@ static int place_partitions(struct draft *draft) {
                                     lane_record_weight(lane->next) - lane->weight,
                                     lane->next->spec);
                         if (rc) return rc;
+                }
+                if (first && whole) {
+                        rc = settle_route(draft, route);
+                        if (rc) return rc;
+                        any = true; /* or its read is waited for */
                 }
                 if (any) return 0;
                 route->place = false;

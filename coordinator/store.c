@@ -381,6 +381,7 @@ void store_discovered(struct store *store, const char *route, const struct topic
                         if (!found->topics[i].reason)
                                 ready[n++] = (struct cluster_topic){found->topics[i].name, found->topics[i].partitions};
                 if (cluster_on_discovered(store->cluster, route, ready, n)) abort(); /* no memory */
+                if (found->count == 0) cluster_on_nothing_discovered(store->cluster, route);
                 free(ready);
         }
         store_run(store);

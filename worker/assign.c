@@ -11,6 +11,8 @@
 #include "common/fault_point.h"
 #include "common/kafka.h"
 #include "common/log.h"
+#include "common/start_offsets.h"
+#include "common/start_route.h"
 #include "common/znode_path.h"
 #include "worker/budget.h"
 #include "worker/pump_settings.h"
@@ -174,6 +176,7 @@ static void lane_open(struct worker_lane *lane) {
          * is too old to be sent once the lane may have another owner. */
         struct pump_settings settings = pump_settings_of(worker->config, route->spec, lane->lane, timeout_ms,
                                                          worker->lane_budget_bytes);
+        settings.start_rules = route->start_rules;
         struct lane_pump_link *link = calloc(1, sizeof *link);
         if (!link) abort();
         link->worker = worker;
@@ -201,11 +204,22 @@ static void on_route_changed(void *ctx, const char *path) {
         route_read(ctx);
 }
 
+static bool start_files_same(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
+        bool same = a->n_start_offsets == b->n_start_offsets;
+        for (size_t i = 0; same && i < a->n_start_offsets; i++)
+                same = strcmp(a->start_offsets[i]->file, b->start_offsets[i]->file) == 0 &&
+                       start_offsets_same(a->start_offsets[i], b->start_offsets[i]);
+        return same;
+}
+
 /* The lanes of the route are opened again, one by one as they drain. */
 static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
         return strcmp(a->delivery_guarantee, b->delivery_guarantee) != 0 ||
                strcmp(a->gap_policy, b->gap_policy) != 0 ||
                strcmp(a->poison_record_policy, b->poison_record_policy) != 0 ||
+               strcmp(a->start_from, b->start_from) != 0 ||
+               strcmp(a->start_from_topics, b->start_from_topics) != 0 ||
+               !start_files_same(a, b) ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }
@@ -215,8 +229,12 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
         Heliostat__Pb__Route *spec = NULL;
         (void)stat;
         route->reading = false;
+        struct start_rules *rules = NULL;
+        char why[256] = "";
         if (code == 0) code = codec_unpack_route(data, bytes, &spec);
+        if (code == 0) code = start_rules_of_route(spec, &rules, why, sizeof why);
         if (code) {
+                codec_free(spec);
                 if (code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING)
                         log_error("route.read", "route=%s error=\"%s\" note=\"its lanes wait\"",
                                   route->name, err_text(code));
@@ -224,7 +242,9 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
         }
         bool reopen = route->spec && pump_settings_differ(route->spec, spec);
         codec_free(route->spec);
+        start_rules_unref(route->start_rules);
         route->spec = spec;
+        route->start_rules = rules;
         for (struct worker_lane *l = route->worker->lanes; l; l = l->next)
                 if (l->open_pending && strcmp(l->route, route->name) == 0) lane_open(l);
         for (struct worker_lane *l = route->worker->lanes, *next; reopen && l; l = next) {
@@ -592,6 +612,7 @@ void assign_fini(struct worker *worker) {
                 struct worker_route *route = worker->routes;
                 worker->routes = route->next;
                 codec_free(route->spec);
+                start_rules_unref(route->start_rules);
                 free(route->name);
                 free(route);
         }

@@ -25,7 +25,8 @@ struct pump_partition *lane_record_partitions(const Heliostat__Pb__Lane *record,
                                 codec_lane_halt(record, record->topics[i]->topic, p->partition);
                         partitions[n] = (struct pump_partition){.topic = record->topics[i]->topic,
                                                                 .partition = (int32_t)p->partition,
-                                                                .started = p->started};
+                                                                .started = p->started,
+                                                                .existed = p->existed};
                         if (halt) partitions[n].halt = halt_of(halt);
                         n++;
                 }

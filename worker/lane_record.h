@@ -13,6 +13,7 @@ struct pump_partition {
         const char *topic;  /* borrowed for the call */
         int32_t partition;
         bool started;       /* a position was committed once: never start afresh */
+        bool existed;       /* it was there when the route was first looked at */
         struct halt halt;   /* as the lane's record has it; HALT_NONE: none */
 };
 

@@ -35,6 +35,7 @@
 
 #include "common/config.h"
 #include "common/mailbox.h"
+#include "common/start_from.h"
 #include "worker/data_loop.h"
 #include "worker/lane_record.h"
 
@@ -66,6 +67,7 @@ struct pump_settings {
         uint64_t generation;           /* set by pump_start */
         bool exactly_once;
         const char *gap_policy, *poison_record_policy; /* copied; see halt_policy */
+        struct start_rules *start_rules; /* referenced; NULL: earliest */
         uint32_t transaction_interval_ms; /* exactly-once: between commits */
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */

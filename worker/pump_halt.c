@@ -27,6 +27,7 @@
 #include "worker/pump_internal.h"
 
 #define PROBE_RETRY_MS 1000
+#define RETRY_AGAIN_MS 1000 /* between two tries of an answer that says so */
 
 static bool of_log(enum halt_kind kind) { return kind == HALT_GAP || kind == HALT_ABOVE_END; }
 
@@ -56,6 +57,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
                 halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
         bool again = halt_same(old, &halt);
         if (part->resuming && part->poison_met && !again) part->passed = *old;
+        part->retry_ms = again && halt.answer == ANSWER_RETRY ? clock_boot_ms() + RETRY_AGAIN_MS : 0;
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         halt_here(pump, part);
@@ -172,6 +174,10 @@ void halt_answers(struct pump *pump) {
                 if (part->state != PART_HALTED || !part->halt_recorded || part->halt.answer == ANSWER_NONE ||
                     part->halt_probing)
                         continue;
+                if (part->retry_ms > clock_boot_ms()) {
+                        pump_retry_soon(pump, RETRY_AGAIN_MS);
+                        continue;
+                }
                 if (part->under_way) {
                         pump_retry_soon(pump, 100); /* what is under way would be sent twice */
                         continue;
@@ -248,9 +254,15 @@ size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACT
         *fact = (struct pump_fact){.topic = part->topic->name, .partition = part->partition, .halt = part->halt};
         if (part->state == PART_WAITING && !part->started) {
                 fact->kind = PUMP_FACT_POSITIONED;
+                if (!part->resuming || !part->resumed) return n + 1;
+                /* It begins at an answer's target: both, or it would wait for ever. */
+                out[++n] = *fact;
+                fact = &out[n];
         } else if (part->state == PART_HALTED && part->halt.kind != HALT_NONE && !part->halt_recorded) {
                 fact->kind = PUMP_FACT_HALTED;
-        } else if (part->resuming && part->resumed) {
+                return n + 1;
+        }
+        if (part->resuming && part->resumed) {
                 fact->kind = PUMP_FACT_RESUMED;
                 if (part->halt.kind == HALT_REFUSED && part->approach)
                         fact->halt = one_record(&part->halt);
@@ -281,6 +293,13 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
         }
 }
 
+/* One that is tried again and again may get a better answer, also while it is
+ * being tried: then that counts where the halt is met again. */
+static bool takes_answer(const struct part *part) {
+        if (part->halt.answer == ANSWER_RETRY) return part->state == PART_HALTED || (part->resuming && part->approach);
+        return part->state == PART_HALTED && part->halt.answer == ANSWER_NONE;
+}
+
 void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added) {
         if (halt->kind == HALT_NONE) return;
         if (added) {
@@ -292,8 +311,8 @@ void halt_from_record(struct pump *pump, struct part *part, const struct halt *h
                                                         pump->settings.poison_record_policy);
                 part->halt_recorded = part->halt.answer == halt->answer;
                 halt_on_reopen(part);
-        } else if (part->state == PART_HALTED && halt_same(&part->halt, halt) &&
-                   part->halt.answer == ANSWER_NONE && halt->answer != ANSWER_NONE) {
+        } else if (halt_same(&part->halt, halt) && halt->answer != ANSWER_NONE && takes_answer(part)) {
+                part->retry_ms = 0;
                 part->halt.answer = halt->answer;
                 if (halt->answer == ANSWER_OFFSET) part->halt.to = halt->to;
                 part->halt_recorded = true;

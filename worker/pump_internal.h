@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/names.h"
+#include "common/start_resolve.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
@@ -70,6 +71,7 @@ struct part {
         int32_t partition;
         enum part_state state;
         bool started;
+        bool existed;               /* when the route was first looked at */
         bool starting;              /* in the start operation under way */
         bool flowed;                /* the ledger is valid: the position is known exactly */
         bool eof;                   /* the reader has seen the end at its position */
@@ -144,12 +146,13 @@ struct pump_op {
         Heliostat__Pb__Positions *recorded; /* START: the position record, NULL for none */
         int recorded_rc;
         char recorded_err[320];
-        enum { START_TOPICS, START_RECORD, START_EARLIEST } stage; /* the job that runs, or ran last */
+        enum { START_TOPICS, START_RECORD, START_BEGIN } stage; /* the job that runs, or ran last */
         bool record_wanted;
         struct { char *name; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
         size_t topic_count;
-        rd_kafka_topic_partition_list_t *earliest;  /* first starts: asked, then answered */
-        rd_kafka_resp_err_t earliest_err;
+        struct start_query *queries; /* first starts: asked, then answered ... */
+        struct part **beginners;     /* ... for these; same order */
+        size_t query_count;
 };
 
 struct pump_slot { const rd_kafka_topic_t *topic; int32_t partition; struct part *part; };
@@ -249,6 +252,14 @@ int64_t part_position(const struct part *part);
 void pump_on_answers(struct pump *pump);
 void pump_abandon_ops(struct pump *pump);
 
+/* pump_begin.c */
+/* Makes the questions of a START; partitions that were started before and have
+ * no position halt.  false: there are none. */
+bool begin_collect(struct pump_op *op);
+void begin_job(struct pump_op *op);  /* asks them: on the thread pool */
+void begin_take(struct pump_op *op); /* positions, or parked, or halted */
+void begin_free(struct pump_op *op);
+
 /* pump_halt.c */
 /* The position is out of the log's range, or nowhere: asks for the range, then halts or tries again. */
 void halt_probe(struct pump *pump, struct part *part);
@@ -266,7 +277,7 @@ enum halt_answer halt_at_poison(struct pump *pump, struct part *part);
 /* What the lane's record says of the halt of a partition that was just added, or is there already. */
 void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added);
 /* The facts that wait to be recorded.  Returns how many. */
-#define HALT_FACTS_MAX 2
+#define HALT_FACTS_MAX 3
 size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACTS_MAX]);
 void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact);
 

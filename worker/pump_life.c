@@ -380,6 +380,7 @@ static void handle_closed(uv_handle_t *handle) {
         free((char *)pump->settings.group_id);
         free((char *)pump->settings.gap_policy);
         free((char *)pump->settings.poison_record_policy);
+        start_rules_unref(pump->settings.start_rules);
         free(pump);
 }
 
@@ -565,6 +566,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->topic = topic_for(pump, partitions[i].topic);
                 part->partition = partitions[i].partition;
                 part->started = partitions[i].started;
+                part->existed = partitions[i].existed;
                 part->position = part->committed = part->record_ms = -1;
                 part->txn_position = part->txn_next = part->poison = -1;
                 halt_from_record(pump, part, &partitions[i].halt, true);
@@ -658,6 +660,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         if (!pump->settings.route || !pump->settings.source || !pump->settings.destination ||
             !pump->settings.group_id || !pump->settings.gap_policy || !pump->settings.poison_record_policy)
                 abort();
+        (void)start_rules_ref(settings->start_rules); /* the same pointer */
         pump->state = PUMP_OPENING;
         pump->budget_bytes = settings->budget_bytes;
         pump->sizes = budget_sizes(pump->budget_bytes);

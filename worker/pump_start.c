@@ -3,7 +3,7 @@
  * START, for NEW partitions
  *   destination metadata (pool)  ||  committed offsets (pool)
  *     -> a higher generation there: fenced
- *     -> first start: the earliest offset (pool)
+ *     -> first start: the offset that start.from says (pool; pump_begin.c)
  *     -> commit position + generation
  *     -> started before: fetch; first start: tell the caller, wait for pump_go
  * COMMIT, for partitions whose position moved
@@ -35,7 +35,7 @@ static void op_fail(struct pump_op *op, const char *what, const char *why) {
 static void op_free(struct pump_op *op) {
         for (size_t i = 0; i < op->count; i++) op->parts[i]->starting = false;
         if (op->list) rd_kafka_topic_partition_list_destroy(op->list);
-        if (op->earliest) rd_kafka_topic_partition_list_destroy(op->earliest);
+        begin_free(op);
         if (op->committed) rd_kafka_topic_partition_list_destroy(op->committed);
         codec_free(op->recorded);
         for (size_t i = 0; i < op->topic_count; i++) {
@@ -200,11 +200,7 @@ static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *to
 static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
-        if (op->stage == START_EARLIEST) {
-                op->earliest_err =
-                        rd_kafka_offsets_for_times(pump->consumer, op->earliest, PUMP_REQUEST_MS);
-                return;
-        }
+        if (op->stage == START_BEGIN) return begin_job(op);
         if (op->stage == START_RECORD) return read_record(op);
         for (size_t i = 0; i < op->topic_count; i++) {
                 op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
@@ -424,52 +420,22 @@ static void start_next(struct pump_op *op) {
                 op->stage = START_RECORD;
                 return start_queue_job(op);
         }
-        if (op->stage != START_EARLIEST && !op_take_recorded(op)) {
+        if (op->stage != START_BEGIN && !op_take_recorded(op)) {
                 uint64_t generation = op->fenced;
                 pump->start_op = NULL;
                 op_free(op);
                 return pump_fence(pump, generation);
         }
 
-        if (op->stage != START_EARLIEST) {
-                for (size_t i = 0; i < op->count; i++) {
-                        struct part *part = op->parts[i];
-                        if (part->state != PART_NEW || part_position(part) >= 0) continue;
-                        if (part->started && part->resuming && part->halt.from >= 0) {
-                                part->position = part->halt.from; /* halted for longer than the group remembers */
-                                continue;
-                        }
-                        if (part->started && !SABOTAGE(RESET_TO_LATEST)) {
-                                part_halt(pump, part, HALT_NO_POSITION, -1, -1,
-                                          "no committed position in group %s although the partition was started before",
-                                          pump->settings.group_id);
-                                continue;
-                        }
-                        if (!op->earliest) op->earliest = rd_kafka_topic_partition_list_new(1);
-                        rd_kafka_topic_partition_list_add(op->earliest, part->topic->name, part->partition)
-                                ->offset = SABOTAGE(RESET_TO_LATEST) ? RD_KAFKA_OFFSET_END
-                                                                     : RD_KAFKA_OFFSET_BEGINNING; /* ListOffsets' -2: earliest */
+        if (op->stage == START_BEGIN) {
+                begin_take(op);
+        } else if (begin_collect(op)) {
+                for (size_t i = 0; i < op->topic_count; i++) {
+                        if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
+                        op->topics[i].handle = NULL;
                 }
-                if (op->earliest) {
-                        for (size_t i = 0; i < op->topic_count; i++) {
-                                if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
-                                op->topics[i].handle = NULL;
-                        }
-                        op->stage = START_EARLIEST;
-                        return start_queue_job(op);
-                }
-        } else {
-                for (int i = 0; i < op->earliest->cnt; i++) {
-                        const rd_kafka_topic_partition_t *row = &op->earliest->elems[i];
-                        struct part *part = op_part(op, row->topic, row->partition, op->count);
-                        if (!part || part->state != PART_NEW || part->position >= 0) continue;
-                        rd_kafka_resp_err_t err = op->earliest_err ? op->earliest_err : row->err;
-                        if (err || row->offset < 0)
-                                part_stop(pump, part, PART_PARKED, "source: earliest offset: %s",
-                                          rd_kafka_err2str(err));
-                        else
-                                part->position = row->offset;
-                }
+                op->stage = START_BEGIN;
+                return start_queue_job(op);
         }
         op_commit(op);
         if (op->pending == 0) start_finish(op); /* nothing to commit, or it failed at once */

@@ -17,6 +17,7 @@
 struct worker_route {
         char *name;
         Heliostat__Pb__Route *spec;  /* NULL: not read yet */
+        struct start_rules *start_rules; /* of spec */
         bool reading;
         struct worker *worker;
         struct worker_route *next;

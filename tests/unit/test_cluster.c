@@ -404,6 +404,78 @@ static void partitions_go_to_the_lightest_lane_and_stay(void **state) {
         rig_free(rig);
 }
 
+/* "t0 t3 u2+": + for what was not there at the first look; "!" in front: settled */
+static const char *first_text(struct rig *rig, uint32_t number) {
+        static char text[1024];
+        Heliostat__Pb__Lane *lane = read_lane(rig, number);
+        assert_non_null(lane);
+        int n = snprintf(text, sizeof text, "%s", lane->settled ? "!" : "");
+        for (size_t i = 0; i < lane->n_topics; i++)
+                for (size_t p = 0; p < lane->topics[i]->n_partitions && n < 900; p++)
+                        n += snprintf(text + n, sizeof text - (size_t)n, "%s%.20s%u%s", n > 1 ? " " : "",
+                                      lane->topics[i]->topic, lane->topics[i]->partitions[p]->partition,
+                                      lane->topics[i]->partitions[p]->existed ? "" : "+");
+        codec_free(lane);
+        return text;
+}
+
+static void what_came_later_is_known_from_what_was_there(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_route(rig, ROUTE, 2, true);
+        lead(rig);
+        assert_string_equal(first_text(rig, 0), "");
+        discovered(rig, "t", 3);
+        assert_string_equal(first_text(rig, 0), "!t0 t2");
+        assert_string_equal(first_text(rig, 1), "t1");
+        assert_int_equal(rig->steps, 2); /* lanes made, partitions placed: no step of its own */
+        struct cluster_topic both[] = {{"t", 4}, {"u", 2}};
+        assert_int_equal(cluster_on_discovered(rig->cluster, ROUTE, both, 2), 0);
+        turn(rig);
+        assert_string_equal(first_text(rig, 0), "!t0 t2 u0+");
+        assert_string_equal(first_text(rig, 1), "t1 t3+ u1+");
+        rig_free(rig);
+
+        /* nothing matched at first */
+        rig = rig_new();
+        put_route(rig, ROUTE, 2, true);
+        lead(rig);
+        cluster_on_nothing_discovered(rig->cluster, ROUTE);
+        turn(rig);
+        assert_string_equal(first_text(rig, 0), "!");
+        discovered(rig, "t", 2);
+        assert_string_equal(first_text(rig, 0), "!t0+");
+        assert_string_equal(first_text(rig, 1), "t1+");
+        rig_free(rig);
+
+        /* lanes that a leader without this knowledge has filled */
+        rig = rig_new();
+        put_route(rig, ROUTE, 2, true);
+        put_lane(rig, 0, FREE, "", "", 3, 0);
+        lead(rig);
+        discovered(rig, "t", 2);
+        assert_string_equal(first_text(rig, 0), "t0+");
+        assert_string_equal(first_text(rig, 1), "t1+");
+        rig_free(rig);
+
+        /* many steps, and the leader changes in the middle of them */
+        rig = rig_new();
+        put_route(rig, ROUTE, 250, true);
+        lead(rig);
+        discovered(rig, "t", 500);
+        size_t existed = 0;
+        for (uint32_t k = 0; k < 250; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                assert_int_equal(lane->settled, k == 0);
+                for (size_t i = 0; i < lane->n_topics; i++)
+                        for (size_t p = 0; p < lane->topics[i]->n_partitions; p++)
+                                existed += lane->topics[i]->partitions[p]->existed;
+                codec_free(lane);
+        }
+        assert_int_equal(existed, 500);
+        rig_free(rig);
+}
+
 static void a_lane_that_grows_tells_its_owner(void **state) {
         (void)state;
         struct rig *rig = started(2);
@@ -887,6 +959,7 @@ static void a_large_cluster_fits_into_steps(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(partitions_go_to_the_lightest_lane_and_stay),
+                cmocka_unit_test(what_came_later_is_known_from_what_was_there),
                 cmocka_unit_test(a_lane_that_grows_tells_its_owner),
                 cmocka_unit_test(empty_lanes_are_not_assigned),
                 cmocka_unit_test(a_lost_worker_is_replaced_after_the_settle_time),
