@@ -491,6 +491,66 @@ def start_together(*servers):
         server.wait_ready()
 
 
+# --- the other mirrors -----------------------------------------------------------------------------------------------
+
+class MirrorMaker1(Process):
+    """kafka.tools.MirrorMaker, out of Kafka 3.9's jars."""
+
+    def __init__(self, directory, source, destination, topics, group, name="mm1", commit_interval_ms=1000):
+        super().__init__(name, directory)
+        self.topics = topics
+        self.commit_interval_ms = commit_interval_ms
+        (self.directory / "log4j.properties").write_text(_LOG4J)
+        _write_properties(self.directory / "consumer.properties", {
+            "bootstrap.servers": source.address, "group.id": group, "auto.offset.reset": "earliest"})
+        _write_properties(self.directory / "producer.properties", {"bootstrap.servers": destination.address})
+
+    def start(self):
+        return self.spawn([*_JVM, "-Xmx256m", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
+                           "-cp", kafka_jars("3.9.1"), "kafka.tools.MirrorMaker",
+                           "--consumer.config", self.directory / "consumer.properties",
+                           "--producer.config", self.directory / "producer.properties",
+                           "--whitelist", self.topics, "--num.streams", 2,
+                           "--offset.commit.interval.ms", self.commit_interval_ms])
+
+
+class MirrorMaker2(Process):
+    """MirrorMaker 2 in its dedicated mode, with the names of the source's topics."""
+
+    def __init__(self, directory, source, destination, topics, aliases=("east", "west"), name="mm2", settings=None):
+        super().__init__(name, directory)
+        (self.directory / "log4j.properties").write_text(_LOG4J)
+        here, there = aliases
+        route = f"{here}->{there}"
+        _write_properties(self.directory / "mm2.properties", {
+            "clusters": f"{here}, {there}",
+            f"{here}.bootstrap.servers": source.address,
+            f"{there}.bootstrap.servers": destination.address,
+            f"{route}.enabled": "true",
+            f"{route}.topics": topics,
+            f"{there}->{here}.enabled": "false",
+            "replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
+            "emit.heartbeats.enabled": "false",
+            f"{there}->{here}.emit.heartbeats.enabled": "false",
+            "emit.checkpoints.enabled": "false",
+            "sync.topic.acls.enabled": "false",
+            "refresh.topics.interval.seconds": 2,
+            "offset.flush.interval.ms": 1000,
+            "replication.factor": 1,
+            "offset-syncs.topic.replication.factor": 1,
+            "offset.storage.replication.factor": 1,
+            "offset.storage.partitions": 5,
+            "status.storage.replication.factor": 1,
+            "config.storage.replication.factor": 1,
+            **(settings or {}),
+        })
+
+    def start(self):
+        return self.spawn([*_JVM, "-Xmx384m", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
+                           "-cp", kafka_jars("3.9.1"), "org.apache.kafka.connect.mirror.MirrorMaker",
+                           self.directory / "mm2.properties"])
+
+
 # --- Heliostat -------------------------------------------------------------------------------------------------------
 
 def binary():
