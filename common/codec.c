@@ -335,15 +335,19 @@ Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char
         return NULL;
 }
 
-Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) {
-        size_t bytes = protobuf_c_message_get_packed_size(&lane->base);
+static void *copy_message(const ProtobufCMessage *message) {
+        size_t bytes = protobuf_c_message_get_packed_size(message);
         uint8_t *data = malloc(bytes ? bytes : 1);
         if (!data) return NULL;
-        protobuf_c_message_pack(&lane->base, data);
-        Heliostat__Pb__Lane *copy = heliostat__pb__lane__unpack(NULL, bytes, data);
+        protobuf_c_message_pack(message, data);
+        void *copy = protobuf_c_message_unpack(message->descriptor, NULL, bytes, data);
         free(data);
         return copy;
 }
+
+Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane) { return copy_message(&lane->base); }
+
+Heliostat__Pb__Route *codec_copy_route(const Heliostat__Pb__Route *route) { return copy_message(&route->base); }
 
 #define METADATA_PREFIX "heliostat/1 g="
 

@@ -46,6 +46,7 @@ Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char
 
 /* Deep copies, for read-modify-write.  NULL on no memory. */
 Heliostat__Pb__Lane *codec_copy_lane(const Heliostat__Pb__Lane *lane);
+Heliostat__Pb__Route *codec_copy_route(const Heliostat__Pb__Route *route);
 
 /* The metadata string of a committed source offset: "heliostat/1 g=12", with
  * " tx" behind it where the offset only repeats what a position record at the

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/codec.h"
 #include "common/err.h"
 #include "common/kafka.h"
 #include "common/log.h"
@@ -18,10 +19,9 @@
 
 struct route_job {
         struct discover *discover; /* NULL: it was freed meanwhile */
-        char *name, *source, *destination, *topics, *exclude;
-        int replication_factor;
+        char *name;
+        Heliostat__Pb__Route *spec; /* a copy; the pool reads it */
         char own[TOPICS_OWN_COUNT][NAMES_TOPIC_SIZE]; /* "": not needed */
-        uint32_t lanes;
         uint64_t refresh_ms;
         int32_t version;
         bool active, again;
@@ -33,7 +33,7 @@ struct route_job {
         bool running;
         struct topics_found found;
         int rc;
-        char err[256];
+        char err[TOPIC_NAME_ERROR_MAX]; /* the longest of its writers' */
         struct route_job *next;
 };
 
@@ -49,14 +49,6 @@ struct discover {
 
 static void arm(struct discover *discover);
 
-static void job_strings_free(struct route_job *job) {
-        free(job->source);
-        free(job->destination);
-        free(job->topics);
-        free(job->exclude);
-        job->source = job->destination = job->topics = job->exclude = NULL;
-}
-
 static void clients_end(struct route_job *job) {
         if (job->from) rd_kafka_destroy(job->from);
         if (job->to) rd_kafka_destroy(job->to);
@@ -65,7 +57,7 @@ static void clients_end(struct route_job *job) {
 
 static void job_free(struct route_job *job) {
         clients_end(job);
-        job_strings_free(job);
+        codec_free(job->spec);
         topics_found_fini(&job->found);
         free(job->name);
         free(job);
@@ -75,21 +67,25 @@ static void run(uv_work_t *work) {
         struct route_job *job = work->data;
         const struct config *config = job->discover->config;
         static const struct kafka_setting none[] = {{NULL, NULL}};
-        struct topic_rules *rules = NULL;
-        const char *own[TOPICS_OWN_COUNT];
-        for (int i = 0; i < TOPICS_OWN_COUNT; i++) own[i] = *job->own[i] ? job->own[i] : NULL;
+        struct topics_wanted wanted = {.merge = job->spec->topic_merge,
+                                       .replication_factor = job->spec->replication_factor,
+                                       .lanes = job->spec->lanes};
+        for (int i = 0; i < TOPICS_OWN_COUNT; i++) wanted.own[i] = *job->own[i] ? job->own[i] : NULL;
         if (job->ending) return clients_end(job);
-        job->rc = topic_rules_new(job->topics, job->exclude, &rules, job->err, sizeof job->err);
+        struct topic_naming naming = TOPIC_NAMING_OF(job->spec);
+        job->rc = topic_rules_new(job->spec->topics, job->spec->topics_exclude, &wanted.rules, job->err,
+                                  sizeof job->err);
+        if (!job->rc) job->rc = topic_namer_new(&naming, &wanted.namer, job->err);
         if (!job->rc && !job->from)
-                job->rc = kafka_client_new(config, job->source, NULL, CLIENT_ADMIN, none, NULL, NULL,
+                job->rc = kafka_client_new(config, job->spec->source, NULL, CLIENT_ADMIN, none, NULL, NULL,
                                            &job->from, job->err, sizeof job->err);
         if (!job->rc && !job->to)
-                job->rc = kafka_client_new(config, job->destination, NULL, CLIENT_ADMIN, none, NULL, NULL,
-                                           &job->to, job->err, sizeof job->err);
+                job->rc = kafka_client_new(config, job->spec->destination, NULL, CLIENT_ADMIN, none, NULL,
+                                           NULL, &job->to, job->err, sizeof job->err);
         if (!job->rc)
-                job->rc = topics_find(job->from, job->to, rules, job->replication_factor, own, job->lanes,
-                                      &job->found, job->err, sizeof job->err);
-        topic_rules_free(rules);
+                job->rc = topics_find(job->from, job->to, &wanted, &job->found, job->err, sizeof job->err);
+        topic_namer_free(wanted.namer);
+        topic_rules_free(wanted.rules);
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
         if (job->to) (void)rd_kafka_poll(job->to, 0);
 }
@@ -210,22 +206,18 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                 job->next = discover->jobs;
                 discover->jobs = job;
         }
-        job_strings_free(job);
-        job->source = strdup(spec->source);
-        job->destination = strdup(spec->destination);
-        job->topics = strdup(spec->topics);
-        job->exclude = strdup(spec->topics_exclude);
-        if (!job->source || !job->destination || !job->topics || !job->exclude) {
+        Heliostat__Pb__Route *copy = codec_copy_route(spec);
+        if (!copy) {
                 job->active = false;
                 return ERR_NOMEM;
         }
-        job->replication_factor = spec->replication_factor;
+        codec_free(job->spec);
+        job->spec = copy;
         memset(job->own, 0, sizeof job->own);
         if (strcmp(spec->delivery_guarantee, "exactly-once") == 0)
                 names_positions_topic(job->own[TOPICS_POSITIONS], spec->group_id);
         if (strcmp(spec->poison_record_policy, "dead-letter") == 0)
                 names_dead_letters_topic(job->own[TOPICS_DEAD_LETTERS], spec->group_id);
-        job->lanes = spec->lanes;
         job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
         job->version = version;
         job->active = true;

@@ -348,11 +348,11 @@ void store_discovered(struct store *store, const char *route, const struct topic
                 store->notes_changed = true;
         }
         size_t parked = 0;
-        for (size_t i = 0; found && i < found->count; i++) parked += found->topics[i].reason != NULL;
+        for (size_t i = 0; found && i < found->count; i++) parked += found->topics[i].step == TOPIC_PARKED;
         /* /leader is written only when somebody would read something new. */
         bool same = note->error && strcmp(note->error, error ? error : "") == 0 && note->parked.count == parked;
         for (size_t i = 0, k = 0; same && found && i < found->count; i++) {
-                if (!found->topics[i].reason) continue;
+                if (found->topics[i].step != TOPIC_PARKED) continue;
                 same = strcmp(found->topics[i].name, note->parked.topics[k].name) == 0 &&
                        strcmp(found->topics[i].reason, note->parked.topics[k].reason) == 0;
                 k++;
@@ -364,11 +364,12 @@ void store_discovered(struct store *store, const char *route, const struct topic
                 if (!note->error || !note->parked.topics) abort();
                 for (size_t i = 0; found && i < found->count; i++) {
                         const struct topic_found *topic = &found->topics[i];
-                        if (!topic->reason) continue;
+                        if (topic->step != TOPIC_PARKED) continue;
                         log_warn("topic.parked", "route=%s topic=%s reason=\"%s\"", route, topic->name,
                                  topic->reason);
                         note->parked.topics[note->parked.count++] = (struct topic_found){
-                                strdup(topic->name), topic->partitions, strdup(topic->reason)};
+                                .name = strdup(topic->name), .partitions = topic->partitions,
+                                .reason = strdup(topic->reason)};
                 }
                 note->discovered_ms = clock_wall_ms();
                 store->notes_changed = true;
@@ -378,7 +379,7 @@ void store_discovered(struct store *store, const char *route, const struct topic
                 size_t n = 0;
                 if (!ready) abort();
                 for (size_t i = 0; i < found->count; i++)
-                        if (!found->topics[i].reason)
+                        if (found->topics[i].step == TOPIC_READY)
                                 ready[n++] = (struct cluster_topic){found->topics[i].name, found->topics[i].partitions};
                 if (cluster_on_discovered(store->cluster, route, ready, n)) abort(); /* no memory */
                 if (found->count == 0) cluster_on_nothing_discovered(store->cluster, route);

@@ -14,23 +14,6 @@
 #define CREATE_MS 20000
 #define LEAD_MS 10000   /* until the leaders of fresh partitions answer */
 
-void topics_found_fini(struct topics_found *found) {
-        for (size_t i = 0; i < found->count; i++) {
-                free(found->topics[i].name);
-                free(found->topics[i].reason);
-        }
-        free(found->topics);
-        *found = (struct topics_found){0};
-}
-
-static void park(struct topic_found *topic, const char *what, const char *why) {
-        char text[320];
-        (void)snprintf(text, sizeof text, "%s: %s", what, why);
-        free(topic->reason);
-        topic->reason = strdup(text);
-        if (!topic->reason) abort(); /* it must not count as ready */
-}
-
 static const rd_kafka_metadata_topic_t *topic_in(const rd_kafka_metadata_t *metadata, const char *name) {
         for (int i = 0; i < metadata->topic_cnt; i++)
                 if (strcmp(metadata->topics[i].topic, name) == 0) return &metadata->topics[i];
@@ -41,32 +24,37 @@ static int by_name(const void *a, const void *b) {
         return strcmp(((const struct topic_found *)a)->name, ((const struct topic_found *)b)->name);
 }
 
-/* Runs one admin request and hands each topic's result to `take`. */
-static void take_results(struct topics_found *found, rd_kafka_event_t *event, const char *what,
-                         const rd_kafka_topic_result_t **results, size_t count) {
+static int there_by_name(const void *a, const void *b) {
+        return strcmp(((const struct topic_there *)a)->name, ((const struct topic_there *)b)->name);
+}
+
+/* Takes the answer to a request about the rows with this step. */
+static void take_results(struct topics_found *found, enum topic_step step, rd_kafka_event_t *event,
+                         const char *what, const rd_kafka_topic_result_t **results, size_t count) {
         if (!event || rd_kafka_event_error(event)) {
                 const char *why = event ? rd_kafka_event_error_string(event) : "no answer";
                 for (size_t i = 0; i < found->count; i++)
-                        if (found->topics[i].reason && !*found->topics[i].reason)
-                                park(&found->topics[i], what, why);
+                        if (found->topics[i].step == step) topic_park(&found->topics[i], what, why);
                 return;
         }
         for (size_t r = 0; r < count; r++) {
                 rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[r]);
                 for (size_t i = 0; i < found->count; i++) {
                         struct topic_found *topic = &found->topics[i];
-                        if (strcmp(topic->name, rd_kafka_topic_result_name(results[r])) != 0) continue;
+                        if (topic->step != step ||
+                            strcmp(topic->target, rd_kafka_topic_result_name(results[r])) != 0)
+                                continue;
                         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-                                log_info(what, "topic=%s partitions=%u", topic->name, topic->partitions);
-                                free(topic->reason);
-                                topic->reason = NULL;
+                                log_info(what, "topic=%s partitions=%u", topic->target,
+                                         topic->partitions_wanted);
+                                topic->step = TOPIC_READY;
                         } else if (err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
                                 /* Somebody was faster: its partitions are looked at next time. */
-                                park(topic, what, "it was created meanwhile");
+                                topic_park(topic, what, "it was created meanwhile");
                         } else {
-                                park(topic, what, rd_kafka_topic_result_error_string(results[r])
-                                                          ? rd_kafka_topic_result_error_string(results[r])
-                                                          : rd_kafka_err2str(err));
+                                topic_park(topic, what, rd_kafka_topic_result_error_string(results[r])
+                                                                ? rd_kafka_topic_result_error_string(results[r])
+                                                                : rd_kafka_err2str(err));
                         }
                 }
         }
@@ -78,13 +66,6 @@ static rd_kafka_AdminOptions_t *options_for(rd_kafka_t *rk, rd_kafka_admin_op_t 
         (void)rd_kafka_AdminOptions_set_request_timeout(options, CREATE_MS, err, sizeof err);
         (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, err, sizeof err);
         return options;
-}
-
-/* reason "" marks a topic that the request is about; it is parked or cleared
- * by the answer. */
-static void mark(struct topic_found *topic) {
-        topic->reason = strdup("");
-        if (!topic->reason) abort();
 }
 
 static void create_topics(rd_kafka_t *destination, rd_kafka_NewTopic_t **fresh, size_t count,
@@ -101,7 +82,7 @@ static void create_topics(rd_kafka_t *destination, rd_kafka_NewTopic_t **fresh, 
                         ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
                                                               &result_count)
                         : NULL;
-        take_results(found, event, "topic.create", results, result_count);
+        take_results(found, TOPIC_CREATE, event, "topic.create", results, result_count);
         if (event) rd_kafka_event_destroy(event);
         rd_kafka_AdminOptions_destroy(options);
         rd_kafka_queue_destroy(queue);
@@ -109,50 +90,35 @@ static void create_topics(rd_kafka_t *destination, rd_kafka_NewTopic_t **fresh, 
 }
 
 static void create_missing(rd_kafka_t *destination, int replication_factor,
-                           const rd_kafka_metadata_t *metadata, struct topics_found *found) {
+                           struct topics_found *found) {
         rd_kafka_NewTopic_t **fresh = calloc(found->count ? found->count : 1, sizeof(rd_kafka_NewTopic_t *));
         size_t count = 0;
         char err[256];
         if (!fresh) abort();
         for (size_t i = 0; i < found->count; i++) {
                 struct topic_found *topic = &found->topics[i];
-                if (topic->reason || topic_in(metadata, topic->name)) continue;
-                rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic->name, (int)topic->partitions,
+                if (topic->step != TOPIC_CREATE) continue;
+                rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic->target, (int)topic->partitions_wanted,
                                                                  replication_factor, err, sizeof err);
-                if (!new) {
-                        park(topic, "create topic", err);
-                        continue;
-                }
-                mark(topic);
-                fresh[count++] = new;
+                if (new) fresh[count++] = new;
+                else topic_park(topic, "create topic", err);
         }
         if (count) create_topics(destination, fresh, count, found);
         free(fresh);
 }
 
-static void add_missing(rd_kafka_t *destination, const rd_kafka_metadata_t *metadata,
-                        struct topics_found *found) {
+static void add_missing(rd_kafka_t *destination, struct topics_found *found) {
         rd_kafka_NewPartitions_t **more = calloc(found->count ? found->count : 1, sizeof(rd_kafka_NewPartitions_t *));
         size_t count = 0, result_count = 0;
         char err[256];
         if (!more) abort();
         for (size_t i = 0; i < found->count; i++) {
                 struct topic_found *topic = &found->topics[i];
-                const rd_kafka_metadata_topic_t *there = topic_in(metadata, topic->name);
-                if (topic->reason || !there) continue;
-                if (there->err) {
-                        park(topic, "destination topic", rd_kafka_err2str(there->err));
-                        continue;
-                }
-                if (there->partition_cnt >= (int)topic->partitions) continue;
+                if (topic->step != TOPIC_GROW) continue;
                 rd_kafka_NewPartitions_t *new =
-                        rd_kafka_NewPartitions_new(topic->name, topic->partitions, err, sizeof err);
-                if (!new) {
-                        park(topic, "add partitions", err);
-                        continue;
-                }
-                mark(topic);
-                more[count++] = new;
+                        rd_kafka_NewPartitions_new(topic->target, topic->partitions_wanted, err, sizeof err);
+                if (new) more[count++] = new;
+                else topic_park(topic, "add partitions", err);
         }
         if (count) {
                 rd_kafka_queue_t *queue = rd_kafka_queue_new(destination);
@@ -166,7 +132,7 @@ static void add_missing(rd_kafka_t *destination, const rd_kafka_metadata_t *meta
                                 ? rd_kafka_CreatePartitions_result_topics(
                                           rd_kafka_event_CreatePartitions_result(event), &result_count)
                                 : NULL;
-                take_results(found, event, "topic.add_partitions", results, result_count);
+                take_results(found, TOPIC_GROW, event, "topic.add_partitions", results, result_count);
                 if (event) rd_kafka_event_destroy(event);
                 rd_kafka_AdminOptions_destroy(options);
                 rd_kafka_queue_destroy(queue);
@@ -179,21 +145,19 @@ static void add_missing(rd_kafka_t *destination, const rd_kafka_metadata_t *meta
  * producer's first batch may be refused as NOT_LEADER while the second, in
  * flight behind it, is taken: a broker without producer state takes any first
  * sequence number, and the two would be swapped. */
-static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found,
-                             const rd_kafka_metadata_t *before) {
+static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found) {
         int64_t deadline = clock_boot_ms() + LEAD_MS;
         for (size_t i = 0; i < found->count; i++) {
                 struct topic_found *topic = &found->topics[i];
-                const rd_kafka_metadata_topic_t *there = topic_in(before, topic->name);
-                uint32_t old = there && there->partition_cnt > 0 ? (uint32_t)there->partition_cnt : 0;
-                for (uint32_t p = old; !topic->reason && p < topic->partitions; p++) {
+                for (uint32_t p = topic->partitions_there;
+                     topic->step == TOPIC_READY && p < topic->partitions_wanted; p++) {
                         int64_t low, high;
                         rd_kafka_resp_err_t err;
-                        while ((err = rd_kafka_query_watermark_offsets(destination, topic->name, (int32_t)p,
+                        while ((err = rd_kafka_query_watermark_offsets(destination, topic->target, (int32_t)p,
                                                                        &low, &high, 2000)) &&
                                clock_boot_ms() < deadline)
                                 (void)usleep(50 * 1000);
-                        if (err) park(topic, "destination partition", rd_kafka_err2str(err));
+                        if (err) topic_park(topic, "destination partition", rd_kafka_err2str(err));
                 }
         }
 }
@@ -216,7 +180,7 @@ static const struct own_setting own_settings[] = {
 
 static int create_own(rd_kafka_t *destination, enum topics_own which, const char *name, uint32_t lanes,
                       int replication_factor, char *err, size_t err_size) {
-        struct topic_found topic = {.partitions = lanes};
+        struct topic_found topic = {.step = TOPIC_CREATE, .partitions_wanted = lanes};
         struct topics_found found = {&topic, 1};
         char why[256];
         rd_kafka_NewTopic_t *new =
@@ -228,36 +192,46 @@ static int create_own(rd_kafka_t *destination, enum topics_own which, const char
         for (size_t i = 0; i < sizeof own_settings / sizeof *own_settings; i++)
                 if (own_settings[i].topic == which) /* it only copies */
                         (void)rd_kafka_NewTopic_set_config(new, own_settings[i].name, own_settings[i].value);
-        topic.name = strdup(name);
-        if (!topic.name) abort();
-        mark(&topic);
+        (void)snprintf(topic.target, sizeof topic.target, "%s", name);
         create_topics(destination, &new, 1, &found);
         int rc = 0;
         if (topic.reason) {
                 (void)snprintf(err, err_size, "topic %s: %s", name, topic.reason);
                 rc = ERR_KAFKA;
         }
-        free(topic.name);
         free(topic.reason);
         return rc;
 }
 
 static int create_missing_own(rd_kafka_t *destination, const rd_kafka_metadata_t *metadata,
-                              const char *const own[TOPICS_OWN_COUNT], uint32_t lanes, int replication_factor,
-                              char *err, size_t err_size) {
+                              const struct topics_wanted *wanted, char *err, size_t err_size) {
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) {
-                if (!own[i] || topic_in(metadata, own[i])) continue;
-                int rc = create_own(destination, (enum topics_own)i, own[i], lanes, replication_factor, err,
-                                    err_size);
+                if (!wanted->own[i] || topic_in(metadata, wanted->own[i])) continue;
+                int rc = create_own(destination, (enum topics_own)i, wanted->own[i], wanted->lanes,
+                                    wanted->replication_factor, err, err_size);
                 if (rc) return rc;
         }
         return 0;
 }
 
-int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, const char *const own[TOPICS_OWN_COUNT], uint32_t lanes,
-                struct topics_found *out, char *err, size_t err_size) {
-        const rd_kafka_metadata_t *here = NULL, *there = NULL;
+static void plan_steps(struct topics_found *found, const rd_kafka_metadata_t *metadata) {
+        size_t count = metadata->topic_cnt > 0 ? (size_t)metadata->topic_cnt : 0;
+        struct topic_there *there = calloc(count ? count : 1, sizeof *there);
+        if (!there) abort();
+        for (size_t i = 0; i < count; i++) {
+                const rd_kafka_metadata_topic_t *t = &metadata->topics[i];
+                there[i] = (struct topic_there){t->topic, t->partition_cnt > 0 ? (uint32_t)t->partition_cnt : 0,
+                                                t->err ? rd_kafka_err2str(t->err) : NULL};
+        }
+        qsort(there, count, sizeof *there, there_by_name);
+        topic_plan_steps(found, there, count, false);
+        free(there);
+}
+
+/* The topics of the source that the rules match, by name. */
+static int look_at_source(rd_kafka_t *source, const struct topics_wanted *wanted, struct topics_found *out,
+                          char *err, size_t err_size) {
+        const rd_kafka_metadata_t *here = NULL;
         struct topics_found found = {0};
         rd_kafka_resp_err_t e = rd_kafka_metadata(source, 1, NULL, &here, REQUEST_MS);
         if (e) {
@@ -271,36 +245,49 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules 
         }
         for (int i = 0; i < here->topic_cnt; i++) {
                 const rd_kafka_metadata_topic_t *t = &here->topics[i];
-                int match = topic_rules_match(rules, t->topic);
+                int match = topic_rules_match(wanted->rules, t->topic);
                 if (match == 0) continue;
                 struct topic_found *topic = &found.topics[found.count++];
                 topic->name = strdup(t->topic);
                 if (!topic->name) abort();
                 topic->partitions = t->partition_cnt > 0 ? (uint32_t)t->partition_cnt : 0;
                 if (match < 0)
-                        park(topic, "topic rule", err_text(match));
+                        topic_park(topic, "topic rule", err_text(match));
                 else if (t->err || topic->partitions == 0)
-                        park(topic, "source topic", rd_kafka_err2str(t->err));
+                        topic_park(topic, "source topic", rd_kafka_err2str(t->err));
         }
         rd_kafka_metadata_destroy(here);
         qsort(found.topics, found.count, sizeof *found.topics, by_name);
+        topic_plan_names(&found, wanted->namer, wanted->merge);
+        *out = found;
+        return 0;
+}
+
+int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
+                struct topics_found *out, char *err, size_t err_size) {
+        const rd_kafka_metadata_t *there = NULL;
+        struct topics_found found = {0};
+        int rc = look_at_source(source, wanted, &found, err, err_size);
+        if (rc) return rc;
         if (found.count) {
-                e = rd_kafka_metadata(destination, 1, NULL, &there, REQUEST_MS);
+                rd_kafka_resp_err_t e = rd_kafka_metadata(destination, 1, NULL, &there, REQUEST_MS);
                 if (e) {
                         (void)snprintf(err, err_size, "destination: %s", rd_kafka_err2str(e));
                         topics_found_fini(&found);
                         return ERR_KAFKA;
                 }
-                int rc = create_missing_own(destination, there, own, lanes, replication_factor, err, err_size);
+                rc = create_missing_own(destination, there, wanted, err, err_size);
                 if (rc) {
                         rd_kafka_metadata_destroy(there);
                         topics_found_fini(&found);
                         return rc;
                 }
-                add_missing(destination, there, &found);
-                create_missing(destination, replication_factor, there, &found);
-                wait_for_leaders(destination, &found, there);
+                plan_steps(&found, there);
                 rd_kafka_metadata_destroy(there);
+                add_missing(destination, &found);
+                create_missing(destination, wanted->replication_factor, &found);
+                wait_for_leaders(destination, &found);
+                topic_plan_shared(&found);
         }
         *out = found;
         return 0;

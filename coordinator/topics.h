@@ -10,18 +10,9 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "common/topic_name.h"
 #include "common/topic_rules.h"
-
-struct topic_found {
-        char *name;
-        uint32_t partitions; /* at the source, and ready at the destination */
-        char *reason;        /* NULL: ready; else why it is not */
-};
-
-struct topics_found {
-        struct topic_found *topics;
-        size_t count;
-};
+#include "coordinator/topic_plan.h"
 
 /* Topics of Heliostat's own at the destination, a partition for each lane. */
 enum topics_own {
@@ -30,13 +21,21 @@ enum topics_own {
         TOPICS_OWN_COUNT,
 };
 
-/* replication_factor -1: the broker's default.
- * own: the names of the route's own topics, which are created with so many
- * lanes if they are missing; NULL for one that the route does not need.
- * 0 | ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
-int topics_find(rd_kafka_t *source, rd_kafka_t *destination, struct topic_rules *rules,
-                int replication_factor, const char *const own[TOPICS_OWN_COUNT], uint32_t lanes,
+/* What a route asks of its topics. */
+struct topics_wanted {
+        struct topic_rules *rules;
+        struct topic_namer *namer;
+        bool merge;             /* several topics of the source may become one */
+        int replication_factor; /* -1: the broker's default */
+        /* the names of the route's own topics, which are created with so many
+         * lanes if they are missing; NULL for one that the route does not need */
+        const char *own[TOPICS_OWN_COUNT];
+        uint32_t lanes;
+};
+
+/* 0 with *out, whose rows are READY, PARKED or PASSED (topics_found_fini) |
+ * ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
+int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
                 struct topics_found *out, char *err, size_t err_size);
-void topics_found_fini(struct topics_found *found);
 
 #endif

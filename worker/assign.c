@@ -220,6 +220,11 @@ static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat_
                strcmp(a->start_from, b->start_from) != 0 ||
                strcmp(a->start_from_topics, b->start_from_topics) != 0 ||
                !start_files_same(a, b) ||
+               strcmp(a->topic_naming, b->topic_naming) != 0 ||
+               strcmp(a->replication_policy_separator, b->replication_policy_separator) != 0 ||
+               strcmp(a->topic_map, b->topic_map) != 0 ||
+               strcmp(a->topic_rename_regex, b->topic_rename_regex) != 0 ||
+               strcmp(a->topic_rename_replacement, b->topic_rename_replacement) != 0 ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }

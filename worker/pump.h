@@ -36,6 +36,7 @@
 #include "common/config.h"
 #include "common/mailbox.h"
 #include "common/start_from.h"
+#include "common/topic_name.h"
 #include "worker/data_loop.h"
 #include "worker/lane_record.h"
 
@@ -62,6 +63,7 @@ struct pump_settings {
         const struct config *config;   /* borrowed for the pump's life */
         const char *route;             /* the strings are copied */
         const char *source, *destination;
+        struct topic_naming naming;    /* borrowed for the call of pump_open */
         const char *group_id;
         uint32_t lane;
         uint64_t generation;           /* set by pump_start */

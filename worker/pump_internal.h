@@ -10,6 +10,7 @@
 
 #include "common/names.h"
 #include "common/start_resolve.h"
+#include "common/topic_name.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
@@ -37,7 +38,9 @@ enum pump_state {
 enum part_state { PART_NEW, PART_WAITING, PART_FLOWING, PART_PARKED, PART_HALTED };
 
 struct dest_topic {
-        char *name;
+        char *name;                 /* at the source */
+        char target[TOPIC_NAME_SIZE]; /* its name at the destination; "": it has none (target_error) */
+        char target_error[TOPIC_NAME_ERROR_MAX];
         rd_kafka_topic_t *handle;   /* at the producer; NULL until the first start */
         struct dest_topic *next;
 };
@@ -148,7 +151,7 @@ struct pump_op {
         char recorded_err[320];
         enum { START_TOPICS, START_RECORD, START_BEGIN } stage; /* the job that runs, or ran last */
         bool record_wanted;
-        struct { char *name; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
+        struct { const struct dest_topic *of; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
         size_t topic_count;
         struct start_query *queries; /* first starts: asked, then answered ... */
         struct part **beginners;     /* ... for these; same order */
@@ -189,6 +192,8 @@ struct pump {
         int open_handles;
         int jobs;
 
+        struct topic_namer *namer;  /* NULL: naming_error says why */
+        char naming_error[TOPIC_NAME_ERROR_MAX];
         struct dest_topic *topics;
         rd_kafka_topic_t *dead_letters; /* made when the first is sent; NULL: not yet */
         struct part **parts;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/err.h"
 #include "common/kafka.h"
 #include "common/log.h"
 #include "common/sabotage.h"
@@ -381,6 +382,7 @@ static void handle_closed(uv_handle_t *handle) {
         free((char *)pump->settings.gap_policy);
         free((char *)pump->settings.poison_record_policy);
         start_rules_unref(pump->settings.start_rules);
+        topic_namer_free(pump->namer);
         free(pump);
 }
 
@@ -533,6 +535,8 @@ static struct dest_topic *topic_for(struct pump *pump, const char *name) {
                 if (strcmp(t->name, name) == 0) return t;
         struct dest_topic *topic = calloc(1, sizeof *topic);
         if (!topic || !(topic->name = strdup(name))) abort();
+        if (pump->namer) (void)topic_name_destination(pump->namer, name, topic->target, topic->target_error);
+        else (void)snprintf(topic->target_error, sizeof topic->target_error, "%s", pump->naming_error);
         topic->next = pump->topics;
         pump->topics = topic;
         return topic;
@@ -661,6 +665,9 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
             !pump->settings.group_id || !pump->settings.gap_policy || !pump->settings.poison_record_policy)
                 abort();
         (void)start_rules_ref(settings->start_rules); /* the same pointer */
+        /* Published by another version, if it cannot be read: the partitions park. */
+        if (topic_namer_new(&settings->naming, &pump->namer, pump->naming_error) == ERR_NOMEM) abort();
+        pump->settings.naming = (struct topic_naming){0};
         pump->state = PUMP_OPENING;
         pump->budget_bytes = settings->budget_bytes;
         pump->sizes = budget_sizes(pump->budget_bytes);

@@ -15,6 +15,7 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                 .route = spec->name,
                 .source = spec->source,
                 .destination = spec->destination,
+                .naming = TOPIC_NAMING_OF(spec),
                 .group_id = spec->group_id,
                 .lane = lane,
                 .exactly_once = strcmp(spec->delivery_guarantee, "exactly-once") == 0,

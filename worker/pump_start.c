@@ -41,7 +41,6 @@ static void op_free(struct pump_op *op) {
         for (size_t i = 0; i < op->topic_count; i++) {
                 /* A handle that was not taken over. */
                 if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
-                free(op->topics[i].name);
         }
         free(op->topics);
         free(op->leaderless);
@@ -88,7 +87,7 @@ static rd_kafka_resp_err_t warm_consumer(const struct pump_op *op) {
         rd_kafka_topic_t **handles = calloc(op->topic_count ? op->topic_count : 1, sizeof(rd_kafka_topic_t *));
         if (!handles) return RD_KAFKA_RESP_ERR_NO_ERROR; /* slower, no worse */
         for (size_t i = 0; i < op->topic_count; i++)
-                handles[i] = rd_kafka_topic_new(consumer, op->topics[i].name, NULL);
+                handles[i] = rd_kafka_topic_new(consumer, op->topics[i].of->name, NULL);
         rd_kafka_resp_err_t err = ask_topics(consumer, &metadata);
         if (!err) rd_kafka_metadata_destroy(metadata);
         for (size_t i = 0; i < op->topic_count; i++)
@@ -190,7 +189,7 @@ static void read_record(struct pump_op *op) {
  * and with it, in a transaction, what is sent elsewhere. */
 static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *topic) {
         for (size_t i = 0; i < op->count; i++) {
-                if (strcmp(op->parts[i]->topic->name, topic->topic) != 0) continue;
+                if (strcmp(op->parts[i]->topic->target, topic->topic) != 0) continue;
                 for (int k = 0; k < topic->partition_cnt; k++)
                         if (topic->partitions[k].id == op->parts[i]->partition)
                                 op->leaderless[i] = topic->partitions[k].leader < 0;
@@ -203,7 +202,8 @@ static void start_job(uv_work_t *work) {
         if (op->stage == START_BEGIN) return begin_job(op);
         if (op->stage == START_RECORD) return read_record(op);
         for (size_t i = 0; i < op->topic_count; i++) {
-                op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].name, NULL);
+                if (!*op->topics[i].of->target) continue;
+                op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].of->target, NULL);
                 op->topics[i].err = op->topics[i].handle ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
                                                          : rd_kafka_last_error();
         }
@@ -215,7 +215,7 @@ static void start_job(uv_work_t *work) {
                 if (!op->topics[i].handle) continue;
                 if (err) op->topics[i].err = err;
                 for (int k = 0; !err && k < metadata->topic_cnt; k++) {
-                        if (strcmp(metadata->topics[k].topic, op->topics[i].name) != 0) continue;
+                        if (strcmp(metadata->topics[k].topic, op->topics[i].of->target) != 0) continue;
                         op->topics[i].err = metadata->topics[k].err;
                         op->topics[i].count = metadata->topics[k].partition_cnt;
                         note_leaders(op, &metadata->topics[k]);
@@ -235,16 +235,18 @@ static void start_job_done(uv_work_t *work, int status) {
         pump->jobs--;
         if (op->stage == START_TOPICS) {
                 for (size_t i = 0; i < op->topic_count; i++) {
-                        struct dest_topic *topic = pump->topics;
-                        while (topic && strcmp(topic->name, op->topics[i].name) != 0) topic = topic->next;
-                        if (topic && !topic->handle) {
+                        struct dest_topic *topic = pump->topics; /* never freed before the pump */
+                        while (topic != op->topics[i].of) topic = topic->next;
+                        if (!topic->handle) {
                                 topic->handle = op->topics[i].handle;
                                 op->topics[i].handle = NULL;
                         }
                         for (size_t k = 0; k < op->count; k++) {
                                 struct part *part = op->parts[k];
                                 if (part->topic != topic) continue;
-                                if (op->topics[i].err)
+                                if (!*topic->target)
+                                        part_stop(pump, part, PART_PARKED, "%s", topic->target_error);
+                                else if (op->topics[i].err)
                                         part_stop(pump, part, PART_PARKED, "destination topic: %s",
                                                   rd_kafka_err2str(op->topics[i].err));
                                 else if (part->partition >= op->topics[i].count)
@@ -291,12 +293,8 @@ void pump_start_parts(struct pump *pump) {
         if (op->topics)
                 for (size_t i = 0; i < op->count; i++) {
                         size_t k = 0;
-                        while (k < op->topic_count &&
-                               strcmp(op->topics[k].name, op->parts[i]->topic->name) != 0)
-                                k++;
-                        if (k < op->topic_count) continue;
-                        op->topics[k].name = strdup(op->parts[i]->topic->name);
-                        if (op->topics[k].name) op->topic_count++;
+                        while (k < op->topic_count && op->topics[k].of != op->parts[i]->topic) k++;
+                        if (k == op->topic_count) op->topics[op->topic_count++].of = op->parts[i]->topic;
                 }
         start_queue_job(op);
         op_list_committed(op);

@@ -1,0 +1,62 @@
+"""Names, upkeep and loops of topics: what the destination's topics are called, and what they get from the source's."""
+
+from local_cluster import wait_until
+
+
+def notes(mirror, route="east->west"):
+    """{topic: reason} of what the coordinator does not mirror."""
+    for one in mirror.status()["routes"]:
+        if one["name"] == route:
+            return {topic["topic"]: topic["reason"] for topic in one["parked_topics"]}
+    return {}
+
+
+def test_prefixes_in_both_directions_come_to_an_end(field, topic, oracle, source, destination):
+    """Active-active with MirrorMaker 2's names: each side has the other's records under a prefix, and nothing goes round."""
+    both = {"topics": rf"(.*\\.)?{topic}", "replication.policy.class":
+            "org.apache.kafka.connect.mirror.DefaultReplicationPolicy"}
+    mirror = field(routes={
+        "east->west": {**both, "group.id": f"{topic}-there", "lanes": 4, "refresh.topics.interval.seconds": 1,
+                       "delivery.guarantee": "exactly-once"},
+        "west->east": {**both, "group.id": f"{topic}-back", "lanes": 4, "refresh.topics.interval.seconds": 1},
+    })
+    mirror.create(topic, 3, both=True)
+    oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=3, rate=5000, count=900)
+    oracle.call("produce-seq", bootstrap=destination, topic=topic, partitions=3, rate=5000, count=600)
+    mirror.up(workers=1).wait_running(6)
+    there = mirror.compare(topic, "exact", destination_topic=f"east.{topic}")
+    assert there["ok"] and there["total"]["source"] == 900, there
+    back = oracle.call("compare", source=destination, destination=source, topic=topic, mode="at-least-once",
+                       destination_topic=f"west.{topic}")
+    assert back["ok"] and back["total"]["source"] == 600, back
+    # A refresh has seen the mirrors by now; neither they nor their mirrors go on.
+    mirror.wait_running(6)
+    assert notes(mirror) == {} and notes(mirror, "west->east") == {}
+    for broker, one in ((destination, f"east.west.{topic}"), (source, f"west.east.{topic}")):
+        assert oracle.call("describe-topic", bootstrap=broker, topic=one) == 0
+    assert oracle.call("describe-topic", bootstrap=destination, topic=f"east.{topic}") == 3
+
+
+def test_two_topics_are_not_mirrored_into_one(field, topic, oracle, source, destination):
+    """Refused with the reason, until the route says that it may be; what meets nobody flows all the while."""
+    renamed = {"topics": f"{topic}-.*", "topic.naming": "regex", "topic.rename.regex": "(.*)-(eu|us)",
+               "topic.rename.replacement": "$1-of-all"}
+    mirror = field(**renamed)
+    for one, partitions in (("eu", 2), ("us", 3), ("other", 1)):
+        mirror.create(f"{topic}-{one}", partitions)
+        oracle.call("produce-seq", bootstrap=source, topic=f"{topic}-{one}", partitions=partitions, rate=5000, count=300)
+    mirror.up().wait_running(1)
+    mirror.assert_mirrored(f"{topic}-other", "exact")
+    parked = notes(mirror)
+    assert set(parked) == {f"{topic}-eu", f"{topic}-us"}, parked
+    assert parked[f"{topic}-eu"].startswith(f"{topic}-of-all: '{topic}-us' would be mirrored into it too")
+    assert oracle.call("describe-topic", bootstrap=destination, topic=f"{topic}-of-all") == 0
+    mirror.coordinators["c1"].wait_log(rf"topic.parked .*topic={topic}-us reason=\"{topic}-of-all: '{topic}-eu' would")
+
+    mirror.routes["east->west"]["topic.merge"] = "true"
+    mirror.write_config()
+    assert "topic.merge: false -> true" in mirror.apply()
+    mirror.wait_running(6)
+    wait_until(lambda: len(oracle.call("dump", bootstrap=destination, topic=f"{topic}-of-all")) == 600, 30, mirror.describe)
+    assert oracle.call("describe-topic", bootstrap=destination, topic=f"{topic}-of-all") == 3
+    assert notes(mirror) == {}
