@@ -118,12 +118,12 @@ static bool policy_ok(const char *policy, const char *second, const char *third)
                strcmp(policy, third) == 0;
 }
 
-static bool naming_ok(const char *naming) {
-        static const char *const words[] = {"", "identity", "prefix", "map", "regex"};
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-                if (strcmp(naming, words[i]) == 0) return true;
-        return false;
+static bool word_ok(const char *word, const char *const words[]) {
+        for (; *words; words++)
+                if (strcmp(word, *words) == 0) return true;
+        return !*word; /* an older writer left it out */
 }
+#define WORD_OK(word, ...) word_ok(word, (const char *const[]){__VA_ARGS__, NULL})
 
 static int check_position_topics(Heliostat__Pb__PositionTopic *const *topics, size_t count, size_t *positions) {
         for (size_t i = 0; i < count; i++) {
@@ -161,7 +161,8 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (!policy_ok(r->gap_policy, "skip-recorded", "restart") ||
             !policy_ok(r->poison_record_policy, "skip-recorded", "dead-letter"))
                 return ERR_INVALID;
-        if (!naming_ok(r->topic_naming) || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
+        if (!WORD_OK(r->topic_naming, "identity", "prefix", "map", "regex") ||
+            !WORD_OK(r->partitioning, "source", "key") || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
             !text_ok(r->topic_map, 65536) || !text_ok(r->topic_rename_regex, 65536) ||
             !text_ok(r->topic_rename_replacement, 1024))
                 return ERR_INVALID;

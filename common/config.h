@@ -54,6 +54,7 @@ struct config_route {
         char *topic_map;
         char *topic_rename_regex, *topic_rename_replacement;
         bool topic_merge;
+        char *partitioning;
         uint32_t lanes;
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;

@@ -71,6 +71,10 @@
         ROW(topic_merge, "topic.merge", BOOL, "false", 0, 0, APPLY, \
             "Whether several topics of the source may be mirrored into one of the destination; " \
             "else none of them is.") \
+        ROW(partitioning, "partitioning", CHOICE, "source", 0, 0, APPLY, \
+            "The destination's partition of a record: `source` (the same number) or `key` (by its " \
+            "key, as Java's producer does, over however many partitions the destination has; " \
+            "docs/topics.md says what that does to order).") \
         ROW(lanes, "lanes", UINT, "24", 1, 4096, CREATION, \
             "Number of lanes, the units in which the route's partitions are spread over the " \
             "workers. At least the number of data threads of all workers.") \
@@ -119,7 +123,8 @@
         ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL) \
         ROW("gap.policy", "halt|skip-recorded|restart", NULL, NULL) \
         ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL) \
-        ROW("topic.naming", "identity|prefix|map|regex", NULL, NULL)
+        ROW("topic.naming", "identity|prefix|map|regex", NULL, NULL) \
+        ROW("partitioning", "source|key", NULL, NULL)
 
 /* Another name of a setting: that of MirrorMaker 2. */
 #define SETTING_KEY_SYNONYMS(ROW) \

@@ -68,6 +68,7 @@ static void run(uv_work_t *work) {
         const struct config *config = job->discover->config;
         static const struct kafka_setting none[] = {{NULL, NULL}};
         struct topics_wanted wanted = {.merge = job->spec->topic_merge,
+                                       .any_count = strcmp(job->spec->partitioning, "key") == 0,
                                        .replication_factor = job->spec->replication_factor,
                                        .lanes = job->spec->lanes};
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) wanted.own[i] = *job->own[i] ? job->own[i] : NULL;

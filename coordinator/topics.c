@@ -214,7 +214,7 @@ static int create_missing_own(rd_kafka_t *destination, const rd_kafka_metadata_t
         return 0;
 }
 
-static void plan_steps(struct topics_found *found, const rd_kafka_metadata_t *metadata) {
+static void plan_steps(struct topics_found *found, const rd_kafka_metadata_t *metadata, bool any_count) {
         size_t count = metadata->topic_cnt > 0 ? (size_t)metadata->topic_cnt : 0;
         struct topic_there *there = calloc(count ? count : 1, sizeof *there);
         if (!there) abort();
@@ -224,7 +224,7 @@ static void plan_steps(struct topics_found *found, const rd_kafka_metadata_t *me
                                                 t->err ? rd_kafka_err2str(t->err) : NULL};
         }
         qsort(there, count, sizeof *there, there_by_name);
-        topic_plan_steps(found, there, count, false);
+        topic_plan_steps(found, there, count, any_count);
         free(there);
 }
 
@@ -282,7 +282,7 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
                         topics_found_fini(&found);
                         return rc;
                 }
-                plan_steps(&found, there);
+                plan_steps(&found, there, wanted->any_count);
                 rd_kafka_metadata_destroy(there);
                 add_missing(destination, &found);
                 create_missing(destination, wanted->replication_factor, &found);

@@ -26,6 +26,7 @@ struct topics_wanted {
         struct topic_rules *rules;
         struct topic_namer *namer;
         bool merge;             /* several topics of the source may become one */
+        bool any_count;         /* the destination may have another number of partitions */
         int replication_factor; /* -1: the broker's default */
         /* the names of the route's own topics, which are created with so many
          * lanes if they are missing; NULL for one that the route does not need */

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "worker/partitioner.h"
 #include "worker/pump_internal.h"
 
 /* ---- which partition a message belongs to ---- */
@@ -165,7 +166,14 @@ static void drop(struct pump *pump, rd_kafka_message_t *m) {
  * known which was meant, and a batch may be too large although each of its
  * records is not.  They are sent again one by one. */
 static void on_refused(struct pump *pump, struct part *part, int64_t offset, rd_kafka_resp_err_t err) {
-        if (part->burst.records > 1) {
+        /* With shared destination partitions, records of other partitions may have
+         * been in the batch. */
+        bool alone = pump->shared ? pump->alone && pump->in_flight_count == 0 : part->burst.records <= 1;
+        if (!alone) {
+                for (size_t i = 0; pump->shared && i < pump->part_count; i++)
+                        if (pump->parts[i]->state == PART_FLOWING)
+                                pump->parts[i]->single_until = ledger_next(&pump->parts[i]->ledger);
+                pump->single = pump->shared;
                 part->single_until = ledger_next(&part->ledger);
                 pump_recycle(pump, "%s [%d] offset %lld: %s; its batch is sent again one by one",
                              part->topic->name, part->partition, (long long)offset, rd_kafka_err2str(err));
@@ -379,18 +387,21 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
         }
 
         uint64_t bytes = sent_bytes(m, headers ? list_bytes(headers) : 0);
+        int32_t to = pump->settings.by_key
+                             ? partitioner_partition(m->key, m->key_len, m->partition, part->topic->partitions)
+                             : m->partition;
         bool dead_letter = part->poison == m->offset;
         rd_kafka_resp_err_t err =
                 dead_letter ? send_dead_letter(pump, part, m, timestamp, headers, &bytes)
                 : headers ? rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
-                                            RD_KAFKA_V_PARTITION(m->partition),
+                                            RD_KAFKA_V_PARTITION(to),
                                             RD_KAFKA_V_KEY(m->key, m->key_len),
                                             RD_KAFKA_V_VALUE(m->payload, m->len),
                                             RD_KAFKA_V_TIMESTAMP(timestamp),
                                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(m),
                                             RD_KAFKA_V_END)
                         : rd_kafka_producev(pump->producer, RD_KAFKA_V_RKT(part->topic->handle),
-                                            RD_KAFKA_V_PARTITION(m->partition),
+                                            RD_KAFKA_V_PARTITION(to),
                                             RD_KAFKA_V_KEY(m->key, m->key_len),
                                             RD_KAFKA_V_VALUE(m->payload, m->len),
                                             RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_OPAQUE(m),
@@ -423,9 +434,28 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
 
 #define BACKLOG_KEPT 1024 /* entries of an empty queue's ring */
 
+/* Whether a partition still has to pass what was under way at a refusal. */
+static bool singles_left(const struct pump *pump) {
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                int64_t next = part->flowed ? ledger_next(&part->ledger) : part->position;
+                if (part->state != PART_PARKED && part->state != PART_HALTED && next >= 0 &&
+                    next < part->single_until)
+                        return true;
+        }
+        return false;
+}
+
 /* After a refusal the partition's records go one by one, until it is known
  * which of the burst was meant. */
-static bool may_follow(const struct pump *pump, struct part *part, const rd_kafka_message_t *m) {
+static bool may_follow(struct pump *pump, struct part *part, const rd_kafka_message_t *m) {
+        if (pump->shared) {
+                if (pump->single || m->offset < part->single_until) {
+                        if (pump->in_flight_count > 0) return false;
+                        pump->single = singles_left(pump);
+                }
+                pump->alone = pump->single || m->offset < part->single_until;
+        }
         if (part->under_way > 0 && m->offset < part->single_until) return false;
         return burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
                            pump->loop->last_us);

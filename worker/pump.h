@@ -64,6 +64,8 @@ struct pump_settings {
         const char *route;             /* the strings are copied */
         const char *source, *destination;
         struct topic_naming naming;    /* borrowed for the call of pump_open */
+        bool merge;                    /* topics may share a destination topic */
+        bool by_key;                   /* records choose their partitions (partitioner.h) */
         const char *group_id;
         uint32_t lane;
         uint64_t generation;           /* set by pump_start */

@@ -41,6 +41,7 @@ struct dest_topic {
         char *name;                 /* at the source */
         char target[TOPIC_NAME_SIZE]; /* its name at the destination; "": it has none (target_error) */
         char target_error[TOPIC_NAME_ERROR_MAX];
+        int32_t partitions;         /* at the destination, when a partition was started last */
         rd_kafka_topic_t *handle;   /* at the producer; NULL until the first start */
         struct dest_topic *next;
 };
@@ -178,6 +179,9 @@ struct pump {
         bool held;                  /* after a gap: no record before the generation is checked */
         int64_t unchecked_ms;       /* since when no check of the generation has worked; 0: it does */
         bool blocked;               /* back-pressure: no intake until there is room */
+        bool shared;                /* a destination partition may get records of several partitions */
+        bool single;                /* shared: after a refusal, records go one at a time in the whole pump */
+        bool alone;                 /* shared: what is under way was sent so */
         bool running_told;
         bool facts_due;             /* halts that the control thread does not know */
         uint64_t fenced_generation;

@@ -668,6 +668,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         /* Published by another version, if it cannot be read: the partitions park. */
         if (topic_namer_new(&settings->naming, &pump->namer, pump->naming_error) == ERR_NOMEM) abort();
         pump->settings.naming = (struct topic_naming){0};
+        pump->shared = settings->merge || settings->by_key;
         pump->state = PUMP_OPENING;
         pump->budget_bytes = settings->budget_bytes;
         pump->sizes = budget_sizes(pump->budget_bytes);

@@ -16,6 +16,8 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                 .source = spec->source,
                 .destination = spec->destination,
                 .naming = TOPIC_NAMING_OF(spec),
+                .merge = spec->topic_merge,
+                .by_key = strcmp(spec->partitioning, "key") == 0,
                 .group_id = spec->group_id,
                 .lane = lane,
                 .exactly_once = strcmp(spec->delivery_guarantee, "exactly-once") == 0,

@@ -191,8 +191,8 @@ static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *to
         for (size_t i = 0; i < op->count; i++) {
                 if (strcmp(op->parts[i]->topic->target, topic->topic) != 0) continue;
                 for (int k = 0; k < topic->partition_cnt; k++)
-                        if (topic->partitions[k].id == op->parts[i]->partition)
-                                op->leaderless[i] = topic->partitions[k].leader < 0;
+                        if (op->pump->settings.by_key || topic->partitions[k].id == op->parts[i]->partition)
+                                op->leaderless[i] |= topic->partitions[k].leader < 0;
         }
 }
 
@@ -241,6 +241,7 @@ static void start_job_done(uv_work_t *work, int status) {
                                 topic->handle = op->topics[i].handle;
                                 op->topics[i].handle = NULL;
                         }
+                        if (!op->topics[i].err) topic->partitions = op->topics[i].count;
                         for (size_t k = 0; k < op->count; k++) {
                                 struct part *part = op->parts[k];
                                 if (part->topic != topic) continue;
@@ -249,7 +250,8 @@ static void start_job_done(uv_work_t *work, int status) {
                                 else if (op->topics[i].err)
                                         part_stop(pump, part, PART_PARKED, "destination topic: %s",
                                                   rd_kafka_err2str(op->topics[i].err));
-                                else if (part->partition >= op->topics[i].count)
+                                else if (pump->settings.by_key ? op->topics[i].count < 1
+                                                               : part->partition >= op->topics[i].count)
                                         part_stop(pump, part, PART_PARKED,
                                                   "destination topic has only %d partitions",
                                                   op->topics[i].count);

@@ -1,5 +1,7 @@
 """Names, upkeep and loops of topics: what the destination's topics are called, and what they get from the source's."""
 
+import pytest
+
 from local_cluster import wait_until
 
 
@@ -57,6 +59,41 @@ def test_two_topics_are_not_mirrored_into_one(field, topic, oracle, source, dest
     mirror.write_config()
     assert "topic.merge: false -> true" in mirror.apply()
     mirror.wait_running(6)
-    wait_until(lambda: len(oracle.call("dump", bootstrap=destination, topic=f"{topic}-of-all")) == 600, 30, mirror.describe)
+    wait_until(lambda: sum(len(records) for records in oracle.call("dump", bootstrap=destination, topic=f"{topic}-of-all")
+                           .values()) == 600, 30, mirror.describe)
     assert oracle.call("describe-topic", bootstrap=destination, topic=f"{topic}-of-all") == 3
     assert notes(mirror) == {}
+
+
+@pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
+def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, oracle, source, destination, guarantee):
+    """Four partitions into seven.  A record that the destination refuses stands in one batch with others' there: it alone
+    is passed over."""
+    mirror = field(**{"partitioning": "key", "delivery.guarantee": guarantee, "poison.record.policy": "skip-recorded"})
+    keys = [f"key-{i}" for i in range(40)] + [""]
+    records = [{"partition": -1, "key": key, "value": f"{key}:{i}"} for i in range(12) for key in keys]
+    keyless = [{"partition": p, "value": f"null:{p}:{i}"} for i in range(10) for p in range(4)]
+    refused = {"partition": 1, "key": "key-7", "value": "x" * 8000}
+    mirror.create(topic, 4)
+    for one, more in ((topic, {"max.message.bytes": 4000}), (f"{topic}-java", {})):
+        oracle.call("create-topic", bootstrap=destination, topic=one, partitions=7, configs=more)
+    oracle.call("produce", bootstrap=destination, topic=f"{topic}-java", records=records[:len(keys)])
+    oracle.call("produce", bootstrap=source, topic=topic, records=[*records[:200], refused, *records[200:], *keyless])
+
+    def by_value(topic_):
+        dump = oracle.call("dump", bootstrap=destination, topic=topic_)
+        return {record["value"]: (int(partition), at) for partition, found in dump.items() for at, record in enumerate(found)}
+
+    mirror.up().wait_running(4)
+    wait_until(lambda: len(by_value(topic)) == len(records) + len(keyless), 30, mirror.describe)
+    sent, java = by_value(topic), by_value(f"{topic}-java")
+    for key in keys:
+        places = [sent[f"{key}:{i}"] for i in range(12)]
+        assert {partition for partition, _ in places} == {java[f"{key}:0"][0]}, key
+        assert places == sorted(places), f"{key} is out of order: {places}"
+    for p in range(4):
+        places = [sent[f"null:{p}:{i}"] for i in range(10)]
+        assert {partition for partition, _ in places} == {p} and places == sorted(places)
+    assert oracle.call("describe-topic", bootstrap=destination, topic=topic) == 7
+    skips = mirror.wait_status(lambda status: status["routes"][0]["skips"], "the skip is recorded")["routes"][0]["skips"]
+    assert [(skip["topic"], skip["partition"], skip["to"] - skip["from"]) for skip in skips] == [(topic, 1, 1)], skips

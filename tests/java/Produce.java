@@ -134,7 +134,7 @@ final class Produce {
     }
 
     /**
-     * Exactly these records, one after the other.  records: [{partition, timestamp?, key?, value?, headers?: [[name,
+     * Exactly these records, one after the other.  records: [{partition (-1: by the key), timestamp?, key?, value?, headers?: [[name,
      * value], ...]}], with bytes as text or, in {"base64": ...}, as anything; null and absent are null.
      */
     static Object listed(Call call) throws Exception {
@@ -142,8 +142,9 @@ final class Produce {
         AtomicInteger count = new AtomicInteger();
         try (KafkaProducer<byte[], byte[]> producer = call.producer()) {
             for (JsonNode record : call.node("records")) {
+                int partition = record.path("partition").asInt(0);
                 ProducerRecord<byte[], byte[]> one = new ProducerRecord<>(
-                    call.text("topic"), record.path("partition").asInt(0),
+                    call.text("topic"), partition < 0 ? null : Integer.valueOf(partition),
                     record.hasNonNull("timestamp") ? record.get("timestamp").asLong() : null,
                     bytes(record.get("key")), bytes(record.get("value")));
                 for (JsonNode header : record.path("headers")) {
