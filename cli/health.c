@@ -100,6 +100,8 @@ static void route_reasons(struct list *list, const struct snapshot *s,
                     route->name, is_are(waiting), workers ? " yet" : "");
         if (*route->error)
                 add(list, HEALTH_WARN, "discovery of %s fails: %s", route->name, route->error);
+        else if (*route->warning)
+                add(list, HEALTH_WARN, "%s: %s", route->name, route->warning);
         else if (route->partitions == 0 && route->parked_count == 0)
                 add(list, HEALTH_WARN, "%s mirrors nothing: %s", route->name,
                     route->discovered_age_ms >= 0 ? "no topic of the source matches"

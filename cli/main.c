@@ -14,6 +14,7 @@
 #include "cli/mirror.h"
 #include "cli/resume.h"
 #include "cli/status.h"
+#include "cli/topics.h"
 #include "common/kafka.h"
 #include "common/text.h"
 #include "common/zk.h"
@@ -176,6 +177,7 @@ static const struct verb {
          "discover partitions, place lanes on workers; any number may run"},
         {"status", cli_status, "show routes, workers, partitions and lag"},
         {"apply", cli_apply, "publish the routes of a configuration file"},
+        {"topics", cli_topics, "compare a route's topics at both ends: names, partitions, settings"},
         {"resume", cli_resume, "say what is to become of halted partitions"},
         {"move", cli_move, "say which worker a lane belongs to"},
         {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},

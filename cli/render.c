@@ -163,7 +163,7 @@ static void add_routes(struct text *out, const struct snapshot *s, bool wide, bo
                 table_cell(table, TABLE_PLAIN, "%s", duration(a, r->lag_seconds));
                 table_cell(table, TABLE_PLAIN, "%s", rate_text(a, r->rate));
                 states_cell(table, r);
-                if (errors) table_cell(table, TABLE_YELLOW, "%s", r->error);
+                if (errors) table_cell(table, TABLE_YELLOW, "%s", *r->error ? r->error : r->warning);
         }
         table_end(table, colours, out);
 }
@@ -402,6 +402,7 @@ static json_t *route_json(const struct status_route *r, bool *failed) {
         put(object, "rate", real(r->rate), failed);
         put(object, "discovered_age_seconds", seconds_or_null(r->discovered_age_ms), failed);
         put(object, "error", string_or_null(r->error), failed);
+        put(object, "warning", string_or_null(r->warning), failed);
         return object;
 }
 

@@ -255,7 +255,7 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                 const Heliostat__Pb__RouteNote *note = note_of(facts, f->name);
                 *route = (struct status_route){
                         .name = f->name, .source = "", .destination = "",
-                        .delivery_guarantee = "", .group_id = "", .error = "",
+                        .delivery_guarantee = "", .group_id = "", .error = "", .warning = "",
                         .lag = 0, .lag_seconds = SNAPSHOT_UNKNOWN,
                         .discovered_age_ms = SNAPSHOT_UNKNOWN, .removed = orphan};
                 if (spec) {
@@ -271,6 +271,7 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                 }
                 if (!note) continue;
                 if (!*route->error) route->error = note->error;
+                route->warning = note->warning;
                 if (note->discovered_ms > 0)
                         route->discovered_age_ms = age(s->now_ms, note->discovered_ms);
                 route->parked_count = note->n_parked;

@@ -156,6 +156,7 @@ struct status_route {
         const struct status_skip *skips; /* kept by its lanes, oldest first */
         size_t skip_count;
         const char *error;              /* of discovery, or why the route cannot be read; "" */
+        const char *warning;            /* what discovery could not do although it mirrors; "" */
         int64_t discovered_age_ms;      /* or SNAPSHOT_UNKNOWN: never */
         bool unreadable;
         bool removed;                   /* lanes without a route */

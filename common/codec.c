@@ -164,7 +164,7 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (!WORD_OK(r->topic_naming, "identity", "prefix", "map", "regex") ||
             !WORD_OK(r->partitioning, "source", "key") || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
             !text_ok(r->topic_map, 65536) || !text_ok(r->topic_rename_regex, 65536) ||
-            !text_ok(r->topic_rename_replacement, 1024))
+            !text_ok(r->topic_rename_replacement, 1024) || !text_ok(r->config_properties_exclude, 65536))
                 return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
@@ -180,7 +180,7 @@ static int check_leader(const Heliostat__Pb__Leader *l) {
         if (!text_ok(l->host, 255)) return ERR_INVALID;
         for (size_t i = 0; i < l->n_notes; i++) {
                 const Heliostat__Pb__RouteNote *note = l->notes[i];
-                if (!znode_route_valid(note->route) || !text_ok(note->error, 1024))
+                if (!znode_route_valid(note->route) || !text_ok(note->error, 1024) || !text_ok(note->warning, 1024))
                         return ERR_INVALID;
                 for (size_t k = 0; k < note->n_parked; k++)
                         if (!topic_ok(note->parked[k]->topic) ||

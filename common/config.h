@@ -55,6 +55,9 @@ struct config_route {
         char *topic_rename_regex, *topic_rename_replacement;
         bool topic_merge;
         char *partitioning;
+        bool sync_topic_configs_enabled, sync_topic_deletes;
+        uint32_t sync_topic_configs_interval_s;
+        char *config_properties_exclude;
         uint32_t lanes;
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;

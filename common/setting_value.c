@@ -199,7 +199,7 @@ static int check_topics(struct answer *a, const struct setting *s, const char *v
         int rc = topic_rule_check(value, why, sizeof why);
         if (rc == ERR_NOMEM) return rc;
         if (rc) return fail(a, "invalid regular expression: %s", why);
-        if (!*value && s->value && *s->value)
+        if (!*value && strcmp(s->name, "topics") == 0)
                 return fail(a, "expected at least one regular expression; '.*' stands for all "
                                "topics");
         return 0;

@@ -75,6 +75,20 @@
             "The destination's partition of a record: `source` (the same number) or `key` (by its " \
             "key, as Java's producer does, over however many partitions the destination has; " \
             "docs/topics.md says what that does to order).") \
+        ROW(sync_topic_configs_enabled, "sync.topic.configs.enabled", BOOL, "true", 0, 0, APPLY, \
+            "Whether topics at the destination follow what is set at their source. (What is set when a " \
+            "topic is created comes along in any case.)") \
+        ROW(sync_topic_configs_interval_s, "sync.topic.configs.interval.seconds", UINT, "600", 1, 86400, \
+            APPLY, "How often.") \
+        ROW(config_properties_exclude, "config.properties.exclude", TOPICS, \
+            "follower\\.replication\\.throttled\\.replicas, leader\\.replication\\.throttled\\.replicas, " \
+            "message\\.timestamp\\.difference\\.max\\.ms, message\\.timestamp\\.type, " \
+            "unclean\\.leader\\.election\\.enable, min\\.insync\\.replicas", 0, 0, APPLY, \
+            "Settings of topics that do not go along: regular expressions, as for `topics`. The default " \
+            "is MirrorMaker 2's.") \
+        ROW(sync_topic_deletes, "sync.topic.deletes", BOOL, "false", 0, 0, APPLY, \
+            "Whether a topic that is deleted at the source is deleted at the destination too, with all " \
+            "that it holds.") \
         ROW(lanes, "lanes", UINT, "24", 1, 4096, CREATION, \
             "Number of lanes, the units in which the route's partitions are spread over the " \
             "workers. At least the number of data threads of all workers.") \
@@ -150,9 +164,7 @@
         ROW("groups.blacklist", NULL) \
         ROW("refresh.groups.enabled", NULL) \
         ROW("refresh.groups.interval.seconds", NULL) \
-        ROW("sync.topic.configs.enabled", NULL) \
-        ROW("sync.topic.configs.interval.seconds", NULL) \
-        ROW("config.properties.exclude", NULL) \
+        ROW("config.properties.blacklist", "use 'config.properties.exclude'") \
         ROW("sync.topic.acls.enabled", NULL) \
         ROW("sync.topic.acls.interval.seconds", NULL) \
         ROW("emit.heartbeats.enabled", NULL) \

@@ -28,6 +28,9 @@ struct route_job {
         bool ending;               /* the job under way only ends the clients */
         unsigned failures;
         int64_t due_ms;
+        int64_t configs_due_ms;
+        struct topic_memory memory; /* of the pool thread while the job runs */
+        char *warning;             /* of the last look at the configurations, or NULL */
         rd_kafka_t *from, *to;     /* of the pool thread while the job runs */
         uv_work_t work;
         bool running;
@@ -59,6 +62,8 @@ static void job_free(struct route_job *job) {
         clients_end(job);
         codec_free(job->spec);
         topics_found_fini(&job->found);
+        topic_memory_fini(&job->memory);
+        free(job->warning);
         free(job->name);
         free(job);
 }
@@ -73,9 +78,16 @@ static void run(uv_work_t *work) {
                                        .lanes = job->spec->lanes};
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) wanted.own[i] = *job->own[i] ? job->own[i] : NULL;
         if (job->ending) return clients_end(job);
+        if (!job->spec->sync_topic_deletes) topic_memory_fini(&job->memory);
+        else wanted.memory = &job->memory;
+        wanted.configs_needed = job->spec->sync_topic_configs_enabled;
+        wanted.configs_due = wanted.configs_needed && clock_boot_ms() >= job->configs_due_ms;
         struct topic_naming naming = TOPIC_NAMING_OF(job->spec);
         job->rc = topic_rules_new(job->spec->topics, job->spec->topics_exclude, &wanted.rules, job->err,
                                   sizeof job->err);
+        if (!job->rc)
+                job->rc = topic_rules_new(job->spec->config_properties_exclude, "", &wanted.exclude, job->err,
+                                          sizeof job->err);
         if (!job->rc) job->rc = topic_namer_new(&naming, &wanted.namer, job->err);
         if (!job->rc && !job->from)
                 job->rc = kafka_client_new(config, job->spec->source, NULL, CLIENT_ADMIN, none, NULL, NULL,
@@ -86,7 +98,16 @@ static void run(uv_work_t *work) {
         if (!job->rc)
                 job->rc = topics_find(job->from, job->to, &wanted, &job->found, job->err, sizeof job->err);
         topic_namer_free(wanted.namer);
+        topic_rules_free(wanted.exclude);
         topic_rules_free(wanted.rules);
+        if (!job->rc && wanted.configs_due) {
+                free(job->warning);
+                job->warning = job->found.warning ? strdup(job->found.warning) : NULL;
+        } else if (!job->rc && job->warning && !job->found.warning) {
+                job->found.warning = strdup(job->warning); /* it stands until the next look */
+        }
+        if (!job->rc && wanted.configs_due)
+                job->configs_due_ms = clock_boot_ms() + (int64_t)job->spec->sync_topic_configs_interval_s * 1000;
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
         if (job->to) (void)rd_kafka_poll(job->to, 0);
 }
@@ -214,6 +235,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         }
         codec_free(job->spec);
         job->spec = copy;
+        topic_memory_fini(&job->memory); /* of what was the route's under other rules */
         memset(job->own, 0, sizeof job->own);
         if (strcmp(spec->delivery_guarantee, "exactly-once") == 0)
                 names_positions_topic(job->own[TOPICS_POSITIONS], spec->group_id);
@@ -223,7 +245,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         job->version = version;
         job->active = true;
         job->failures = 0;
-        job->due_ms = 0;
+        job->due_ms = job->configs_due_ms = 0;
         arm(discover);
         return 0;
 }

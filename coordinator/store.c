@@ -282,6 +282,7 @@ static void write_notes(struct store *store) {
                 out->route = note->route;
                 out->error = *note->error || !*note->problem ? note->error : note->problem;
                 out->discovered_ms = note->discovered_ms;
+                if (note->parked.warning) out->warning = note->parked.warning;
                 out->parked = calloc(NOTE_TOPICS_MAX, sizeof *out->parked);
                 if (!out->parked) abort();
                 for (size_t i = 0; i < note->parked.count && out->n_parked < NOTE_TOPICS_MAX; i++) {
@@ -319,6 +320,8 @@ static void note_clear(struct note *note) {
         note->error = NULL;
 }
 
+static bool same_warning(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : "") == 0; }
+
 static struct note *note_find(struct store *store, const char *route) {
         struct note *note = store->notes;
         while (note && strcmp(note->route, route) != 0) note = note->next;
@@ -350,7 +353,8 @@ void store_discovered(struct store *store, const char *route, const struct topic
         size_t parked = 0;
         for (size_t i = 0; found && i < found->count; i++) parked += found->topics[i].step == TOPIC_PARKED;
         /* /leader is written only when somebody would read something new. */
-        bool same = note->error && strcmp(note->error, error ? error : "") == 0 && note->parked.count == parked;
+        bool same = note->error && strcmp(note->error, error ? error : "") == 0 && note->parked.count == parked &&
+                    same_warning(note->parked.warning, found ? found->warning : NULL);
         for (size_t i = 0, k = 0; same && found && i < found->count; i++) {
                 if (found->topics[i].step != TOPIC_PARKED) continue;
                 same = strcmp(found->topics[i].name, note->parked.topics[k].name) == 0 &&
@@ -371,6 +375,7 @@ void store_discovered(struct store *store, const char *route, const struct topic
                                 .name = strdup(topic->name), .partitions = topic->partitions,
                                 .reason = strdup(topic->reason)};
                 }
+                note->parked.warning = found && found->warning ? strdup(found->warning) : NULL;
                 note->discovered_ms = clock_wall_ms();
                 store->notes_changed = true;
         }

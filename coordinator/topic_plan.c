@@ -8,8 +8,12 @@ void topics_found_fini(struct topics_found *found) {
         for (size_t i = 0; i < found->count; i++) {
                 free(found->topics[i].name);
                 free(found->topics[i].reason);
+                topic_settings_fini(&found->topics[i].settings_there);
+                topic_changes_fini(&found->topics[i].changes);
+                free(found->topics[i].config_error);
         }
         free(found->topics);
+        free(found->warning);
         *found = (struct topics_found){0};
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/topic_name.h"
+#include "coordinator/topic_configs.h"
 
 enum topic_step {
         TOPIC_READY,  /* as it is */
@@ -28,11 +29,16 @@ struct topic_found {
         uint32_t partitions_there;  /* 0: the destination has no such topic */
         uint32_t partitions_wanted;
         size_t shared_with;
+        /* filled where the configuration was looked at */
+        struct topic_settings settings_there; /* of the destination's topic */
+        struct topic_changes changes;         /* that would bring it in step */
+        char *config_error;                   /* NULL, or why it is not known */
 };
 
 struct topics_found {
         struct topic_found *topics; /* sorted by name */
         size_t count;
+        char *warning;              /* NULL; else what could not be done, though mirroring goes on */
 };
 void topics_found_fini(struct topics_found *found);
 

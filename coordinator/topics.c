@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/fault_point.h"
 #include "common/log.h"
+#include "coordinator/topic_admin.h"
 
 #define REQUEST_MS 10000
 #define CREATE_MS 20000
@@ -100,8 +101,17 @@ static void create_missing(rd_kafka_t *destination, int replication_factor,
                 if (topic->step != TOPIC_CREATE) continue;
                 rd_kafka_NewTopic_t *new = rd_kafka_NewTopic_new(topic->target, (int)topic->partitions_wanted,
                                                                  replication_factor, err, sizeof err);
-                if (new) fresh[count++] = new;
-                else topic_park(topic, "create topic", err);
+                if (!new) {
+                        topic_park(topic, "create topic", err);
+                        continue;
+                }
+                for (size_t k = 0; k < topic->changes.count; k++) {
+                        const struct topic_change *c = &topic->changes.items[k];
+                        if (!c->unknown) (void)rd_kafka_NewTopic_set_config(new, c->name, c->to); /* it only copies */
+                        else log_info("topic.config", "topic=%s setting=%s to=\"%s\" note=\"the destination knows no such setting\"",
+                                      topic->target, c->name, c->to);
+                }
+                fresh[count++] = new;
         }
         if (count) create_topics(destination, fresh, count, found);
         free(fresh);
@@ -181,7 +191,7 @@ static const struct own_setting own_settings[] = {
 static int create_own(rd_kafka_t *destination, enum topics_own which, const char *name, uint32_t lanes,
                       int replication_factor, char *err, size_t err_size) {
         struct topic_found topic = {.step = TOPIC_CREATE, .partitions_wanted = lanes};
-        struct topics_found found = {&topic, 1};
+        struct topics_found found = {.topics = &topic, .count = 1};
         char why[256];
         rd_kafka_NewTopic_t *new =
                 rd_kafka_NewTopic_new(name, (int)lanes, replication_factor, why, sizeof why);
@@ -229,20 +239,11 @@ static void plan_steps(struct topics_found *found, const rd_kafka_metadata_t *me
 }
 
 /* The topics of the source that the rules match, by name. */
-static int look_at_source(rd_kafka_t *source, const struct topics_wanted *wanted, struct topics_found *out,
-                          char *err, size_t err_size) {
-        const rd_kafka_metadata_t *here = NULL;
+static int look_at_source(const rd_kafka_metadata_t *here, const struct topics_wanted *wanted,
+                          struct topics_found *out) {
         struct topics_found found = {0};
-        rd_kafka_resp_err_t e = rd_kafka_metadata(source, 1, NULL, &here, REQUEST_MS);
-        if (e) {
-                (void)snprintf(err, err_size, "source: %s", rd_kafka_err2str(e));
-                return ERR_KAFKA;
-        }
         found.topics = calloc(here->topic_cnt > 0 ? (size_t)here->topic_cnt : 1, sizeof *found.topics);
-        if (!found.topics) {
-                rd_kafka_metadata_destroy(here);
-                return ERR_NOMEM;
-        }
+        if (!found.topics) return ERR_NOMEM;
         for (int i = 0; i < here->topic_cnt; i++) {
                 const rd_kafka_metadata_topic_t *t = &here->topics[i];
                 int match = topic_rules_match(wanted->rules, t->topic);
@@ -256,39 +257,260 @@ static int look_at_source(rd_kafka_t *source, const struct topics_wanted *wanted
                 else if (t->err || topic->partitions == 0)
                         topic_park(topic, "source topic", rd_kafka_err2str(t->err));
         }
-        rd_kafka_metadata_destroy(here);
         qsort(found.topics, found.count, sizeof *found.topics, by_name);
         topic_plan_names(&found, wanted->namer, wanted->merge);
         *out = found;
         return 0;
 }
 
+/* ---- configuration ---- */
+
+static void config_failed(struct topic_found *topic, const char *end, const char *why) {
+        char text[640];
+        (void)snprintf(text, sizeof text, "configuration of %s at the %s: %s",
+                       *end == 's' ? topic->name : topic->target, end, why);
+        free(topic->config_error);
+        topic->config_error = strdup(text);
+        if (!topic->config_error) abort();
+}
+
+/* Any topic that the destination has: it knows the same settings for all. */
+static const char *some_topic(const rd_kafka_metadata_t *there) {
+        for (int i = 0; i < there->topic_cnt; i++)
+                if (!there->topics[i].err && there->topics[i].partition_cnt > 0) return there->topics[i].topic;
+        return NULL;
+}
+
+/* Settings of the rows' topics at both ends, and what differs. */
+static int look_at_configs(rd_kafka_t *source, rd_kafka_t *destination, const rd_kafka_metadata_t *there,
+                           const struct topics_wanted *wanted, struct topics_found *found, char *err,
+                           size_t err_size) {
+        size_t room = found->count + 1, n = 0, m = 0;
+        const char **names = calloc(room, sizeof *names), **targets = calloc(room, sizeof *targets);
+        size_t *rows = calloc(room, sizeof *rows), *target_of = calloc(room, sizeof *target_of);
+        struct topic_settings *here = calloc(room, sizeof *here), *known = calloc(room, sizeof *known);
+        if (!names || !targets || !rows || !target_of || !here || !known) abort();
+        bool creates = false;
+        for (size_t i = 0; i < found->count; i++) {
+                struct topic_found *topic = &found->topics[i];
+                bool there_already = topic->step == TOPIC_READY || topic->step == TOPIC_GROW;
+                if (topic->step != TOPIC_CREATE && !(there_already && wanted->configs_due)) continue;
+                names[n] = topic->name;
+                rows[n] = i;
+                creates |= !there_already;
+                target_of[n] = there_already ? m : SIZE_MAX;
+                if (there_already) targets[m++] = topic->target;
+                n++;
+        }
+        const char *any = creates ? some_topic(there) : NULL;
+        size_t any_at = m;
+        if (any) targets[m++] = any;
+        int rc = n ? topic_admin_describe(source, names, n, here, err, err_size) : 0;
+        if (!rc && m) rc = topic_admin_describe(destination, targets, m, known, err, err_size);
+        for (size_t i = 0; !rc && i < n; i++) {
+                struct topic_found *topic = &found->topics[rows[i]];
+                bool exists = target_of[i] != SIZE_MAX;
+                struct topic_settings *at = exists ? &known[target_of[i]] : any ? &known[any_at] : NULL;
+                if (at && at->error && !exists) at = NULL;
+                if (here[i].error) config_failed(topic, "source", here[i].error);
+                else if (at && at->error) config_failed(topic, "destination", at->error);
+                else rc = topic_configs_diff(&here[i], at, exists, wanted->exclude, &topic->changes);
+                if (!rc && exists) { /* takes it */
+                        topic->settings_there = *at;
+                        *at = (struct topic_settings){0};
+                }
+                if (!rc && topic->step == TOPIC_CREATE && topic->config_error && wanted->configs_needed)
+                        topic_park(topic, "create topic", topic->config_error);
+        }
+        for (size_t i = 0; i < n; i++) topic_settings_fini(&here[i]);
+        for (size_t i = 0; i < m; i++) topic_settings_fini(&known[i]);
+        free(names);
+        free(targets);
+        free(rows);
+        free(target_of);
+        free(here);
+        free(known);
+        return rc;
+}
+
+static void warn_first(struct topics_found *found, const char *text) {
+        if (!found->warning) found->warning = strdup(text); /* no memory: the log has it */
+}
+
+static bool can_change(const struct topic_found *topic) {
+        for (size_t i = 0; i < topic->changes.count; i++)
+                if (!topic->changes.items[i].unknown) return true;
+        return false;
+}
+
+/* Of topics that were there. */
+static int alter_configs(rd_kafka_t *destination, struct topics_found *found) {
+        size_t room = found->count + 1, n = 0;
+        const char **names = calloc(room, sizeof *names);
+        char **errors = calloc(room, sizeof *errors), text[640];
+        size_t *rows = calloc(room, sizeof *rows);
+        struct topic_settings *wanted = calloc(room, sizeof *wanted);
+        int rc = 0;
+        if (!names || !errors || !rows || !wanted) abort();
+        for (size_t i = 0; !rc && i < found->count; i++) {
+                struct topic_found *topic = &found->topics[i];
+                if (topic->config_error) warn_first(found, topic->config_error);
+                if (topic->partitions_there == 0 || !can_change(topic)) continue;
+                rc = topic_configs_merged(&topic->settings_there, &topic->changes, &wanted[n]);
+                names[n] = topic->target;
+                rows[n++] = i;
+        }
+        if (!rc && n) topic_admin_alter(destination, names, wanted, n, errors);
+        for (size_t i = 0; !rc && i < n; i++) {
+                const struct topic_changes *changes = &found->topics[rows[i]].changes;
+                for (size_t k = 0; k < changes->count; k++) {
+                        const struct topic_change *c = &changes->items[k];
+                        if (c->unknown) continue;
+                        if (errors[i])
+                                log_warn("topic.config", "topic=%s setting=%s from=\"%s\" to=\"%s\" error=\"%s\"",
+                                         names[i], c->name, c->from ? c->from : "", c->to, errors[i]);
+                        else
+                                log_info("topic.config", "topic=%s setting=%s from=\"%s\" to=\"%s\"", names[i],
+                                         c->name, c->from ? c->from : "", c->to);
+                }
+                (void)snprintf(text, sizeof text, "configuration of %s: %s", names[i], errors[i] ? errors[i] : "");
+                if (errors[i]) warn_first(found, text);
+        }
+        for (size_t i = 0; i < n; i++) {
+                topic_settings_fini(&wanted[i]);
+                free(errors[i]);
+        }
+        free(names);
+        free(errors);
+        free(rows);
+        free(wanted);
+        return rc;
+}
+
+/* ---- what was deleted at the source ---- */
+
+static int by_text(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void delete_gone(rd_kafka_t *source, rd_kafka_t *destination, const rd_kafka_metadata_t *here,
+                        const char *cluster_id, const struct topics_wanted *wanted, struct topics_found *found) {
+        size_t count = here->topic_cnt > 0 ? (size_t)here->topic_cnt : 0, n = 0, at = 0, asked = 0;
+        const char **names = calloc(count + 1, sizeof *names);
+        struct topic_memory *memory = wanted->memory;
+        if (!names) abort();
+        for (size_t i = 0; i < count; i++) names[n++] = here->topics[i].topic;
+        qsort(names, n, sizeof *names, by_text);
+        topic_memory_look(memory, cluster_id, found, names, n);
+        free(names);
+
+        struct topic_memory_entry *entry;
+        while (topic_memory_missing(memory, &at)) asked++;
+        if (asked == 0) return;
+        char err[256] = "", text[640];
+        const char **missing = calloc(asked, sizeof *missing);
+        struct topic_settings *answers = calloc(asked, sizeof *answers);
+        struct topic_memory_entry *gone = calloc(asked, sizeof *gone);
+        size_t gone_count = 0, k = 0;
+        if (!missing || !answers || !gone) abort();
+        for (at = 0; (entry = topic_memory_missing(memory, &at));) missing[k++] = entry->name;
+        /* Not by metadata: to ask a broker for a topic's may create the topic. */
+        if (topic_admin_describe(source, missing, asked, answers, err, sizeof err) == 0)
+                for (at = k = 0; (entry = topic_memory_missing(memory, &at)); k++) {
+                        if (!topic_memory_answer(entry, answers[k].gone, found)) continue;
+                        gone[gone_count] = *entry;
+                        if (!(gone[gone_count++].name = strdup(entry->name))) abort();
+                }
+        for (size_t i = 0; i < gone_count; i++) {
+                char *why = topic_admin_delete(destination, gone[i].target);
+                if (why) {
+                        log_warn("topic.delete", "topic=%s target=%s error=\"%s\"", gone[i].name, gone[i].target, why);
+                        (void)snprintf(text, sizeof text, "deleting %s: %s", gone[i].target, why);
+                        warn_first(found, text);
+                } else {
+                        log_warn("topic.delete", "topic=%s target=%s reason=\"its source was deleted\"", gone[i].name,
+                                 gone[i].target);
+                        topic_memory_forget(memory, gone[i].name);
+                }
+                free(why);
+                free(gone[i].name);
+        }
+        for (size_t i = 0; i < asked; i++) topic_settings_fini(&answers[i]);
+        free(missing);
+        free(answers);
+        free(gone);
+}
+
+/* ---- all of it ---- */
+
+/* What both clusters say. */
+struct sight {
+        const rd_kafka_metadata_t *here, *there;
+        char *here_id, *there_id; /* NULL: the broker does not tell */
+};
+
+static void sight_fini(struct sight *sight) {
+        if (sight->here) rd_kafka_metadata_destroy(sight->here);
+        if (sight->there) rd_kafka_metadata_destroy(sight->there);
+        free(sight->here_id);
+        free(sight->there_id);
+}
+
+static int look_around(rd_kafka_t *source, rd_kafka_t *destination, struct sight *out, char *err, size_t err_size) {
+        rd_kafka_resp_err_t e = rd_kafka_metadata(source, 1, NULL, &out->here, REQUEST_MS);
+        if (e) {
+                (void)snprintf(err, err_size, "source: %s", rd_kafka_err2str(e));
+                return ERR_KAFKA;
+        }
+        e = rd_kafka_metadata(destination, 1, NULL, &out->there, REQUEST_MS);
+        if (e) {
+                (void)snprintf(err, err_size, "destination: %s", rd_kafka_err2str(e));
+                return ERR_KAFKA;
+        }
+        out->here_id = rd_kafka_clusterid(source, 0); /* known since the metadata */
+        out->there_id = rd_kafka_clusterid(destination, 0);
+        if (!out->here_id || !out->there_id || strcmp(out->here_id, out->there_id) != 0) return 0;
+        (void)snprintf(err, err_size, "source and destination are the same Kafka cluster (id %s)", out->here_id);
+        return ERR_KAFKA;
+}
+
+static int look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
+                struct topics_found *found, struct sight *sight, char *err, size_t err_size) {
+        int rc = look_around(source, destination, sight, err, err_size);
+        if (!rc) rc = look_at_source(sight->here, wanted, found);
+        if (rc || !found->count) return rc;
+        plan_steps(found, sight->there, wanted->any_count);
+        return look_at_configs(source, destination, sight->there, wanted, found, err, err_size);
+}
+
+int topics_look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
+                struct topics_found *out, char *err, size_t err_size) {
+        struct sight sight = {0};
+        struct topics_found found = {0};
+        int rc = look(source, destination, wanted, &found, &sight, err, err_size);
+        sight_fini(&sight);
+        if (rc) topics_found_fini(&found);
+        else *out = found;
+        return rc;
+}
+
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
                 struct topics_found *out, char *err, size_t err_size) {
-        const rd_kafka_metadata_t *there = NULL;
+        struct sight sight = {0};
         struct topics_found found = {0};
-        int rc = look_at_source(source, wanted, &found, err, err_size);
-        if (rc) return rc;
-        if (found.count) {
-                rd_kafka_resp_err_t e = rd_kafka_metadata(destination, 1, NULL, &there, REQUEST_MS);
-                if (e) {
-                        (void)snprintf(err, err_size, "destination: %s", rd_kafka_err2str(e));
-                        topics_found_fini(&found);
-                        return ERR_KAFKA;
-                }
-                rc = create_missing_own(destination, there, wanted, err, err_size);
-                if (rc) {
-                        rd_kafka_metadata_destroy(there);
-                        topics_found_fini(&found);
-                        return rc;
-                }
-                plan_steps(&found, there, wanted->any_count);
-                rd_kafka_metadata_destroy(there);
+        int rc = look(source, destination, wanted, &found, &sight, err, err_size);
+        if (!rc && found.count) rc = create_missing_own(destination, sight.there, wanted, err, err_size);
+        if (!rc && found.count) {
                 add_missing(destination, &found);
                 create_missing(destination, wanted->replication_factor, &found);
                 wait_for_leaders(destination, &found);
                 topic_plan_shared(&found);
+                rc = alter_configs(destination, &found);
         }
-        *out = found;
-        return 0;
+        if (!rc && wanted->memory)
+                delete_gone(source, destination, sight.here, sight.here_id ? sight.here_id : "", wanted, &found);
+        sight_fini(&sight);
+        if (rc) topics_found_fini(&found);
+        else *out = found;
+        return rc;
 }

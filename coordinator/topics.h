@@ -12,6 +12,7 @@
 
 #include "common/topic_name.h"
 #include "common/topic_rules.h"
+#include "coordinator/topic_deletes.h"
 #include "coordinator/topic_plan.h"
 
 /* Topics of Heliostat's own at the destination, a partition for each lane. */
@@ -28,13 +29,22 @@ struct topics_wanted {
         bool merge;             /* several topics of the source may become one */
         bool any_count;         /* the destination may have another number of partitions */
         int replication_factor; /* -1: the broker's default */
+        struct topic_rules *exclude; /* settings of topics that do not go along */
+        bool configs_needed;    /* without the source's configuration no topic is created */
+        bool configs_due;       /* topics that are there are to be brought in step */
+        struct topic_memory *memory; /* NULL: nothing is ever deleted */
         /* the names of the route's own topics, which are created with so many
          * lanes if they are missing; NULL for one that the route does not need */
         const char *own[TOPICS_OWN_COUNT];
         uint32_t lanes;
 };
 
-/* 0 with *out, whose rows are READY, PARKED or PASSED (topics_found_fini) |
+/* What there is, and what would be done: nothing is changed.  Rows may have any
+ * step but SHARED ones are as their first; codes as below. */
+int topics_look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
+                struct topics_found *out, char *err, size_t err_size);
+
+/* Looks and does it.  0 with *out, whose rows are READY, PARKED or PASSED (topics_found_fini) |
  * ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
                 struct topics_found *out, char *err, size_t err_size);

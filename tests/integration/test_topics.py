@@ -1,5 +1,7 @@
 """Names, upkeep and loops of topics: what the destination's topics are called, and what they get from the source's."""
 
+import base64
+
 import pytest
 
 from local_cluster import wait_until
@@ -82,7 +84,7 @@ def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, ora
 
     def by_value(topic_):
         dump = oracle.call("dump", bootstrap=destination, topic=topic_)
-        return {record["value"]: (int(partition), at) for partition, found in dump.items() for at, record in enumerate(found)}
+        return {base64.b64decode(record["value"]).decode(): (int(partition), at) for partition, found in dump.items() for at, record in enumerate(found)}
 
     mirror.up().wait_running(4)
     wait_until(lambda: len(by_value(topic)) == len(records) + len(keyless), 30, mirror.describe)
@@ -97,3 +99,46 @@ def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, ora
     assert oracle.call("describe-topic", bootstrap=destination, topic=topic) == 7
     skips = mirror.wait_status(lambda status: status["routes"][0]["skips"], "the skip is recorded")["routes"][0]["skips"]
     assert [(skip["topic"], skip["partition"], skip["to"] - skip["from"]) for skip in skips] == [(topic, 1, 1)], skips
+
+
+def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destination):
+    """Configuration from the first record on, changes of it, partitions, and at last the deletion."""
+    def settings(one, broker=destination):
+        return oracle.call("topic-configs", bootstrap=broker, topic=one, set=True)
+
+    def topics(*arguments):
+        done = mirror.run("topics", "east->west", "--config", mirror.config, *arguments)
+        return done.returncode, done.stdout + done.stderr
+
+    kept, gone = f"{topic}-kept", f"{topic}-gone"
+    mirror = field(**{"topics": f"{topic}-.*", "sync.topic.configs.interval.seconds": 1,
+                      "refresh.topics.interval.seconds": 1, "sync.topic.deletes": "true"})
+    mirror.create(kept, 2, **{"retention.ms": 86400000, "cleanup.policy": "compact", "min.insync.replicas": 1,
+                              "message.format.version": "3.0-IV1"})
+    mirror.create(gone, 1)
+    mirror.up().wait_running(3)
+    # message.format.version is no setting of the destination, min.insync.replicas is excluded.
+    assert settings(kept) == {"retention.ms": "86400000", "cleanup.policy": "compact"}
+
+    # What only the destination has stays when another setting follows.
+    oracle.call("alter-topic-configs", bootstrap=destination, topic=kept, configs={"flush.ms": 9000})
+    oracle.call("alter-topic-configs", bootstrap=source, topic=kept,
+                configs={"retention.ms": 7200000, "max.message.bytes": 2000000, "cleanup.policy": None})
+    wanted = {"retention.ms": "7200000", "max.message.bytes": "2000000", "cleanup.policy": "compact", "flush.ms": "9000"}
+    wait_until(lambda: settings(kept) == wanted, 15, lambda: f"{settings(kept)}\n{mirror.describe()}")
+
+    oracle.call("produce-seq", bootstrap=source, topic=gone, partitions=1, rate=5000, count=100)
+    mirror.assert_mirrored(gone, "exact")
+    oracle.call("delete-topic", bootstrap=source, topic=gone)
+    wait_until(lambda: oracle.call("describe-topic", bootstrap=destination, topic=gone) == 0, 20, mirror.describe)
+    assert oracle.call("describe-topic", bootstrap=destination, topic=kept) == 2
+    assert "its source was deleted" in mirror.coordinators["c1"].log_text()
+
+
+def test_a_route_into_its_own_source_is_refused(field, topic, oracle, source):
+    mirror = field(destination=source)
+    mirror.create(topic, 1)
+    mirror.up(workers=1)
+    status = mirror.wait_status(lambda status: status["routes"][0]["error"], "the reason is told")
+    assert "source and destination are the same Kafka cluster" in status["routes"][0]["error"]
+    assert status["partitions"] == []

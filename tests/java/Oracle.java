@@ -42,6 +42,7 @@ public final class Oracle {
         VERBS.put("delete-topic", Topics::delete);
         VERBS.put("describe-topic", Topics::describe);
         VERBS.put("topic-configs", Topics::configs);
+        VERBS.put("alter-topic-configs", Topics::alterConfigs);
         VERBS.put("add-partitions", Topics::addPartitions);
         VERBS.put("delete-records", Topics::deleteRecords);
         VERBS.put("end-offsets", Topics::endOffsets);

@@ -1,4 +1,5 @@
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -7,6 +8,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -53,15 +56,30 @@ final class Topics {
         }
     }
 
-    /** topic.  {name: value} */
+    /** topic, set? (only what is set at the topic).  {name: value} */
     static Object configs(Call call) throws Exception {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, call.text("topic"));
         Map<String, String> values = new TreeMap<>();
         try (Admin admin = admin(call)) {
             admin.describeConfigs(List.of(resource)).all().get().get(resource).entries()
+                .stream().filter(entry -> !call.flag("set")
+                                 || entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG)
                 .forEach(entry -> values.put(entry.name(), entry.value()));
         }
         return values;
+    }
+
+    /** topic, configs: {name: value, or null to unset}. */
+    static Object alterConfigs(Call call) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, call.text("topic"));
+        List<AlterConfigOp> changes = new ArrayList<>();
+        call.node("configs").fields().forEachRemaining(e -> changes.add(new AlterConfigOp(
+            new ConfigEntry(e.getKey(), e.getValue().isNull() ? null : e.getValue().asText()),
+            e.getValue().isNull() ? AlterConfigOp.OpType.DELETE : AlterConfigOp.OpType.SET)));
+        try (Admin admin = admin(call)) {
+            admin.incrementalAlterConfigs(Map.of(resource, changes)).all().get();
+        }
+        return true;
     }
 
     /** topic, partitions: the new total. */

@@ -97,6 +97,11 @@ row 2 "there is no route 'a->c'" mirror --config "$dir/good" 'a->c'
 row 2 '0 routes; say which' mirror --config "$dir/no-route"
 row 2 "did you mean 'a.fetch.min.bytes'?" mirror --config "$dir/bad-client"
 row 2 "--consumer.property fetch.min.byte: unknown client setting; did you mean 'fetch.min.bytes'?" mirror --from 127.0.0.1:1 --to 127.0.0.1:2 --topics x --consumer.property fetch.min.byte=1
+row 0 'usage: heliostat topics' topics --help
+row 2 'a route is missing' topics --config "$dir/good"
+row 2 '--config FILE is missing' topics 'a->b'
+row 2 "has no route 'a->c'" topics 'a->c' --config "$dir/good"
+row 2 'expected text or json' topics 'a->b' --config "$dir/good" -o yaml
 row 0 'usage: heliostat resume' resume --help
 row 2 'a route is missing' resume --config "$dir/good"
 row 2 "'a-' is no route; expected '<source>-><destination>', quoted for the shell" resume a- --config "$dir/good"

@@ -7,7 +7,7 @@
 
 /* "a=3 b=1 !c=2": rows of the source, by name; ! is parked already. */
 static struct topics_found rows_of(const char *text) {
-        struct topics_found found = {calloc(32, sizeof(struct topic_found)), 0};
+        struct topics_found found = {.topics = calloc(32, sizeof(struct topic_found))};
         char copy[512], *rest = copy, *word;
         assert_non_null(found.topics);
         (void)snprintf(copy, sizeof copy, "%s", text);
