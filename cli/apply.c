@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "cli/cli.h"
+#include "cli/route_cycle.h"
 #include "cli/route_diff.h"
 #include "cli/start_files.h"
 #include "common/clock.h"
@@ -55,9 +56,10 @@ struct apply {
         struct wanted *wanted; /* one for each route of the file */
         struct start_files *files; /* so are these */
         char **others;         /* names of routes that are only in ZooKeeper */
+        Heliostat__Pb__Route **other_specs; /* NULL: cannot be read, or gone meanwhile */
         size_t other_count;
         bool has_meta;
-        size_t at;         /* in wanted or in the parents, by phase */
+        size_t at;         /* in wanted and the others, or in the parents, by phase */
         unsigned conflicts;
         bool writing;      /* a write whose result is not known */
         char *written;     /* the difference that the last write was to make */
@@ -319,8 +321,37 @@ static int compare(struct apply *a) {
         return 0;
 }
 
+/* A record that comes back to where it began would go round for ever.  0, or has
+ * ended. */
+static int look_for_cycle(struct apply *a) {
+        size_t count = a->config->route_count + a->other_count, n = 0;
+        Heliostat__Pb__Route *messages = calloc(a->config->route_count, sizeof *messages);
+        const Heliostat__Pb__Route **routes = calloc(count, sizeof *routes);
+        bool *ours = calloc(count, sizeof *ours);
+        char names[1024];
+        if (!messages || !routes || !ours) abort();
+        for (size_t i = 0; i < a->config->route_count; i++) {
+                route_to_message(a->wanted[i].route, &messages[i]);
+                ours[n] = true;
+                routes[n++] = &messages[i];
+        }
+        for (size_t i = 0; i < a->other_count; i++)
+                if (a->other_specs[i]) routes[n++] = a->other_specs[i];
+        bool found = route_cycle_find(routes, ours, n, names, sizeof names);
+        free(messages);
+        free(routes);
+        free(ours);
+        if (!found) return 0;
+        cli_error("%s: the routes %s close a cycle: a record would go round for ever. Give all of them "
+                  "topic.naming = prefix, or provenance = header, or topics that cannot meet; nothing was "
+                  "written",
+                  a->config->path, names);
+        end(a, CLI_USAGE);
+        return ERR_INVALID;
+}
+
 static void decide(struct apply *a) {
-        if (compare(a)) return;
+        if (compare(a) || look_for_cycle(a)) return;
         if (a->dry_run) {
                 report(a, a->text);
                 end(a, CLI_OK);
@@ -358,10 +389,36 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes,
         get_next(a);
 }
 
+static void on_other(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
+        struct apply *a = ctx;
+        size_t i = a->at - a->config->route_count;
+        (void)stat;
+        if (a->ended) return;
+        if (code && code != ERR_NOT_FOUND) {
+                trouble(a, a->others[i], code);
+                return;
+        }
+        if (!code) (void)codec_unpack_route(data, bytes, &a->other_specs[i]); /* NULL then: not ours to judge */
+        a->at++;
+        get_next(a);
+}
+
 static void get_next(struct apply *a) {
         char path[ZNODE_PATH_MAX];
-        if (a->at == a->config->route_count) {
+        if (a->at == a->config->route_count + a->other_count) {
                 decide(a);
+                return;
+        }
+        if (a->at >= a->config->route_count) {
+                const char *other = a->others[a->at - a->config->route_count];
+                int rc = znode_path_route(path, other);
+                if (rc) { /* no name of a route: nothing that mirrors */
+                        a->at++;
+                        get_next(a);
+                        return;
+                }
+                rc = zk_get(a->zk, path, NULL, NULL, on_other, a);
+                if (rc) trouble(a, other, rc);
                 return;
         }
         const char *name = a->wanted[a->at].route->name;
@@ -381,7 +438,8 @@ static void on_names(void *ctx, int code, const char *const *names, size_t count
         }
         if (!code && count) {
                 a->others = calloc(count, sizeof *a->others);
-                if (!a->others) {
+                a->other_specs = calloc(count, sizeof *a->other_specs);
+                if (!a->others || !a->other_specs) {
                         trouble(a, ZNODE_ROUTES, ERR_NOMEM);
                         return;
                 }
@@ -429,9 +487,14 @@ static void forget_round(struct apply *a) {
                 codec_free(a->wanted[i].old);
                 a->wanted[i] = (struct wanted){.route = &a->config->routes[i]};
         }
-        for (size_t i = 0; i < a->other_count; i++) free(a->others[i]);
+        for (size_t i = 0; i < a->other_count; i++) {
+                free(a->others[i]);
+                codec_free(a->other_specs[i]);
+        }
         free(a->others);
+        free(a->other_specs);
         a->others = NULL;
+        a->other_specs = NULL;
         a->other_count = 0;
         a->has_meta = false;
 }

@@ -162,7 +162,7 @@ static int check_route(const Heliostat__Pb__Route *r) {
             !policy_ok(r->poison_record_policy, "skip-recorded", "dead-letter"))
                 return ERR_INVALID;
         if (!WORD_OK(r->topic_naming, "identity", "prefix", "map", "regex") ||
-            !WORD_OK(r->partitioning, "source", "key") || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
+            !WORD_OK(r->partitioning, "source", "key") || !WORD_OK(r->provenance, "none", "header") || !text_ok(r->replication_policy_separator, CODEC_TOPIC_MAX) ||
             !text_ok(r->topic_map, 65536) || !text_ok(r->topic_rename_regex, 65536) ||
             !text_ok(r->topic_rename_replacement, 1024) || !text_ok(r->config_properties_exclude, 65536))
                 return ERR_INVALID;

@@ -54,7 +54,7 @@ struct config_route {
         char *topic_map;
         char *topic_rename_regex, *topic_rename_replacement;
         bool topic_merge;
-        char *partitioning;
+        char *partitioning, *provenance;
         bool sync_topic_configs_enabled, sync_topic_deletes;
         uint32_t sync_topic_configs_interval_s;
         char *config_properties_exclude;

@@ -75,6 +75,10 @@
             "The destination's partition of a record: `source` (the same number) or `key` (by its " \
             "key, as Java's producer does, over however many partitions the destination has; " \
             "docs/topics.md says what that does to order).") \
+        ROW(provenance, "provenance", CHOICE, "none", 0, 0, APPLY, \
+            "With `header`, each mirrored record gets a header `heliostat.provenance` with the cluster id " \
+            "of its source, and one that has the destination's is not mirrored back: two clusters can then " \
+            "mirror each other's topics under the same names.") \
         ROW(sync_topic_configs_enabled, "sync.topic.configs.enabled", BOOL, "true", 0, 0, APPLY, \
             "Whether topics at the destination follow what is set at their source. (What is set when a " \
             "topic is created comes along in any case.)") \
@@ -138,7 +142,8 @@
         ROW("gap.policy", "halt|skip-recorded|restart", NULL, NULL) \
         ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL) \
         ROW("topic.naming", "identity|prefix|map|regex", NULL, NULL) \
-        ROW("partitioning", "source|key", NULL, NULL)
+        ROW("partitioning", "source|key", NULL, NULL) \
+        ROW("provenance", "none|header", NULL, NULL)
 
 /* Another name of a setting: that of MirrorMaker 2. */
 #define SETTING_KEY_SYNONYMS(ROW) \

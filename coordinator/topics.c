@@ -303,8 +303,10 @@ static int look_at_configs(rd_kafka_t *source, rd_kafka_t *destination, const rd
                 n++;
         }
         const char *any = creates ? some_topic(there) : NULL;
-        size_t any_at = m;
-        if (any) targets[m++] = any;
+        /* Not twice in one request: librdkafka 2.0.2 cannot read the answer to that. */
+        size_t any_at = 0;
+        while (any && any_at < m && strcmp(targets[any_at], any) != 0) any_at++;
+        if (any && any_at == m) targets[m++] = any;
         int rc = n ? topic_admin_describe(source, names, n, here, err, err_size) : 0;
         if (!rc && m) rc = topic_admin_describe(destination, targets, m, known, err, err_size);
         for (size_t i = 0; !rc && i < n; i++) {
@@ -315,12 +317,13 @@ static int look_at_configs(rd_kafka_t *source, rd_kafka_t *destination, const rd
                 if (here[i].error) config_failed(topic, "source", here[i].error);
                 else if (at && at->error) config_failed(topic, "destination", at->error);
                 else rc = topic_configs_diff(&here[i], at, exists, wanted->exclude, &topic->changes);
-                if (!rc && exists) { /* takes it */
-                        topic->settings_there = *at;
-                        *at = (struct topic_settings){0};
-                }
                 if (!rc && topic->step == TOPIC_CREATE && topic->config_error && wanted->configs_needed)
                         topic_park(topic, "create topic", topic->config_error);
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (target_of[i] == SIZE_MAX) continue;
+                found->topics[rows[i]].settings_there = known[target_of[i]];
+                known[target_of[i]] = (struct topic_settings){0};
         }
         for (size_t i = 0; i < n; i++) topic_settings_fini(&here[i]);
         for (size_t i = 0; i < m; i++) topic_settings_fini(&known[i]);

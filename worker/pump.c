@@ -351,6 +351,38 @@ static rd_kafka_resp_err_t send_dead_letter(struct pump *pump, struct part *part
         return err;
 }
 
+/* ---- provenance ---- */
+
+/* It has been at the destination already: it does not go back, and its offset
+ * counts as one that holds nothing. */
+static bool returned(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
+        rd_kafka_headers_t *headers = NULL;
+        if (rd_kafka_message_headers(m, &headers) || !provenance_carries(headers, pump->destination_id))
+                return false; /* corrupt headers: found when they are sent */
+        if (!part->returned_told)
+                log_info("partition.returned",
+                         "route=%s lane=%u topic=%s partition=%d offset=%lld note=\"what has been at the "
+                         "destination is not mirrored back\"",
+                         pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
+                         (long long)m->offset);
+        part->returned_told = true;
+        if (m->offset < ledger_next(&part->ledger)) return true; /* seen before */
+        ledger_skip(&part->ledger, m->offset + 1);
+        part->eof = false;
+        part->record_ms = rd_kafka_message_timestamp(m, NULL);
+        return true;
+}
+
+/* *headers: those of m, which count in held_bytes from now on with the hop. */
+static bool add_provenance(struct pump *pump, const rd_kafka_message_t *m, rd_kafka_headers_t **headers) {
+        uint64_t before = fetched_bytes(m, *headers ? list_bytes(*headers) : 0);
+        rd_kafka_headers_t *all = provenance_add(*headers, pump->source_id);
+        if (!all) return false;
+        *headers = all;
+        pump->held_bytes += fetched_bytes(m, list_bytes(all)) - before;
+        return true;
+}
+
 enum sent { SENT, SENT_LATER, SENT_DROPPED };
 
 /* SENT: the delivery report owns m.  SENT_LATER: m is still ours, try again.
@@ -370,6 +402,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 if (answer == ANSWER_SKIP) ledger_skip(&part->ledger, m->offset + 1);
                 if (answer != ANSWER_DEAD_LETTER) return SENT_DROPPED;
         }
+        if (pump->settings.provenance && returned(pump, part, m)) return SENT_DROPPED;
         int rc = ledger_send(&part->ledger, m->offset);
         if (rc == LEDGER_SEEN) return SENT_DROPPED;
         if (rc) return SENT_LATER;
@@ -386,6 +419,11 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 return SENT_DROPPED;
         }
 
+        if (pump->settings.provenance && !add_provenance(pump, m, &headers)) {
+                ledger_unsend(&part->ledger, m->offset);
+                if (headers) rd_kafka_message_set_headers(m, headers);
+                return SENT_LATER; /* no memory */
+        }
         uint64_t bytes = sent_bytes(m, headers ? list_bytes(headers) : 0);
         int32_t to = pump->settings.by_key
                              ? partitioner_partition(m->key, m->key_len, m->partition, part->topic->partitions)

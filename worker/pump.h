@@ -65,6 +65,7 @@ struct pump_settings {
         const char *source, *destination;
         struct topic_naming naming;    /* borrowed for the call of pump_open */
         bool merge;                    /* topics may share a destination topic */
+        bool provenance;               /* records say where they have been (provenance.h) */
         bool by_key;                   /* records choose their partitions (partitioner.h) */
         const char *group_id;
         uint32_t lane;

@@ -10,6 +10,7 @@
 
 #include "common/names.h"
 #include "common/start_resolve.h"
+#include "common/provenance.h"
 #include "common/topic_name.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
@@ -78,6 +79,7 @@ struct part {
         bool existed;               /* when the route was first looked at */
         bool starting;              /* in the start operation under way */
         bool flowed;                /* the ledger is valid: the position is known exactly */
+        bool returned_told;         /* that records of the destination's are passed over */
         bool eof;                   /* the reader has seen the end at its position */
         struct ledger ledger;
         int64_t position;           /* last known; -1: not known */
@@ -147,6 +149,7 @@ struct pump_op {
         uv_work_t read;             /* of the committed offsets */
         rd_kafka_topic_partition_list_t *committed;
         rd_kafka_resp_err_t committed_err;
+        char *source_id, *destination_id; /* START: cluster ids, as the clients have them */
         Heliostat__Pb__Positions *recorded; /* START: the position record, NULL for none */
         int recorded_rc;
         char recorded_err[320];
@@ -196,6 +199,7 @@ struct pump {
         int open_handles;
         int jobs;
 
+        char source_id[PROVENANCE_ID_SIZE], destination_id[PROVENANCE_ID_SIZE]; /* cluster ids; "": not known */
         struct topic_namer *namer;  /* NULL: naming_error says why */
         char naming_error[TOPIC_NAME_ERROR_MAX];
         struct dest_topic *topics;

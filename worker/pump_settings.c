@@ -17,6 +17,7 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                 .destination = spec->destination,
                 .naming = TOPIC_NAMING_OF(spec),
                 .merge = spec->topic_merge,
+                .provenance = strcmp(spec->provenance, "header") == 0,
                 .by_key = strcmp(spec->partitioning, "key") == 0,
                 .group_id = spec->group_id,
                 .lane = lane,

@@ -43,6 +43,8 @@ static void op_free(struct pump_op *op) {
                 if (op->topics[i].handle) rd_kafka_topic_destroy(op->topics[i].handle);
         }
         free(op->topics);
+        free(op->source_id);
+        free(op->destination_id);
         free(op->leaderless);
         free(op->parts);
         free(op);
@@ -81,7 +83,7 @@ static rd_kafka_resp_err_t ask_topics(rd_kafka_t *client, const rd_kafka_metadat
 /* Loads the source's leaders into the consumer.  A topic that it first hears of
  * with the assignment waits for librdkafka's next look at missing leaders,
  * which comes once a second, and that is most of a planned move's pause. */
-static rd_kafka_resp_err_t warm_consumer(const struct pump_op *op) {
+static rd_kafka_resp_err_t warm_consumer(struct pump_op *op) {
         rd_kafka_t *consumer = op->pump->consumer;
         const rd_kafka_metadata_t *metadata = NULL;
         rd_kafka_topic_t **handles = calloc(op->topic_count ? op->topic_count : 1, sizeof(rd_kafka_topic_t *));
@@ -90,6 +92,7 @@ static rd_kafka_resp_err_t warm_consumer(const struct pump_op *op) {
                 handles[i] = rd_kafka_topic_new(consumer, op->topics[i].of->name, NULL);
         rd_kafka_resp_err_t err = ask_topics(consumer, &metadata);
         if (!err) rd_kafka_metadata_destroy(metadata);
+        if (!err) op->source_id = rd_kafka_clusterid(consumer, 0); /* known since the metadata */
         for (size_t i = 0; i < op->topic_count; i++)
                 if (handles[i]) rd_kafka_topic_destroy(handles[i]);
         free(handles);
@@ -222,6 +225,7 @@ static void start_job(uv_work_t *work) {
                 }
         }
         if (!err) rd_kafka_metadata_destroy(metadata);
+        if (!err) op->destination_id = rd_kafka_clusterid(pump->producer, 0);
         if (!err && pump->settings.exactly_once) read_record(op);
 }
 
@@ -302,6 +306,18 @@ void pump_start_parts(struct pump *pump) {
         op_list_committed(op);
 }
 
+/* Why nothing may flow between these two clusters, or NULL. */
+static const char *ends_refused(struct pump *pump, const struct pump_op *op) {
+        (void)snprintf(pump->source_id, sizeof pump->source_id, "%s", op->source_id ? op->source_id : "");
+        (void)snprintf(pump->destination_id, sizeof pump->destination_id, "%s",
+                       op->destination_id ? op->destination_id : "");
+        if (*pump->source_id && strcmp(pump->source_id, pump->destination_id) == 0)
+                return "source and destination are the same Kafka cluster";
+        if (pump->settings.provenance && (!*pump->source_id || !*pump->destination_id))
+                return "provenance: a broker does not tell the id of its cluster";
+        return NULL;
+}
+
 static void start_finish(struct pump_op *op) {
         struct pump *pump = op->pump;
         pump->start_op = NULL;
@@ -316,9 +332,14 @@ static void start_finish(struct pump_op *op) {
         pump_set_error(pump, "");
         bool waiting = false;
         int64_t now = clock_boot_ms();
+        const char *refused = ends_refused(pump, op);
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
                 if (part->state != PART_NEW) continue;
+                if (refused) {
+                        part_stop(pump, part, PART_PARKED, "%s", refused);
+                        continue;
+                }
                 int64_t committed = part_position(part);
                 /* What an open transaction holds already is not read again. */
                 part->position = pump->txn != TXN_NONE && part->flowed ? ledger_next(&part->ledger)

@@ -1,6 +1,7 @@
 """Names, upkeep and loops of topics: what the destination's topics are called, and what they get from the source's."""
 
 import base64
+import json
 
 import pytest
 
@@ -67,6 +68,33 @@ def test_two_topics_are_not_mirrored_into_one(field, topic, oracle, source, dest
     assert notes(mirror) == {}
 
 
+def test_provenance_lets_both_sides_use_the_same_names(field, topic, oracle, source, destination):
+    """What came from the other side does not go back, and leaves neither a gap nor lag."""
+    both = {"topics": topic, "provenance": "header", "lanes": 4}
+    mirror = field(routes={
+        "east->west": {**both, "group.id": f"{topic}-there", "delivery.guarantee": "exactly-once"},
+        "west->east": {**both, "group.id": f"{topic}-back"},
+    })
+    mirror.create(topic, 3, both=True)
+    mirror.up(workers=1).wait_running(6)
+    for turn in range(2):
+        for broker, run in ((source, "e"), (destination, "w")):
+            oracle.call("produce-seq", bootstrap=broker, topic=topic, run=f"{run}{turn}", partitions=3, rate=5000, count=300)
+
+    def records(broker):
+        return [record for found in oracle.call("dump", bootstrap=broker, topic=topic).values() for record in found]
+
+    def settled(status):
+        return status["partitions"] and all(p["state"] == "RUNNING" and p["lag"] == 0 and not p["error"]
+                                            for p in status["partitions"]) \
+            and len(records(source)) == len(records(destination)) == 1200
+    mirror.wait_status(settled, "both sides have all, and no lag")
+    for broker, own in ((source, b"e"), (destination, b"w")):
+        for record in records(broker):
+            came = not base64.b64decode(record["key"]).startswith(own)
+            assert [name for name, _ in record["headers"]] == (["heliostat.provenance"] if came else []), record
+
+
 @pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
 def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, oracle, source, destination, guarantee):
     """Four partitions into seven.  A record that the destination refuses stands in one batch with others' there: it alone
@@ -108,7 +136,8 @@ def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destin
 
     def topics(*arguments):
         done = mirror.run("topics", "east->west", "--config", mirror.config, *arguments)
-        return done.returncode, done.stdout + done.stderr
+        assert not done.stderr, done.stderr
+        return done.returncode, done.stdout
 
     kept, gone = f"{topic}-kept", f"{topic}-gone"
     mirror = field(**{"topics": f"{topic}-.*", "sync.topic.configs.interval.seconds": 1,
@@ -116,6 +145,10 @@ def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destin
     mirror.create(kept, 2, **{"retention.ms": 86400000, "cleanup.policy": "compact", "min.insync.replicas": 1,
                               "message.format.version": "3.0-IV1"})
     mirror.create(gone, 1)
+    code, text = topics()
+    assert code == 1 and f"+ {kept} retention.ms: 86400000\n" in text and "2 to create" in text, text
+    assert f"! {kept} message.format.version: 3.0-IV1  (the destination knows no such setting)" in text
+    assert oracle.call("describe-topic", bootstrap=destination, topic=kept) == 0
     mirror.up().wait_running(3)
     # message.format.version is no setting of the destination, min.insync.replicas is excluded.
     assert settings(kept) == {"retention.ms": "86400000", "cleanup.policy": "compact"}
@@ -126,6 +159,9 @@ def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destin
                 configs={"retention.ms": 7200000, "max.message.bytes": 2000000, "cleanup.policy": None})
     wanted = {"retention.ms": "7200000", "max.message.bytes": "2000000", "cleanup.policy": "compact", "flush.ms": "9000"}
     wait_until(lambda: settings(kept) == wanted, 15, lambda: f"{settings(kept)}\n{mirror.describe()}")
+
+    code, text = topics("-o", "json")
+    assert code == 0 and [one["step"] for one in json.loads(text)["topics"]] == ["ready", "ready"], text
 
     oracle.call("produce-seq", bootstrap=source, topic=gone, partitions=1, rate=5000, count=100)
     mirror.assert_mirrored(gone, "exact")
