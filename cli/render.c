@@ -448,11 +448,23 @@ static json_t *lane_json(const struct status_lane *l, bool *failed) {
         return object;
 }
 
-static json_t *partition_json(const struct status_partition *p, bool *failed) {
+/* The topic's name at the destination, or null. */
+static json_t *destination_topic(const struct snapshot *s, const struct status_partition *p) {
+        char name[TOPIC_NAME_SIZE], why[TOPIC_NAME_ERROR_MAX];
+        for (size_t i = 0; i < s->route_count; i++)
+                if (s->routes[i].namer && strcmp(s->routes[i].name, p->route) == 0)
+                        return topic_name_destination(s->routes[i].namer, p->topic, name, why) == 0
+                                       ? json_string(name)
+                                       : json_null();
+        return json_null();
+}
+
+static json_t *partition_json(const struct snapshot *s, const struct status_partition *p, bool *failed) {
         json_t *object = json_object();
 
         put(object, "route", string_or_null(p->route), failed);
         put(object, "topic", string_or_null(p->topic), failed);
+        put(object, "destination_topic", destination_topic(s, p), failed);
         put(object, "partition", json_integer(p->partition), failed);
         put(object, "lane", json_integer(p->lane), failed);
         put(object, "worker", string_or_null(p->worker), failed);
@@ -492,7 +504,9 @@ static char *render_json(const struct snapshot *s, const struct health *health) 
         ARRAY(routes, s->routes, s->route_count, route_json);
         ARRAY(workers, s->workers, s->worker_count, worker_json);
         ARRAY(lanes, s->lanes, s->lane_count, lane_json);
-        ARRAY(partitions, s->partitions, s->partition_count, partition_json);
+        for (size_t i = 0; i < s->partition_count; i++)
+                if (json_array_append_new(partitions, partition_json(s, &s->partitions[i], &failed)) != 0)
+                        failed = true;
         ARRAY(problems, s->problems, s->problem_count, problem_json);
         put(root, "schema", json_string(RENDER_SCHEMA), &failed);
         put(root, "time_ms", json_integer(s->now_ms), &failed);

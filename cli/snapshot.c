@@ -265,6 +265,9 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                         route->delivery_guarantee = spec->delivery_guarantee;
                         route->group_id = spec->group_id;
                         route->lanes = spec->lanes;
+                        struct topic_naming naming = TOPIC_NAMING_OF(spec);
+                        char why[TOPIC_NAME_ERROR_MAX];
+                        if (topic_namer_new(&naming, &route->namer, why) == ERR_NOMEM) return ERR_NOMEM;
                 } else {
                         route->unreadable = !orphan;
                         route->error = orphan ? "the route was removed" : err_text(f->code);
@@ -605,6 +608,7 @@ int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct
 }
 
 void snapshot_fini(struct snapshot *snapshot) {
+        for (size_t i = 0; i < snapshot->route_count; i++) topic_namer_free(snapshot->routes[i].namer);
         free(snapshot->routes);
         free(snapshot->workers);
         free(snapshot->lanes);

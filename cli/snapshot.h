@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/topic_name.h"
+
 #define SNAPSHOT_UNKNOWN (-1) /* of a number that is not known */
 
 enum fact_kind {
@@ -158,6 +160,7 @@ struct status_route {
         const char *error;              /* of discovery, or why the route cannot be read; "" */
         const char *warning;            /* what discovery could not do although it mirrors; "" */
         int64_t discovered_age_ms;      /* or SNAPSHOT_UNKNOWN: never */
+        struct topic_namer *namer;      /* NULL: not known */
         bool unreadable;
         bool removed;                   /* lanes without a route */
 };

@@ -28,7 +28,9 @@ def test_prefixes_in_both_directions_come_to_an_end(field, topic, oracle, source
     mirror.create(topic, 3, both=True)
     oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=3, rate=5000, count=900)
     oracle.call("produce-seq", bootstrap=destination, topic=topic, partitions=3, rate=5000, count=600)
-    mirror.up(workers=1).wait_running(6)
+    status = mirror.up(workers=1).wait_running(6)
+    assert {(p["route"], p["destination_topic"]) for p in status["partitions"]} == \
+        {("east->west", f"east.{topic}"), ("west->east", f"west.{topic}")}
     there = mirror.compare(topic, "exact", destination_topic=f"east.{topic}")
     assert there["ok"] and there["total"]["source"] == 900, there
     back = oracle.call("compare", source=destination, destination=source, topic=topic, mode="at-least-once",

@@ -85,6 +85,7 @@ static void add_route(struct facts *facts, const char *name, bool enabled, uint3
         route.offset_commit_interval_ms = 1000;
         route.refresh_topics_interval_s = 30;
         route.replication_factor = -1;
+        route.topic_naming = TEXT("prefix");
         if (strcmp(name, ROUTE) != 0) {
                 static char source[32], destination[32];
                 const char *arrow = strstr(name, "->");
@@ -859,6 +860,7 @@ static void halts_and_skips(void **state) {
         assert_int_equal(json_integer_value(json_object_get(skip, "to")), 700);
         assert_int_equal(json_integer_value(json_object_get(skip, "at_ms")), NOW - 60000);
         json_t *halted_one = json_array_get(json_object_get(root, "partitions"), 0);
+        assert_string_equal(json_string_value(json_object_get(halted_one, "destination_topic")), "east.orders");
         json_t *halts = json_object_get(halted_one, "halts");
         assert_int_equal(json_array_size(halts), 1);
         json_t *halt = json_array_get(halts, 0);
