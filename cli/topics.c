@@ -36,7 +36,8 @@ static int look(const struct config *config, const struct config_route *route, s
         static const struct kafka_setting none[] = {{NULL, NULL}};
         struct topics_wanted wanted = {.merge = route->topic_merge,
                                        .any_count = strcmp(route->partitioning, "key") == 0,
-                                       .configs_due = true};
+                                       .configs_due = true,
+                                       .acls_due = route->sync_topic_acls_enabled};
         struct topic_naming naming = TOPIC_NAMING_OF(route);
         rd_kafka_t *from = NULL, *to = NULL;
         char err[TOPIC_NAME_ERROR_MAX] = "";
@@ -77,7 +78,9 @@ static int print(const struct config_route *route, const struct topics_found *fo
                 return CLI_FAILED;
         }
         struct topics_count count = topics_count_of(found);
-        return count.to_create + count.to_grow + count.to_change + count.parked ? CLI_FAILED : CLI_OK;
+        return count.to_create + count.to_grow + count.to_change + count.parked + found->acls.count || found->warning
+                       ? CLI_FAILED
+                       : CLI_OK;
 }
 
 int cli_topics(int argc, char **argv) {

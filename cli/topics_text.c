@@ -87,6 +87,22 @@ int topics_text(const struct topics_found *found, bool all, bool colours, struct
                         text_add(out, "%s\n", c->unknown ? "  (the destination knows no such setting)" : "");
                 }
         }
+        for (size_t i = 0; i < found->acls.count; i++) {
+                const struct topic_acl *acl = &found->acls.items[i];
+                text_add(out, "+ ");
+                text_add_peer(out, acl->name);
+                text_add(out, " ACL: ");
+                text_add_peer(out, acl->principal);
+                text_add(out, " from ");
+                text_add_peer(out, acl->host);
+                text_add(out, ": %s %s\n", topic_acl_permission_name(acl->permission),
+                         topic_acl_operation_name(acl->operation));
+        }
+        if (found->warning) {
+                text_add(out, "! ");
+                text_add_peer(out, found->warning);
+                text_add(out, "\n");
+        }
         struct topics_count count = topics_count_of(found);
         text_add(out,
                  "%zu in step, %zu to create, %zu to get partitions, %zu with other settings, %zu parked, "
@@ -122,9 +138,21 @@ char *topics_json(const char *route, const struct topics_found *found) {
         bool failed = !topics;
         for (size_t i = 0; !failed && i < found->count; i++)
                 failed = json_array_append_new(topics, topic_json(&found->topics[i])) != 0;
-        json_t *root = failed ? NULL : json_pack("{s:s, s:O}", "route", route, "topics", topics);
+        json_t *acls = json_array();
+        failed |= !acls;
+        for (size_t i = 0; !failed && i < found->acls.count; i++) {
+                const struct topic_acl *acl = &found->acls.items[i];
+                failed = json_array_append_new(acls, json_pack("{s:s, s:s, s:s, s:s, s:s}", "destination_topic", acl->name,
+                                                               "principal", acl->principal, "host", acl->host,
+                                                               "permission", topic_acl_permission_name(acl->permission),
+                                                               "operation", topic_acl_operation_name(acl->operation))) != 0;
+        }
+        json_t *root = failed ? NULL
+                              : json_pack("{s:s, s:O, s:O, s:o}", "route", route, "topics", topics, "acls", acls,
+                                          "warning", string_or_null(found->warning));
         if (root) text = json_dumps(root, JSON_INDENT(2));
         json_decref(root);
         json_decref(topics);
+        json_decref(acls);
         return text;
 }

@@ -56,7 +56,8 @@ struct config_route {
         bool topic_merge;
         char *partitioning, *provenance;
         bool sync_topic_configs_enabled, sync_topic_deletes;
-        uint32_t sync_topic_configs_interval_s;
+        uint32_t sync_topic_configs_interval_s, sync_topic_acls_interval_s;
+        bool sync_topic_acls_enabled;
         char *config_properties_exclude;
         uint32_t lanes;
         char *group_id;        /* default "heliostat.<route>" */

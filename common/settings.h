@@ -93,6 +93,11 @@
         ROW(sync_topic_deletes, "sync.topic.deletes", BOOL, "false", 0, 0, APPLY, \
             "Whether a topic that is deleted at the source is deleted at the destination too, with all " \
             "that it holds.") \
+        ROW(sync_topic_acls_enabled, "sync.topic.acls.enabled", BOOL, "false", 0, 0, APPLY, \
+            "Whether who may read a topic at the source may read it at the destination. WRITE never goes " \
+            "along, and nothing is taken away there (docs/topics.md).") \
+        ROW(sync_topic_acls_interval_s, "sync.topic.acls.interval.seconds", UINT, "600", 1, 86400, APPLY, \
+            "How often.") \
         ROW(lanes, "lanes", UINT, "24", 1, 4096, CREATION, \
             "Number of lanes, the units in which the route's partitions are spread over the " \
             "workers. At least the number of data threads of all workers.") \
@@ -170,8 +175,6 @@
         ROW("refresh.groups.enabled", NULL) \
         ROW("refresh.groups.interval.seconds", NULL) \
         ROW("config.properties.blacklist", "use 'config.properties.exclude'") \
-        ROW("sync.topic.acls.enabled", NULL) \
-        ROW("sync.topic.acls.interval.seconds", NULL) \
         ROW("emit.heartbeats.enabled", NULL) \
         ROW("emit.heartbeats.interval.seconds", NULL) \
         ROW("emit.checkpoints.enabled", NULL) \

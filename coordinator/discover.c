@@ -28,7 +28,8 @@ struct route_job {
         bool ending;               /* the job under way only ends the clients */
         unsigned failures;
         int64_t due_ms;
-        int64_t configs_due_ms;
+        int64_t upkeep_due_ms;     /* configurations and ACLs, together */
+        bool settings_follow;      /* a topic waits for its settings */
         struct topic_memory memory; /* of the pool thread while the job runs */
         char *warning;             /* of the last look at the configurations, or NULL */
         rd_kafka_t *from, *to;     /* of the pool thread while the job runs */
@@ -68,6 +69,15 @@ static void job_free(struct route_job *job) {
         free(job);
 }
 
+static int64_t upkeep_interval_ms(const Heliostat__Pb__Route *spec) {
+        uint32_t seconds = 86400;
+        if (spec->sync_topic_configs_enabled && spec->sync_topic_configs_interval_s < seconds)
+                seconds = spec->sync_topic_configs_interval_s;
+        if (spec->sync_topic_acls_enabled && spec->sync_topic_acls_interval_s < seconds)
+                seconds = spec->sync_topic_acls_interval_s;
+        return (int64_t)seconds * 1000;
+}
+
 static void run(uv_work_t *work) {
         struct route_job *job = work->data;
         const struct config *config = job->discover->config;
@@ -81,7 +91,9 @@ static void run(uv_work_t *work) {
         if (!job->spec->sync_topic_deletes) topic_memory_fini(&job->memory);
         else wanted.memory = &job->memory;
         wanted.configs_needed = job->spec->sync_topic_configs_enabled;
-        wanted.configs_due = wanted.configs_needed && clock_boot_ms() >= job->configs_due_ms;
+        bool due = clock_boot_ms() >= job->upkeep_due_ms;
+        wanted.configs_due = (wanted.configs_needed && due) || job->settings_follow;
+        wanted.acls_due = job->spec->sync_topic_acls_enabled && due;
         struct topic_naming naming = TOPIC_NAMING_OF(job->spec);
         job->rc = topic_rules_new(job->spec->topics, job->spec->topics_exclude, &wanted.rules, job->err,
                                   sizeof job->err);
@@ -100,14 +112,14 @@ static void run(uv_work_t *work) {
         topic_namer_free(wanted.namer);
         topic_rules_free(wanted.exclude);
         topic_rules_free(wanted.rules);
-        if (!job->rc && wanted.configs_due) {
+        if (!job->rc) job->settings_follow = job->found.settings_follow;
+        if (!job->rc && due) {
                 free(job->warning);
                 job->warning = job->found.warning ? strdup(job->found.warning) : NULL;
+                job->upkeep_due_ms = clock_boot_ms() + upkeep_interval_ms(job->spec);
         } else if (!job->rc && job->warning && !job->found.warning) {
                 job->found.warning = strdup(job->warning); /* it stands until the next look */
         }
-        if (!job->rc && wanted.configs_due)
-                job->configs_due_ms = clock_boot_ms() + (int64_t)job->spec->sync_topic_configs_interval_s * 1000;
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
         if (job->to) (void)rd_kafka_poll(job->to, 0);
 }
@@ -245,7 +257,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         job->version = version;
         job->active = true;
         job->failures = 0;
-        job->due_ms = job->configs_due_ms = 0;
+        job->due_ms = job->upkeep_due_ms = 0;
         arm(discover);
         return 0;
 }

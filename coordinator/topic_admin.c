@@ -154,3 +154,87 @@ char *topic_admin_delete(rd_kafka_t *rk, const char *name) {
         rd_kafka_DeleteTopic_destroy(topic);
         return why;
 }
+
+/* ---- ACLs ---- */
+
+_Static_assert((int)TOPIC_ACL_LITERAL == (int)RD_KAFKA_RESOURCE_PATTERN_LITERAL &&
+                       (int)TOPIC_ACL_PREFIXED == (int)RD_KAFKA_RESOURCE_PATTERN_PREFIXED &&
+                       (int)TOPIC_ACL_ALL == (int)RD_KAFKA_ACL_OPERATION_ALL &&
+                       (int)TOPIC_ACL_DESCRIBE_CONFIGS == (int)RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS &&
+                       (int)TOPIC_ACL_DENY == (int)RD_KAFKA_ACL_PERMISSION_TYPE_DENY,
+               "the protocol's numbers");
+
+int topic_admin_acls(rd_kafka_t *rk, struct topic_acls *out, char *err, size_t err_size) {
+        struct topic_acls acls = {0};
+        size_t count = 0;
+        int rc = 0;
+        rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
+                RD_KAFKA_RESOURCE_TOPIC, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL, NULL,
+                RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, err, err_size);
+        if (!all) return ERR_KAFKA;
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+        rd_kafka_AdminOptions_t *options = options_for(rk, RD_KAFKA_ADMIN_OP_DESCRIBEACLS);
+        rd_kafka_DescribeAcls(rk, all, options, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 5000);
+        if (!event || rd_kafka_event_error(event)) {
+                (void)snprintf(err, err_size, "%s", event ? rd_kafka_event_error_string(event) : "no answer");
+                rc = ERR_KAFKA;
+        } else {
+                const rd_kafka_AclBinding_t **got =
+                        rd_kafka_DescribeAcls_result_acls(rd_kafka_event_DescribeAcls_result(event), &count);
+                for (size_t i = 0; !rc && i < count; i++)
+                        rc = topic_acls_add(&acls, rd_kafka_AclBinding_name(got[i]),
+                                            rd_kafka_AclBinding_principal(got[i]), rd_kafka_AclBinding_host(got[i]),
+                                            (int)rd_kafka_AclBinding_resource_pattern_type(got[i]),
+                                            (int)rd_kafka_AclBinding_operation(got[i]),
+                                            (int)rd_kafka_AclBinding_permission_type(got[i]));
+        }
+        if (event) rd_kafka_event_destroy(event);
+        rd_kafka_AdminOptions_destroy(options);
+        rd_kafka_queue_destroy(queue);
+        rd_kafka_AclBinding_destroy(all);
+        if (rc) topic_acls_fini(&acls);
+        else *out = acls;
+        return rc;
+}
+
+static void create_acl_batch(rd_kafka_t *rk, const struct topic_acl *acls, size_t count, char **out_errors) {
+        rd_kafka_AclBinding_t *wanted[BATCH];
+        size_t place[BATCH], n = 0, answers = 0;
+        char err[256];
+        for (size_t i = 0; i < count; i++) {
+                wanted[n] = rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, acls[i].name,
+                                                    (rd_kafka_ResourcePatternType_t)acls[i].pattern,
+                                                    acls[i].principal, acls[i].host,
+                                                    (rd_kafka_AclOperation_t)acls[i].operation,
+                                                    (rd_kafka_AclPermissionType_t)acls[i].permission, err, sizeof err);
+                out_errors[i] = copy_text(wanted[n] ? "no answer" : err);
+                if (wanted[n]) place[n++] = i;
+        }
+        if (n == 0) return;
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+        rd_kafka_AdminOptions_t *options = options_for(rk, RD_KAFKA_ADMIN_OP_CREATEACLS);
+        rd_kafka_CreateAcls(rk, wanted, n, options, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS + 5000);
+        const char *why = event && rd_kafka_event_error(event) ? rd_kafka_event_error_string(event) : NULL;
+        const rd_kafka_acl_result_t **got = NULL;
+        if (event && !why) got = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &answers);
+        for (size_t k = 0; k < n; k++) { /* answers come in the order of the request */
+                const rd_kafka_error_t *error = k < answers ? rd_kafka_acl_result_error(got[k]) : NULL;
+                if (!why && k >= answers) continue;
+                free(out_errors[place[k]]);
+                out_errors[place[k]] = why     ? copy_text(why)
+                                       : error ? copy_text(rd_kafka_error_string(error))
+                                               : NULL;
+        }
+        if (event) rd_kafka_event_destroy(event);
+        rd_kafka_AdminOptions_destroy(options);
+        rd_kafka_queue_destroy(queue);
+        rd_kafka_AclBinding_destroy_array(wanted, n);
+}
+
+void topic_admin_create_acls(rd_kafka_t *rk, const struct topic_acls *acls, char **out_errors) {
+        for (size_t at = 0; at < acls->count; at += BATCH)
+                create_acl_batch(rk, acls->items + at, acls->count - at < BATCH ? acls->count - at : BATCH,
+                                 out_errors + at);
+}

@@ -7,6 +7,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "coordinator/topic_acls.h"
 #include "coordinator/topic_configs.h"
 
 /* out: one for each name, with an error where a topic's could not be read; the
@@ -19,6 +20,12 @@ int topic_admin_describe(rd_kafka_t *rk, const char *const *names, size_t count,
  * cluster's.  out_errors[i]: NULL, or why it did not work (the caller's). */
 void topic_admin_alter(rd_kafka_t *rk, const char *const *names, const struct topic_settings *settings,
                        size_t count, char **out_errors);
+
+/* All ACLs of topics that the cluster has.  0 | ERR_KAFKA (err: one line; also of
+ * a cluster that checks none) | ERR_NOMEM */
+int topic_admin_acls(rd_kafka_t *rk, struct topic_acls *out, char *err, size_t err_size);
+/* out_errors[i]: NULL, or why it did not work (the caller's). */
+void topic_admin_create_acls(rd_kafka_t *rk, const struct topic_acls *acls, char **out_errors);
 
 /* NULL, or why it did not work (the caller's). */
 char *topic_admin_delete(rd_kafka_t *rk, const char *name);

@@ -13,6 +13,7 @@ void topics_found_fini(struct topics_found *found) {
                 free(found->topics[i].config_error);
         }
         free(found->topics);
+        topic_acls_fini(&found->acls);
         free(found->warning);
         *found = (struct topics_found){0};
 }

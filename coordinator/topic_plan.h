@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/topic_name.h"
+#include "coordinator/topic_acls.h"
 #include "coordinator/topic_configs.h"
 
 enum topic_step {
@@ -33,11 +34,15 @@ struct topic_found {
         struct topic_settings settings_there; /* of the destination's topic */
         struct topic_changes changes;         /* that would bring it in step */
         char *config_error;                   /* NULL, or why it is not known */
+        bool settings_refused;                /* with them it was not created */
 };
 
 struct topics_found {
         struct topic_found *topics; /* sorted by name */
         size_t count;
+        struct topic_acls acls;     /* that the destination does not have; filled where they were looked at */
+        bool settings_unknown;      /* the destination is empty: which settings it has is not known */
+        bool settings_follow;       /* a topic was created without: it is parked until the next look */
         char *warning;              /* NULL; else what could not be done, though mirroring goes on */
 };
 void topics_found_fini(struct topics_found *found);

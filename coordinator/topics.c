@@ -53,6 +53,7 @@ static void take_results(struct topics_found *found, enum topic_step step, rd_ka
                                 /* Somebody was faster: its partitions are looked at next time. */
                                 topic_park(topic, what, "it was created meanwhile");
                         } else {
+                                topic->settings_refused = err == RD_KAFKA_RESP_ERR_INVALID_CONFIG;
                                 topic_park(topic, what, rd_kafka_topic_result_error_string(results[r])
                                                                 ? rd_kafka_topic_result_error_string(results[r])
                                                                 : rd_kafka_err2str(err));
@@ -115,6 +116,24 @@ static void create_missing(rd_kafka_t *destination, int replication_factor,
         }
         if (count) create_topics(destination, fresh, count, found);
         free(fresh);
+}
+
+/* In an empty cluster nothing tells which settings it knows, and one that it does
+ * not know refuses the topic: it is created without any, and gets them, before
+ * the first record, when it can be asked. */
+static void create_bare(rd_kafka_t *destination, int replication_factor, struct topics_found *found) {
+        for (size_t i = 0; found->settings_unknown && i < found->count; i++) {
+                struct topic_found *topic = &found->topics[i];
+                if (topic->step != TOPIC_PARKED || !topic->settings_refused) continue;
+                topic_changes_fini(&topic->changes);
+                free(topic->reason);
+                topic->reason = NULL;
+                topic->step = TOPIC_CREATE;
+                create_missing(destination, replication_factor, found);
+                if (topic->step != TOPIC_READY) continue;
+                topic_park(topic, "topic.create", "its settings follow at the next look");
+                found->settings_follow = true;
+        }
 }
 
 static void add_missing(rd_kafka_t *destination, struct topics_found *found) {
@@ -281,58 +300,69 @@ static const char *some_topic(const rd_kafka_metadata_t *there) {
         return NULL;
 }
 
-/* Settings of the rows' topics at both ends, and what differs. */
-static int look_at_configs(rd_kafka_t *source, rd_kafka_t *destination, const rd_kafka_metadata_t *there,
-                           const struct topics_wanted *wanted, struct topics_found *found, char *err,
-                           size_t err_size) {
-        size_t room = found->count + 1, n = 0, m = 0;
-        const char **names = calloc(room, sizeof *names), **targets = calloc(room, sizeof *targets);
-        size_t *rows = calloc(room, sizeof *rows), *target_of = calloc(room, sizeof *target_of);
-        struct topic_settings *here = calloc(room, sizeof *here), *known = calloc(room, sizeof *known);
-        if (!names || !targets || !rows || !target_of || !here || !known) abort();
-        bool creates = false;
-        for (size_t i = 0; i < found->count; i++) {
-                struct topic_found *topic = &found->topics[i];
-                bool there_already = topic->step == TOPIC_READY || topic->step == TOPIC_GROW;
-                if (topic->step != TOPIC_CREATE && !(there_already && wanted->configs_due)) continue;
-                names[n] = topic->name;
-                rows[n] = i;
-                creates |= !there_already;
-                target_of[n] = there_already ? m : SIZE_MAX;
-                if (there_already) targets[m++] = topic->target;
-                n++;
+/* Of these rows: what is set at both ends, and what differs.  any: the settings of
+ * some topic of the destination, or NULL.  Trouble is the rows' own. */
+#define CONFIG_ROWS 100
+static int look_at_config_rows(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
+                               struct topic_found *const rows[], size_t count, const struct topic_settings *any) {
+        struct topic_settings here[CONFIG_ROWS] = {{0}}, there[CONFIG_ROWS] = {{0}};
+        const char *names[CONFIG_ROWS], *targets[CONFIG_ROWS];
+        size_t place[CONFIG_ROWS], n = 0;
+        char here_err[256] = "", there_err[256] = "";
+        for (size_t i = 0; i < count; i++) {
+                names[i] = rows[i]->name;
+                place[i] = n;
+                if (rows[i]->step != TOPIC_CREATE) targets[n++] = rows[i]->target;
         }
-        const char *any = creates ? some_topic(there) : NULL;
-        /* Not twice in one request: librdkafka 2.0.2 cannot read the answer to that. */
-        size_t any_at = 0;
-        while (any && any_at < m && strcmp(targets[any_at], any) != 0) any_at++;
-        if (any && any_at == m) targets[m++] = any;
-        int rc = n ? topic_admin_describe(source, names, n, here, err, err_size) : 0;
-        if (!rc && m) rc = topic_admin_describe(destination, targets, m, known, err, err_size);
-        for (size_t i = 0; !rc && i < n; i++) {
-                struct topic_found *topic = &found->topics[rows[i]];
-                bool exists = target_of[i] != SIZE_MAX;
-                struct topic_settings *at = exists ? &known[target_of[i]] : any ? &known[any_at] : NULL;
-                if (at && at->error && !exists) at = NULL;
-                if (here[i].error) config_failed(topic, "source", here[i].error);
-                else if (at && at->error) config_failed(topic, "destination", at->error);
+        int rc = topic_admin_describe(source, names, count, here, here_err, sizeof here_err);
+        if (rc != ERR_NOMEM && n) rc = topic_admin_describe(destination, targets, n, there, there_err, sizeof there_err);
+        if (rc != ERR_NOMEM) rc = 0;
+        for (size_t i = 0; !rc && i < count; i++) {
+                struct topic_found *topic = rows[i];
+                bool exists = topic->step != TOPIC_CREATE;
+                const struct topic_settings *at = exists ? &there[place[i]] : any;
+                if (*here_err || here[i].error)
+                        config_failed(topic, "source", *here_err ? here_err : here[i].error);
+                else if (exists && (*there_err || at->error))
+                        config_failed(topic, "destination", *there_err ? there_err : at->error);
                 else rc = topic_configs_diff(&here[i], at, exists, wanted->exclude, &topic->changes);
-                if (!rc && topic->step == TOPIC_CREATE && topic->config_error && wanted->configs_needed)
+                if (!rc && exists && topic->changes.count) {
+                        topic->settings_there = there[place[i]];
+                        there[place[i]] = (struct topic_settings){0};
+                }
+                if (!exists && topic->config_error && wanted->configs_needed)
                         topic_park(topic, "create topic", topic->config_error);
         }
-        for (size_t i = 0; i < n; i++) {
-                if (target_of[i] == SIZE_MAX) continue;
-                found->topics[rows[i]].settings_there = known[target_of[i]];
-                known[target_of[i]] = (struct topic_settings){0};
+        for (size_t i = 0; i < count; i++) topic_settings_fini(&here[i]);
+        for (size_t i = 0; i < n; i++) topic_settings_fini(&there[i]);
+        return rc;
+}
+
+static int look_at_configs(rd_kafka_t *source, rd_kafka_t *destination, const rd_kafka_metadata_t *metadata,
+                           const struct topics_wanted *wanted, struct topics_found *found) {
+        struct topic_settings any = {0};
+        struct topic_found *rows[CONFIG_ROWS];
+        bool creates = false;
+        size_t n = 0;
+        int rc = 0;
+        for (size_t i = 0; i < found->count; i++) creates |= found->topics[i].step == TOPIC_CREATE;
+        const char *name = creates ? some_topic(metadata) : NULL;
+        if (name) {
+                char err[256];
+                rc = topic_admin_describe(destination, &name, 1, &any, err, sizeof err);
+                if (rc == ERR_KAFKA) rc = 0;
         }
-        for (size_t i = 0; i < n; i++) topic_settings_fini(&here[i]);
-        for (size_t i = 0; i < m; i++) topic_settings_fini(&known[i]);
-        free(names);
-        free(targets);
-        free(rows);
-        free(target_of);
-        free(here);
-        free(known);
+        found->settings_unknown = any.count == 0;
+        for (size_t i = 0; !rc && i < found->count; i++) {
+                struct topic_found *topic = &found->topics[i];
+                bool there = topic->step == TOPIC_READY || topic->step == TOPIC_GROW;
+                if (topic->step == TOPIC_CREATE || (there && wanted->configs_due)) rows[n++] = topic;
+                if (n == CONFIG_ROWS || (n && i + 1 == found->count)) {
+                        rc = look_at_config_rows(source, destination, wanted, rows, n, any.count ? &any : NULL);
+                        n = 0;
+                }
+        }
+        topic_settings_fini(&any);
         return rc;
 }
 
@@ -388,6 +418,49 @@ static int alter_configs(rd_kafka_t *destination, struct topics_found *found) {
         free(rows);
         free(wanted);
         return rc;
+}
+
+/* ---- ACLs ---- */
+
+/* Trouble is no reason not to mirror: it is the warning. */
+static int look_at_acls(rd_kafka_t *source, rd_kafka_t *destination, struct topics_found *found) {
+        struct topic_acls here = {0}, there = {0};
+        char why[256] = "", text[320];
+        const char *end = "source";
+        int rc = topic_admin_acls(source, &here, why, sizeof why);
+        if (!rc) {
+                end = "destination";
+                rc = topic_admin_acls(destination, &there, why, sizeof why);
+        }
+        if (!rc) rc = topic_acls_missing(found, &here, &there, &found->acls);
+        topic_acls_fini(&here);
+        topic_acls_fini(&there);
+        if (rc != ERR_KAFKA) return rc;
+        (void)snprintf(text, sizeof text, "ACLs of the %s: %s", end, why);
+        warn_first(found, text);
+        return 0;
+}
+
+static void create_acls(rd_kafka_t *destination, struct topics_found *found) {
+        char **errors = calloc(found->acls.count + 1, sizeof *errors), text[640];
+        if (!errors) abort();
+        topic_admin_create_acls(destination, &found->acls, errors);
+        for (size_t i = 0; i < found->acls.count; i++) {
+                const struct topic_acl *acl = &found->acls.items[i];
+                const char *operation = topic_acl_operation_name(acl->operation);
+                const char *permission = topic_acl_permission_name(acl->permission);
+                if (errors[i]) {
+                        log_warn("topic.acl", "topic=%s principal=\"%s\" host=\"%s\" permission=%s operation=%s error=\"%s\"",
+                                 acl->name, acl->principal, acl->host, permission, operation, errors[i]);
+                        (void)snprintf(text, sizeof text, "ACL of %s: %s", acl->name, errors[i]);
+                        warn_first(found, text);
+                } else {
+                        log_info("topic.acl", "topic=%s principal=\"%s\" host=\"%s\" permission=%s operation=%s",
+                                 acl->name, acl->principal, acl->host, permission, operation);
+                }
+                free(errors[i]);
+        }
+        free(errors);
 }
 
 /* ---- what was deleted at the source ---- */
@@ -483,7 +556,8 @@ static int look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
         if (!rc) rc = look_at_source(sight->here, wanted, found);
         if (rc || !found->count) return rc;
         plan_steps(found, sight->there, wanted->any_count);
-        return look_at_configs(source, destination, sight->there, wanted, found, err, err_size);
+        rc = look_at_configs(source, destination, sight->there, wanted, found);
+        return rc || !wanted->acls_due ? rc : look_at_acls(source, destination, found);
 }
 
 int topics_look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
@@ -506,9 +580,11 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
         if (!rc && found.count) {
                 add_missing(destination, &found);
                 create_missing(destination, wanted->replication_factor, &found);
+                create_bare(destination, wanted->replication_factor, &found);
                 wait_for_leaders(destination, &found);
                 topic_plan_shared(&found);
                 rc = alter_configs(destination, &found);
+                if (!rc) create_acls(destination, &found);
         }
         if (!rc && wanted->memory)
                 delete_gone(source, destination, sight.here, sight.here_id ? sight.here_id : "", wanted, &found);

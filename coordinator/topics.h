@@ -32,6 +32,7 @@ struct topics_wanted {
         struct topic_rules *exclude; /* settings of topics that do not go along */
         bool configs_needed;    /* without the source's configuration no topic is created */
         bool configs_due;       /* topics that are there are to be brought in step */
+        bool acls_due;          /* ACLs are to be brought along */
         struct topic_memory *memory; /* NULL: nothing is ever deleted */
         /* the names of the route's own topics, which are created with so many
          * lanes if they are missing; NULL for one that the route does not need */

@@ -53,8 +53,11 @@ def run_directory(request):
 def servers(run_directory):
     """ZooKeeper, the source (3.9) and the destination (4.1), shared by the tests that leave them alone."""
     zookeeper = ZooKeeper(run_directory / "zookeeper")
-    source = KafkaBroker(run_directory / "source", "3.9.1", "source")
-    destination = KafkaBroker(run_directory / "destination", "4.1.0", "destination")
+    # They keep ACLs; whoever does not say who he is, as all here, may do everything.
+    authorizer = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                  "super.users": "User:ANONYMOUS"}
+    source = KafkaBroker(run_directory / "source", "3.9.1", "source", authorizer)
+    destination = KafkaBroker(run_directory / "destination", "4.1.0", "destination", authorizer)
     local_cluster.start_together(zookeeper, source, destination)
     return zookeeper, source, destination
 

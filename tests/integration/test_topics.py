@@ -132,7 +132,7 @@ def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, ora
 
 
 def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destination):
-    """Configuration from the first record on, changes of it, partitions, and at last the deletion."""
+    """Configuration and ACLs from the first record on, changes of both, and at last the deletion."""
     def settings(one, broker=destination):
         return oracle.call("topic-configs", bootstrap=broker, topic=one, set=True)
 
@@ -143,17 +143,33 @@ def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destin
 
     kept, gone = f"{topic}-kept", f"{topic}-gone"
     mirror = field(**{"topics": f"{topic}-.*", "sync.topic.configs.interval.seconds": 1,
-                      "refresh.topics.interval.seconds": 1, "sync.topic.deletes": "true"})
+                      "refresh.topics.interval.seconds": 1, "sync.topic.deletes": "true",
+                      "sync.topic.acls.enabled": "true"})
     mirror.create(kept, 2, **{"retention.ms": 86400000, "cleanup.policy": "compact", "min.insync.replicas": 1,
                               "message.format.version": "3.0-IV1"})
     mirror.create(gone, 1)
+    # Which settings a cluster knows is seen at a topic of it.
+    oracle.call("create-topic", bootstrap=destination, topic=f"{topic}-any", partitions=1)
+    oracle.call("create-acls", bootstrap=source, topic=kept, acls=[
+        ["User:ann", "ALL", "ALLOW"], ["User:eve", "WRITE", "ALLOW"], ["User:eve", "DELETE", "ALLOW"],
+        ["User:mal", "READ", "DENY"]])
+    oracle.call("create-acls", bootstrap=source, topic=f"{topic}-k", pattern="PREFIXED", acls=[["User:bob", "READ", "ALLOW"]])
     code, text = topics()
+    assert f"+ {kept} ACL: User:ann from *: ALLOW READ\n" in text and "eve" not in text, text
     assert code == 1 and f"+ {kept} retention.ms: 86400000\n" in text and "2 to create" in text, text
     assert f"! {kept} message.format.version: 3.0-IV1  (the destination knows no such setting)" in text
     assert oracle.call("describe-topic", bootstrap=destination, topic=kept) == 0
     mirror.up().wait_running(3)
     # message.format.version is no setting of the destination, min.insync.replicas is excluded.
     assert settings(kept) == {"retention.ms": "86400000", "cleanup.policy": "compact"}
+    acls = [["User:ann", "READ", "ALLOW"], ["User:bob", "READ", "ALLOW"], ["User:mal", "READ", "DENY"]]
+    assert oracle.call("acls", bootstrap=destination, topic=kept) == acls
+
+    # What came to be there stays; what is new follows.
+    oracle.call("create-acls", bootstrap=destination, topic=kept, acls=[["User:app", "WRITE", "ALLOW"]])
+    oracle.call("create-acls", bootstrap=source, topic=kept, acls=[["User:new", "DESCRIBE", "ALLOW"]])
+    wait_until(lambda: oracle.call("acls", bootstrap=destination, topic=kept) ==
+               sorted([*acls, ["User:app", "WRITE", "ALLOW"], ["User:new", "DESCRIBE", "ALLOW"]]), 15, mirror.describe)
 
     # What only the destination has stays when another setting follows.
     oracle.call("alter-topic-configs", bootstrap=destination, topic=kept, configs={"flush.ms": 9000})

@@ -43,6 +43,8 @@ public final class Oracle {
         VERBS.put("describe-topic", Topics::describe);
         VERBS.put("topic-configs", Topics::configs);
         VERBS.put("alter-topic-configs", Topics::alterConfigs);
+        VERBS.put("create-acls", Topics::createAcls);
+        VERBS.put("acls", Topics::acls);
         VERBS.put("add-partitions", Topics::addPartitions);
         VERBS.put("delete-records", Topics::deleteRecords);
         VERBS.put("end-offsets", Topics::endOffsets);

@@ -17,8 +17,18 @@ import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AccessControlEntryFilter;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourcePatternFilter;
+import org.apache.kafka.common.resource.ResourceType;
 
 /** Topics and committed offsets. */
 final class Topics {
@@ -67,6 +77,34 @@ final class Topics {
                 .forEach(entry -> values.put(entry.name(), entry.value()));
         }
         return values;
+    }
+
+    /** topic, pattern: LITERAL | PREFIXED, acls: [[principal, operation, permission], ...]; from every host. */
+    static Object createAcls(Call call) throws Exception {
+        ResourcePattern pattern = new ResourcePattern(ResourceType.TOPIC, call.text("topic"),
+                                                      PatternType.valueOf(call.text("pattern", "LITERAL")));
+        List<AclBinding> bindings = new ArrayList<>();
+        for (JsonNode acl : call.node("acls")) {
+            bindings.add(new AclBinding(pattern, new AccessControlEntry(
+                acl.get(0).asText(), "*", AclOperation.valueOf(acl.get(1).asText()),
+                AclPermissionType.valueOf(acl.get(2).asText()))));
+        }
+        try (Admin admin = admin(call)) {
+            admin.createAcls(bindings).all().get();
+        }
+        return true;
+    }
+
+    /** topic.  [[principal, operation, permission], ...], sorted, of the topic by its name. */
+    static Object acls(Call call) throws Exception {
+        AclBindingFilter filter = new AclBindingFilter(
+            new ResourcePatternFilter(ResourceType.TOPIC, call.text("topic"), PatternType.LITERAL),
+            AccessControlEntryFilter.ANY);
+        try (Admin admin = admin(call)) {
+            return admin.describeAcls(filter).values().get().stream().map(AclBinding::entry)
+                .map(entry -> List.of(entry.principal(), entry.operation().name(), entry.permissionType().name()))
+                .sorted((a, b) -> a.toString().compareTo(b.toString())).toList();
+        }
     }
 
     /** topic, configs: {name: value, or null to unset}. */

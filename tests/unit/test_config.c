@@ -134,7 +134,7 @@ static void errors(void **state) {
                 {BASE "east -> west.enabled = true", "f:4: east: a blank ends the key; write 'east->...' without blanks"},
                 {BASE "east->west.admin.x = 1", "f:4: east->west.admin.x: admin settings belong to a cluster: expected '<alias>.admin.x'"},
                 /* MirrorMaker's keys */
-                {BASE "east->west.sync.topic.acls.enabled = true", "f:4: east->west.sync.topic.acls.enabled: a MirrorMaker setting that this version does not support"},
+                {BASE "east->west.forwarding.admin.class = true", "f:4: east->west.forwarding.admin.class: a MirrorMaker setting that this version does not support"},
                 {BASE "tasks.max = 3", "f:4: tasks.max: a MirrorMaker setting that has no meaning here: use 'lanes' and 'worker.loops'"},
                 {BASE "east->west.topics.blacklist = a", "f:4: east->west.topics.blacklist: a MirrorMaker setting that has no meaning here: use 'topics.exclude'"},
                 /* numbers */

@@ -37,6 +37,8 @@ static struct topics_found example(void) {
         change(&found.topics[0], "message.format.version", NULL, "3.0", true);
         change(&found.topics[2], "retention.ms", "-1", "5", false);
         change(&found.topics[4], "message.format.version", NULL, "3.0", true); /* cannot be done: no difference */
+        assert_int_equal(topic_acls_add(&found.acls, "e.same", "User:ann", "*", TOPIC_ACL_LITERAL, TOPIC_ACL_READ,
+                                        TOPIC_ACL_ALLOW), 0);
         return found;
 }
 
@@ -57,6 +59,7 @@ static void text(void **state) {
                 "! e.fresh message.format.version: 3.0  (the destination knows no such setting)\n"
                 "~ e.other retention.ms: -1 -> 5\n"
                 "! e.same message.format.version: 3.0  (the destination knows no such setting)\n"
+                "+ e.same ACL: User:ann from *: ALLOW READ\n"
                 "1 in step, 1 to create, 1 to get partitions, 1 with other settings, 1 parked, 1 not mirrored\n");
         free(out.data);
         out = (struct text){0};
@@ -76,6 +79,7 @@ static void json(void **state) {
         assert_non_null(strstr(out, "\"destination_partitions\": null"));
         assert_non_null(strstr(out, "\"step\": \"add-partitions\""));
         assert_non_null(strstr(out, "\"setting\": \"retention.ms\""));
+        assert_non_null(strstr(out, "\"principal\": \"User:ann\""));
         free(out);
         topics_found_fini(&found);
 }
