@@ -10,6 +10,7 @@ enum cli_exit {
         CLI_USAGE = 2,       /* wrong use, or a configuration with an error */
         CLI_UNREACHABLE = 3, /* ZooKeeper does not answer */
         CLI_REPLACED = 4,    /* mirror: another process has the group */
+        CLI_NOT_COMPARABLE = 4, /* verify: no differences, and not everything could be compared */
         CLI_UNHEALTHY = 5,   /* status --check */
 };
 

@@ -15,6 +15,7 @@
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "cli/topics.h"
+#include "cli/verify.h"
 #include "common/kafka.h"
 #include "common/text.h"
 #include "common/zk.h"
@@ -183,6 +184,7 @@ static const struct verb {
         {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
         {"undrain", cli_undrain, "let a worker have lanes again"},
         {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
+        {"verify", cli_verify, "compare what a route has mirrored with its source"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

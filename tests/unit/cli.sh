@@ -119,6 +119,15 @@ row 2 "--partition: expected a partition's number, not '1x'" resume 'a->b' --par
 row 2 '--timeout: expected seconds' resume 'a->b' --timeout 0
 row 3 'cannot be reached within 1 s' resume 'a->b' --config "$dir/good" --timeout 1
 row 3 'nothing was written' resume 'a->b' -c "$dir/good" -t 1 --topic t --partition 0 --to 9223372036854775807
+row 0 'usage: heliostat verify' verify --help
+row 2 'a route is missing' verify --config "$dir/good"
+row 2 '--config FILE is missing' verify 'a->b'
+row 2 "--sample: expected a share above 0, at most 1, not '1.5'" verify 'a->b' --sample 1.5
+row 2 "--memory: expected bytes from 16MiB to 64GiB, not '1'" verify 'a->b' --memory 1
+row 2 "--until: expected" verify 'a->b' --until yesterday
+row 2 '--topics: ' verify 'a->b' --topics '('
+row 3 "the source cluster 'a' cannot be reached" verify 'a->b' --config "$dir/good" --timeout 1
+row 3 'ZooKeeper at 127.0.0.1:1/heliostat cannot be reached within 1 s' verify 'b->a' --config "$dir/good" --timeout 1
 row 0 '2 clusters, 1 routes, no errors' config check "$dir/good"
 row 2 "did you mean 'a->b.lanes'?" config check "$dir/bad-key"
 row 2 'usage: heliostat config' config
