@@ -58,7 +58,7 @@ static bool log_admit(const char *facility, unsigned *suppressed) {
 
 /* librdkafka's "error" is mostly a connection that it will make again, hence
  * a warning here.  Debug lines were asked for, so they are not counted out. */
-static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+void kafka_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
         enum log_level ours = level <= 2   ? LOG_ERROR
                               : level <= 4 ? LOG_WARN
                               : level <= 6 ? LOG_INFO
@@ -118,7 +118,7 @@ int kafka_client_new(const struct config *config, const char *alias, const char 
                 rd_kafka_conf_destroy(conf);
                 return rc;
         }
-        rd_kafka_conf_set_log_cb(conf, on_log);
+        rd_kafka_conf_set_log_cb(conf, kafka_log);
         if (conf_hook) conf_hook(conf, ctx);
         return start(conf, role, config->path, alias, out, err, err_size);
 }

@@ -46,6 +46,10 @@ int kafka_config_check_names(const struct config *config, char *err, size_t err_
  * client. */
 int kafka_config_check(const struct config *config, char *err, size_t err_size);
 
+/* Where a client's log lines go that has no callback of its own; for one that
+ * looks at them first. */
+void kafka_log(const rd_kafka_t *client, int level, const char *facility, const char *text);
+
 const char *kafka_library_version(void);
 
 #endif

@@ -394,9 +394,11 @@ class ZooKeeperEnsemble:
 class KafkaBroker(Server):
     """A cluster of one KRaft node."""
 
-    def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None):
+    def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None):
         """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
-        stay on it: each view is a listener of its own, which advertises the other port."""
+        stay on it: each view is a listener of its own, which advertises the other port.
+        users: name -> password.  A listener more (secure_address), with SASL/PLAIN, and an authorizer; who comes through
+        the other listeners may do all, users only what is allowed."""
         super().__init__(name or f"kafka-{version}", directory)
         self.version = version
         self.heap = heap
@@ -405,6 +407,21 @@ class KafkaBroker(Server):
         self.view_ports = {view: reserve_port() for view in views or {}}
         listeners = {"PLAINTEXT": self.port, **{view.upper(): port for view, port in self.view_ports.items()}}
         advertised = {"PLAINTEXT": self.port, **{view.upper(): port for view, port in (views or {}).items()}}
+        protocols = {listener: "PLAINTEXT" for listener in (*listeners, "CONTROLLER")}
+        security = {}
+        if users:
+            port = reserve_port()
+            self.secure_address = f"{LOOPBACK}:{port}"
+            listeners["SECURE"] = advertised["SECURE"] = port
+            protocols["SECURE"] = "SASL_PLAINTEXT"
+            passwords = " ".join(f'user_{user}="{password}"' for user, password in users.items())
+            security = {
+                "sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.secure.plain.sasl.jaas.config":
+                    f"org.apache.kafka.common.security.plain.PlainLoginModule required {passwords};",
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": "User:ANONYMOUS",
+            }
 
         def addresses(ports):
             return ",".join(f"{listener}://{LOOPBACK}:{port}" for listener, port in ports.items())
@@ -418,7 +435,7 @@ class KafkaBroker(Server):
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
             "listeners": addresses({**listeners, "CONTROLLER": self.controller_port}),
             "advertised.listeners": addresses(advertised),
-            "listener.security.protocol.map": ",".join(f"{listener}:PLAINTEXT" for listener in (*listeners, "CONTROLLER")),
+            "listener.security.protocol.map": ",".join(f"{listener}:{protocol}" for listener, protocol in protocols.items()),
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
@@ -437,6 +454,7 @@ class KafkaBroker(Server):
             "log.retention.ms": -1,
             "log.message.timestamp.after.max.ms": 2**63 - 1,
             "log.cleaner.dedupe.buffer.size": 2 * 1024 * 1024,
+            **security,
             **(settings or {}),
         })
 
@@ -620,7 +638,8 @@ class Heliostat:
             "clusters": ", ".join(self.clusters),
         }
         for alias, broker in (clusters or self.clusters).items():
-            lines[f"{alias}.bootstrap.servers"] = getattr(broker, "address", broker)
+            address = getattr(broker, "address", broker)
+            lines[f"{alias}.bootstrap.servers"] = getattr(broker, "secure_address", address)
         for route, keys in self.routes.items():
             lines[f"{route}.enabled"] = "true"
             for key, value in keys.items():

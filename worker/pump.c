@@ -20,7 +20,9 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/kafka.h"
 #include "common/log.h"
+#include "worker/denied.h"
 #include "worker/partitioner.h"
 #include "worker/pump_internal.h"
 
@@ -86,6 +88,13 @@ static struct part *part_of(struct pump *pump, const rd_kafka_message_t *message
 
 /* ---- stopping one partition ---- */
 
+static uint64_t retry_after_ms(const struct part *part) {
+        if (part->refusals == 0) return PUMP_PARK_MS;
+        unsigned doubled = part->refusals - 1 < 8 ? part->refusals - 1 : 8;
+        uint64_t ms = (uint64_t)PUMP_REFUSED_MS << doubled;
+        return ms < PUMP_REFUSED_MAX_MS ? ms : PUMP_REFUSED_MAX_MS;
+}
+
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...) {
         va_list ap;
         bool flowing = part->state == PART_FLOWING;
@@ -98,7 +107,7 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
                          pump->settings.route, pump->settings.lane, part->topic->name,
                          part->partition, (long long)part_position(part), part->error);
         part->state = state;
-        part->retry_ms = clock_boot_ms() + PUMP_PARK_MS;
+        part->retry_ms = clock_boot_ms() + (int64_t)retry_after_ms(part);
         if (flowing) {
                 rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
                 rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
@@ -110,7 +119,43 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
                 }
                 rd_kafka_topic_partition_list_destroy(list);
         }
-        if (state == PART_PARKED) pump_retry_soon(pump, PUMP_PARK_MS);
+        if (state == PART_PARKED) pump_retry_soon(pump, retry_after_ms(part));
+}
+
+static void part_refused(struct pump *pump, struct part *part, const char *whose, const char *why) {
+        part->refusals++;
+        part_stop(pump, part, PART_PARKED, "%s: %s", whose, why);
+}
+
+void pump_park_denied(struct pump *pump) {
+        char names[DENIED_MAX][NAMES_TOPIC_SIZE];
+        uv_mutex_lock(&pump->denied.lock);
+        size_t count = pump->denied.count;
+        memcpy(names, pump->denied.names, sizeof names);
+        pump->denied.count = 0;
+        uv_mutex_unlock(&pump->denied.lock);
+        for (size_t k = 0; k < count; k++)
+                for (size_t i = 0; i < pump->part_count; i++) {
+                        struct part *part = pump->parts[i];
+                        if (part->state == PART_FLOWING && strcmp(part->topic->target, names[k]) == 0)
+                                part_refused(pump, part, "destination", rd_kafka_err2str(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
+                }
+}
+
+/* On a thread of librdkafka's. */
+static void on_producer_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+        struct pump *pump = client ? rd_kafka_opaque(client) : NULL;
+        char topic[NAMES_TOPIC_SIZE];
+        if (pump && denied_topic(text, topic, sizeof topic)) {
+                struct denied_topics *denied = &pump->denied;
+                uv_mutex_lock(&denied->lock);
+                size_t i = 0;
+                while (i < denied->count && strcmp(denied->names[i], topic) != 0) i++;
+                if (i == denied->count && i < DENIED_MAX)
+                        (void)snprintf(denied->names[denied->count++], NAMES_TOPIC_SIZE, "%s", topic);
+                uv_mutex_unlock(&denied->lock);
+        }
+        kafka_log(client, level, facility, text);
 }
 
 /* ---- deliveries ---- */
@@ -195,6 +240,7 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 if (ledger_ack(&part->ledger, source->offset) == 0) {
                         part->records++;
+                        part->refusals = 0;
                         part->bytes += source->len + source->key_len;
                         pump->records++;
                         pump->bytes += source->len + source->key_len;
@@ -203,11 +249,13 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         } else if (part && pump->state != PUMP_STOPPING) {
                 if (record_refused(report->err) && part->state == PART_FLOWING)
                         on_refused(pump, part, source->offset, report->err);
-                else if (pump->state != PUMP_RECYCLING && partition_refused(report->err) &&
-                         part->state != PART_HALTED)
-                        part_stop(pump, part, PART_PARKED, "%s: %s",
-                                  part->poison == source->offset ? "topic of dead letters" : "destination",
-                                  rd_kafka_err2str(report->err));
+                else if (partition_refused(report->err)) {
+                        /* Also while recycling: it would be tried again at once. */
+                        if (part->state == PART_FLOWING)
+                                part_refused(pump, part,
+                                             part->poison == source->offset ? "topic of dead letters" : "destination",
+                                             rd_kafka_err2str(report->err));
+                }
                 else if (part->state == PART_FLOWING)
                         pump_recycle(pump, "delivery to %s [%d] failed: %s", part->topic->name,
                                      part->partition, rd_kafka_err2str(report->err));
@@ -239,6 +287,8 @@ static void on_destination_error(struct pump *pump, rd_kafka_event_t *event) {
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx) {
         struct pump *pump = ctx;
         rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+        rd_kafka_conf_set_opaque(conf, pump);
+        rd_kafka_conf_set_log_cb(conf, on_producer_log);
         if (pump->settings.exactly_once) txn_configure(pump, conf);
 }
 

@@ -21,6 +21,9 @@
 
 #define PUMP_BATCH 500          /* records of one turn */
 #define PUMP_PARK_MS 3000       /* until a parked partition is tried again */
+/* The same where an attempt costs the whole lane new clients: it doubles. */
+#define PUMP_REFUSED_MS 2000
+#define PUMP_REFUSED_MAX_MS 30000
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
 /* The first librdkafka whose fetcher need not be woken (see pump.c). */
@@ -71,6 +74,15 @@ struct txn_times {
         atomic_uint adds;           /* requests to add partitions */
 };
 
+/* Destination topics that were refused to a transaction, from librdkafka's
+ * threads to the loop's.  More than these show at the next attempt. */
+#define DENIED_MAX 16
+struct denied_topics {
+        uv_mutex_t lock;
+        char names[DENIED_MAX][NAMES_TOPIC_SIZE];
+        size_t count;
+};
+
 struct part {
         struct dest_topic *topic;
         int32_t partition;
@@ -96,6 +108,8 @@ struct part {
         int64_t committed_ms;       /* boot clock */
         bool committed_once;        /* the group must have a position of ours */
         int64_t retry_ms;           /* PARKED: boot clock */
+        unsigned refusals;          /* by the destination's authorizer, in a row */
+        bool refused;               /* the present chain's answer: the source's topic is not for us */
         int64_t record_ms;          /* timestamp of the newest record read; -1 */
         int64_t progress_position, progress_ms;
         uint64_t under_way;         /* records at the producer */
@@ -139,6 +153,9 @@ struct pump_op {
         size_t count;
         int pending;                /* answers that must come before the next step */
         bool committing;            /* the commit was asked for */
+        bool apart;                 /* by topic, see commit_apart */
+        bool refused;               /* some topic's was */
+        bool commit_failed;         /* COMMIT: some partition's */
         uint64_t generation;        /* that the commit carries */
         bool checks_gap;            /* COMMIT: its success ends `held` */
         bool stale;                 /* the process stopped since it began: what it has read is old */
@@ -232,8 +249,10 @@ struct pump {
         uint64_t txn_records, txn_bytes;
         atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
         struct txn_times times;
+        struct denied_topics denied;
 
         struct pump_op *start_op, *commit_op;
+        bool commit_apart;          /* a topic's commit was refused: each topic in a request of its own */
 };
 
 /* pump.c */
@@ -250,6 +269,8 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
                const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* After a change of the lane's share. */
 void pump_limit(struct pump *pump);
+/* Parks the partitions whose topics were refused to the transaction that failed. */
+void pump_park_denied(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
@@ -317,6 +338,7 @@ void pump_fence(struct pump *pump, uint64_t generation);
 void pump_take_generation(struct pump *pump);
 void pump_advance(struct pump *pump);  /* after anything that a state may wait for */
 void pump_retry_soon(struct pump *pump, uint64_t delay_ms);
+void pump_retry_parked(struct pump *pump); /* when the next parked partition is due */
 void pump_set_error(struct pump *pump, const char *text);
 
 #endif

@@ -247,6 +247,7 @@ static void open_done(uv_work_t *work, int status) {
                 } else if (pump->started) {
                         pump_move(pump, PUMP_RUNNING);
                         pump_start_parts(pump);
+                        pump_retry_parked(pump);
                 } else {
                         pump_move(pump, PUMP_READY);
                         pump_tell(pump, PUMP_TELL_READY, 0);
@@ -302,7 +303,9 @@ static void pump_close_clients(struct pump *pump) {
                 part->position = part_position(part);
                 if (pump->settings.exactly_once) part->flowed = false; /* the record is read again */
                 part->committed = -1;
-                if (part->state != PART_HALTED) part->state = PART_NEW;
+                /* A parked one waits for its time: what it was refused would be
+                 * refused again, to the whole lane. */
+                if (part->state != PART_HALTED && part->state != PART_PARKED) part->state = PART_NEW;
                 halt_on_reopen(part);
         }
         if (pump->held_bytes) {
@@ -341,6 +344,7 @@ void pump_recycle(struct pump *pump, const char *format, ...) {
         log_warn("lane.recycle", "route=%s lane=%u reason=\"%s\" note=\"starts again at the last safe positions\"",
                  pump->settings.route, pump->settings.lane, text);
         pump_move(pump, PUMP_RECYCLING);
+        pump_park_denied(pump);
         pump_purge(pump);
         data_loop_ready(pump->loop, &pump->member); /* we may be inside a delivery: go on later */
         pump_retry_soon(pump, 50);
@@ -363,6 +367,7 @@ static void handle_closed(uv_handle_t *handle) {
         if (--pump->open_handles > 0) return;
         pump_tell(pump, PUMP_TELL_CLOSED, 0);
         (void)close(pump->eventfd);
+        uv_mutex_destroy(&pump->denied.lock);
         for (size_t i = 0; i < pump->part_count; i++) {
                 ledger_fini(&pump->parts[i]->ledger);
                 fifo_fini(&pump->parts[i]->backlog);
@@ -484,8 +489,7 @@ static void on_retry_timer(uv_timer_t *timer) {
                 pump_open_clients(pump);
         } else if (pump->state == PUMP_RUNNING) {
                 pump_start_parts(pump);
-                for (size_t i = 0; i < pump->part_count; i++)
-                        if (pump->parts[i]->state == PART_PARKED) pump_retry_soon(pump, PUMP_PARK_MS);
+                pump_retry_parked(pump);
         } else if (pump->state == PUMP_RECYCLING || pump->state == PUMP_STOPPING) {
                 if (pump->in_flight_count) {
                         pump_purge(pump); /* what was in between two queues the first time */
@@ -515,6 +519,16 @@ void pump_retry_soon(struct pump *pump, uint64_t delay_ms) {
             uv_timer_get_due_in(&pump->retry_timer) <= delay_ms)
                 return;
         (void)uv_timer_start(&pump->retry_timer, on_retry_timer, delay_ms, 0);
+}
+
+void pump_retry_parked(struct pump *pump) {
+        int64_t now = clock_boot_ms();
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                if (part->state != PART_PARKED) continue;
+                int64_t wait = part->retry_ms - now;
+                pump_retry_soon(pump, wait > 100 ? (uint64_t)wait : 100);
+        }
 }
 
 static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
@@ -650,6 +664,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
                 free(pump);
                 return NULL;
         }
+        if (uv_mutex_init(&pump->denied.lock)) abort(); /* no memory */
         pump->loop = loop;
         pump->home = home;
         pump->events = *events;

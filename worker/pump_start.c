@@ -70,6 +70,7 @@ static struct pump_op *op_new(struct pump *pump, enum pump_op_kind kind) {
 
 static void op_add(struct pump_op *op, struct part *part) {
         rd_kafka_topic_partition_list_add(op->list, part->topic->name, part->partition);
+        part->refused = false;
         op->parts[op->count++] = part;
 }
 
@@ -133,6 +134,32 @@ static bool part_disowned(const struct part *part) {
         return part->state == PART_HALTED && part->halt.kind == HALT_NO_POSITION;
 }
 
+static void op_commit_list(struct pump_op *op, const rd_kafka_topic_partition_list_t *list) {
+        rd_kafka_resp_err_t err = rd_kafka_commit_queue(op->pump->consumer, list, op->pump->answers, NULL, op);
+        if (err)
+                op_fail(op, "commit", rd_kafka_err2str(err));
+        else
+                op->pending++;
+}
+
+static void op_commit_apart(struct pump_op *op) {
+        rd_kafka_topic_partition_list_sort(op->list, NULL, NULL);
+        for (int from = 0, to; from < op->list->cnt; from = to) {
+                rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(8);
+                for (to = from; to < op->list->cnt &&
+                                strcmp(op->list->elems[to].topic, op->list->elems[from].topic) == 0; to++) {
+                        const rd_kafka_topic_partition_t *row = &op->list->elems[to];
+                        rd_kafka_topic_partition_t *copy =
+                                rd_kafka_topic_partition_list_add(one, row->topic, row->partition);
+                        copy->offset = row->offset;
+                        copy->metadata = row->metadata ? strdup(row->metadata) : NULL;
+                        copy->metadata_size = copy->metadata ? row->metadata_size : 0;
+                }
+                op_commit_list(op, one);
+                rd_kafka_topic_partition_list_destroy(one);
+        }
+}
+
 static void op_commit(struct pump_op *op) {
         struct pump *pump = op->pump;
         char metadata[CODEC_METADATA_MAX];
@@ -142,7 +169,7 @@ static void op_commit(struct pump_op *op) {
                 int64_t position = part_position(part);
                 /* A start skips what was parked or halted on the way. */
                 if (op->kind == PUMP_OP_START && part->state != PART_NEW) continue;
-                if (position < 0 || part_disowned(part)) continue;
+                if (position < 0 || part_disowned(part) || part->refused) continue;
                 rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
                         list, part->topic->name, part->partition);
                 row->offset = position;
@@ -156,14 +183,10 @@ static void op_commit(struct pump_op *op) {
         rd_kafka_topic_partition_list_destroy(op->list);
         op->list = list;
         op->committing = true;
+        op->apart = pump->commit_apart;
         op->generation = pump->settings.generation;
-        if (list->cnt == 0) return;
-        rd_kafka_resp_err_t err =
-                rd_kafka_commit_queue(pump->consumer, list, pump->answers, NULL, op);
-        if (err)
-                op_fail(op, "commit", rd_kafka_err2str(err));
-        else
-                op->pending++;
+        if (op->apart) return op_commit_apart(op);
+        if (list->cnt) op_commit_list(op, list);
 }
 
 static struct part *op_part(struct pump_op *op, const char *topic, int32_t partition, size_t hint) {
@@ -175,6 +198,19 @@ static struct part *op_part(struct pump_op *op, const char *topic, int32_t parti
                     strcmp(op->parts[i]->topic->name, topic) == 0)
                         return op->parts[i];
         return NULL;
+}
+
+/* The source's topic is not there, or not for us: no matter for the lane's others. */
+static bool topic_refused(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+               err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+/* Takes the partition out of the chain. */
+static void op_park(struct pump_op *op, struct part *part, rd_kafka_resp_err_t err) {
+        if (op->kind == PUMP_OP_START ? part->state == PART_NEW : part->state == PART_FLOWING)
+                part_stop(op->pump, part, PART_PARKED, "source: %s", rd_kafka_err2str(err));
+        part->refused = true;
 }
 
 /* ---- START ---- */
@@ -535,10 +571,38 @@ bool pump_commit(struct pump *pump, bool all) {
         return true;
 }
 
-static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_list_t *answer) {
+/* One answer; there are several if the topics went apart. */
+static void commit_take(struct pump_op *op, const rd_kafka_topic_partition_list_t *answer) {
         struct pump *pump = op->pump;
         int64_t now = clock_boot_ms();
-        bool failed = *op->error != '\0';
+        for (int i = 0; answer && i < answer->cnt; i++) {
+                const rd_kafka_topic_partition_t *row = &answer->elems[i];
+                struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
+                if (!part) continue;
+                if (row->err && topic_refused(row->err)) op_park(op, part, row->err);
+                if (row->err && part->state != PART_FLOWING) {
+                        /* A topic that is gone, or no longer ours: no reason to wait, or to try
+                         * again before it starts. */
+                        if (pump->state == PUMP_DRAINING || (part->refused && part->state == PART_PARKED))
+                                part->committed = row->offset;
+                        continue;
+                }
+                if (row->err) {
+                        (void)snprintf(part->error, sizeof part->error, "commit: %s", rd_kafka_err2str(row->err));
+                        op->commit_failed = true;
+                        continue;
+                }
+                /* Adopted meanwhile: the new generation is not committed yet. */
+                part->committed = op->generation == pump->settings.generation ? row->offset : -1;
+                part->committed_ms = now;
+                part->committed_once = true;
+        }
+}
+
+static void commit_finish(struct pump_op *op) {
+        struct pump *pump = op->pump;
+        int64_t now = clock_boot_ms();
+        bool failed = *op->error != '\0' || op->commit_failed;
         pump->commit_op = NULL;
         if (!*op->error) pump->unchecked_ms = 0;
         else if (!pump->unchecked_ms) pump->unchecked_ms = now;
@@ -546,27 +610,6 @@ static void commit_finish(struct pump_op *op, const rd_kafka_topic_partition_lis
                 log_warn("lane.commit.retry", "route=%s lane=%u reason=\"%s\"", pump->settings.route,
                          pump->settings.lane, op->error);
                 pump_set_error(pump, op->error);
-        } else if (answer) {
-                for (int i = 0; i < answer->cnt; i++) {
-                        const rd_kafka_topic_partition_t *row = &answer->elems[i];
-                        struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
-                        if (!part) continue;
-                        if (row->err && part->state != PART_FLOWING) {
-                                /* A topic that is gone, or no longer ours: no reason to wait. */
-                                if (pump->state == PUMP_DRAINING) part->committed = row->offset;
-                                continue;
-                        }
-                        if (row->err) {
-                                (void)snprintf(part->error, sizeof part->error, "commit: %s",
-                                               rd_kafka_err2str(row->err));
-                                failed = true;
-                                continue;
-                        }
-                        /* Adopted meanwhile: the new generation is not committed yet. */
-                        part->committed = op->generation == pump->settings.generation ? row->offset : -1;
-                        part->committed_ms = now;
-                        part->committed_once = true;
-                }
         }
         bool checked = !*op->error && op->checks_gap && !op->stale;
         op_free(op);
@@ -591,6 +634,10 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                 const rd_kafka_topic_partition_t *row = &rows->elems[i];
                 struct part *part = op_part(op, row->topic, row->partition, (size_t)i);
                 if (!part) continue;
+                if (row->err && topic_refused(row->err)) {
+                        op_park(op, part, row->err);
+                        continue;
+                }
                 if (row->err) {
                         op_fail(op, "committed position", rd_kafka_err2str(row->err));
                         continue;
@@ -637,18 +684,41 @@ static void on_committed(struct pump_op *op) {
         if (op->pump->state == PUMP_STOPPING) op_fail(op, "commit", "stopping");
         if (op->stale) op_fail(op, "commit", "the process was stopped meanwhile");
         if (!*op->error) op_commit(op);
-        if (op->pending == 0) commit_finish(op, NULL);
+        if (op->pending == 0) commit_finish(op);
 }
 
+/* librdkafka 2.0.2 gives every partition of a request the error of the last one
+ * that failed: where topics are refused, each must have a request of its own. */
 static void on_commit(struct pump_op *op, rd_kafka_event_t *event) {
+        struct pump *pump = op->pump;
         rd_kafka_resp_err_t err = rd_kafka_event_error(event);
-        op->pending--;
-        if (err) op_fail(op, "commit", rd_kafka_err2str(err));
         const rd_kafka_topic_partition_list_t *rows = rd_kafka_event_topic_partition_list(event);
-        if (op->kind == PUMP_OP_COMMIT) return commit_finish(op, rows);
-        for (int i = 0; rows && i < rows->cnt; i++)
-                if (rows->elems[i].err) op_fail(op, "commit", rd_kafka_err2str(rows->elems[i].err));
-        start_next(op);
+        op->pending--;
+        if (topic_refused(err)) {
+                op->refused = true;
+                pump->commit_apart = true;
+                if (!op->apart) {
+                        op_fail(op, "commit", rd_kafka_err2str(err));
+                        rows = NULL;
+                }
+        } else if (err) {
+                op_fail(op, "commit", rd_kafka_err2str(err));
+        }
+        if (op->kind == PUMP_OP_COMMIT) {
+                commit_take(op, rows);
+        } else {
+                for (int i = 0; rows && i < rows->cnt; i++) {
+                        const rd_kafka_topic_partition_t *row = &rows->elems[i];
+                        struct part *part = row->err ? op_part(op, row->topic, row->partition, (size_t)i) : NULL;
+                        if (part && topic_refused(row->err))
+                                op_park(op, part, row->err);
+                        else if (row->err)
+                                op_fail(op, "commit", rd_kafka_err2str(row->err));
+                }
+        }
+        if (op->pending == 0 && op->apart && !op->refused && !*op->error) pump->commit_apart = false;
+        if (op->kind == PUMP_OP_START) return start_next(op);
+        if (op->pending == 0) commit_finish(op);
 }
 
 void pump_on_answers(struct pump *pump) {

@@ -37,6 +37,8 @@ public final class Oracle {
     private static final Map<Long, Call> RUNNING = new ConcurrentHashMap<>();
 
     static {
+        VERBS.put("allow", Acls::add);
+        VERBS.put("disallow", Acls::remove);
         VERBS.put("ping", call -> "pong");
         VERBS.put("create-topic", Topics::create);
         VERBS.put("delete-topic", Topics::delete);
