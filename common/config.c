@@ -423,8 +423,14 @@ static int check_naming(struct parser *p, const struct draft *draft,
                 }
                 return fail(p, given_at(p, draft, "topic.naming"), "%s.%s", route->name, why);
         }
+        const char *first, *second;
+        rc = !route->topic_merge && topic_name_merges(namer, &first, &second)
+                     ? fail(p, given_at(p, draft, "topic.map"),
+                            "'%.*s' and '%.*s' would become one topic; set %s.topic.merge = true if they may",
+                            VALUE_SHOWN, first, VALUE_SHOWN, second, route->name)
+                     : 0;
         topic_namer_free(namer);
-        return 0;
+        return rc;
 }
 
 static int build_route(struct parser *p, struct draft *draft, struct config_route *route) {

@@ -408,6 +408,17 @@ enum topic_name_origin topic_name_source(const struct topic_namer *namer, const 
         return TOPIC_NAME_OURS;
 }
 
+bool topic_name_merges(const struct topic_namer *namer, const char **out_first, const char **out_second) {
+        for (size_t i = 0; i < namer->map_count; i++)
+                for (size_t k = 0; k < i; k++) {
+                        if (strcmp(namer->map[i].to, namer->map[k].to) != 0) continue;
+                        *out_first = namer->map[k].from;
+                        *out_second = namer->map[i].from;
+                        return true;
+                }
+        return false;
+}
+
 bool topic_name_is_cycle(const struct topic_namer *namer, const char *topic) {
         if (namer->kind != PREFIX) return false;
         while (topic) {

@@ -58,6 +58,10 @@ enum topic_name_origin topic_name_source(const struct topic_namer *namer, const 
  * is not mirrored back there.  Always false with another naming. */
 bool topic_name_is_cycle(const struct topic_namer *namer, const char *topic);
 
+/* Two names that a map makes one; false: there are none.  (Of other namings it
+ * cannot be told without the source's topics.)  The names are the namer's. */
+bool topic_name_merges(const struct topic_namer *namer, const char **out_first, const char **out_second);
+
 /* Whether Kafka allows it as the name of a topic. */
 bool topic_name_legal(const char *topic);
 

@@ -153,6 +153,7 @@ static void errors(void **state) {
                 {BASE "east->west.topic.naming = prefix\neast->west.replication.policy.class = IdentityReplicationPolicy", "f:5: east->west.replication.policy.class: the same setting as 'east->west.topic.naming' in line 4; expected one of them"},
                 {BASE "topic.naming = prefix\nreplication.policy.class = IdentityReplicationPolicy\neast->west.enabled = true", "f:5: replication.policy.class: the same setting as 'topic.naming' in line 4; expected one of them"},
                 {BASE "east->west.topic.map = a:b", "f:4: east->west.topic.map: has a meaning only with east->west.topic.naming = map"},
+                {BASE "east->west.topic.naming = map\neast->west.topic.map = a:x, b:y, c:x", "f:5: east->west.topic.map: 'a' and 'c' would become one topic; set east->west.topic.merge = true if they may"},
                 {BASE "east->west.topic.naming = map", "f:4: east->west.topic.naming: east->west.topic.map: topic.naming = map needs 'from:to, from:to'"},
                 {BASE "east->west.topic.naming = map\neast->west.topic.map = a", "f:5: east->west.topic.map: expected 'from:to, from:to', not 'a'"},
                 {BASE "east->west.replication.factor = 0", "f:4: east->west.replication.factor: expected -1 or a whole number from 1 to 32767, not '0'"},
