@@ -196,3 +196,19 @@ def test_a_route_into_its_own_source_is_refused(field, topic, oracle, source):
     status = mirror.wait_status(lambda status: status["routes"][0]["error"], "the reason is told")
     assert "source and destination are the same Kafka cluster" in status["routes"][0]["error"]
     assert status["partitions"] == []
+
+
+def test_apply_refuses_routes_that_close_a_cycle(field, topic):
+    """Also with a route that is only in ZooKeeper; what stops a record from going round is accepted."""
+    def apply(routes):
+        mirror = field(routes=routes)
+        done = mirror.run("apply", mirror.config)
+        return done.returncode, done.stdout + done.stderr
+
+    there, back = {"topics": "orders.*", "group.id": "a"}, {"topics": ".*", "group.id": "b"}
+    assert apply({"east->west": there})[0] == 0
+    for routes in ({"west->east": back}, {"east->west": there, "west->east": back}):
+        code, text = apply(routes)
+        assert code == 2 and "east->west" in text and "west->east" in text and "close a cycle" in text, text
+    assert apply({"west->east": {**back, "topics": "payments"}})[0] == 0
+    assert apply({name: {**keys, "provenance": "header"} for name, keys in (("east->west", there), ("west->east", back))})[0] == 0
