@@ -429,7 +429,7 @@ class KafkaBroker(Server):
         self.cluster_id = hashlib.sha256(os.urandom(16)).hexdigest()[:22]
         (self.directory / "log4j.properties").write_text(_LOG4J)
         self.logging = f"-Dlog4j.configuration=file:{self.directory}/log4j.properties"
-        _write_properties(self.directory / "server.properties", {
+        self.properties = {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
@@ -455,8 +455,13 @@ class KafkaBroker(Server):
             "log.message.timestamp.after.max.ms": 2**63 - 1,
             "log.cleaner.dedupe.buffer.size": 2 * 1024 * 1024,
             **security,
-            **(settings or {}),
-        })
+        }
+        self.settings(settings or {})
+
+    def settings(self, more):
+        """For the next start."""
+        self.properties.update(more)
+        _write_properties(self.directory / "server.properties", self.properties)
 
     def view_port(self, view):
         """Where the proxy of a view connects."""

@@ -266,7 +266,11 @@ static void close_done(uv_work_t *work, int status) {
         pump->jobs--;
         pump->clients_closing = false;
         if (pump->state == PUMP_RECYCLING) pump_move(pump, PUMP_OPENING);
-        if (pump->state == PUMP_OPENING) pump_retry_soon(pump, backoff_ms(pump));
+        if (pump->state == PUMP_OPENING) {
+                /* what is left of the recycling's own timer would end the pause at once */
+                (void)uv_timer_stop(&pump->retry_timer);
+                pump_retry_soon(pump, backoff_ms(pump));
+        }
         pump_advance(pump);
 }
 

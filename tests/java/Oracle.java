@@ -42,6 +42,8 @@ public final class Oracle {
         VERBS.put("ping", call -> "pong");
         VERBS.put("create-topic", Topics::create);
         VERBS.put("delete-topic", Topics::delete);
+        VERBS.put("leaders", Topics::leaders);
+        VERBS.put("delete-acls", Topics::deleteAcls);
         VERBS.put("describe-topic", Topics::describe);
         VERBS.put("topic-configs", Topics::configs);
         VERBS.put("alter-topic-configs", Topics::alterConfigs);

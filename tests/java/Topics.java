@@ -36,7 +36,8 @@ final class Topics {
         return Admin.create(Call.client(call.text("bootstrap")));
     }
 
-    /** topic, partitions, configs?: {name: value}.  Returns when the topic can be used. */
+    /** topic, partitions, configs?: {name: value}, replicas?: [broker, ...], of every partition.  Returns when the topic can be
+        used. */
     static Object create(Call call) throws Exception {
         int partitions = (int) call.number("partitions");
         Map<String, String> configs = new HashMap<>();
@@ -44,7 +45,17 @@ final class Topics {
             call.node("configs").fields().forEachRemaining(e -> configs.put(e.getKey(), e.getValue().asText()));
         }
         try (Admin admin = admin(call)) {
-            NewTopic topic = new NewTopic(call.text("topic"), partitions, (short) 1).configs(configs);
+            NewTopic topic = new NewTopic(call.text("topic"), partitions, (short) 1);
+            if (call.has("replicas")) {
+                List<Integer> replicas = new ArrayList<>();
+                call.node("replicas").forEach(broker -> replicas.add(broker.asInt()));
+                Map<Integer, List<Integer>> assignment = new HashMap<>();
+                for (int partition = 0; partition < partitions; partition++) {
+                    assignment.put(partition, replicas);
+                }
+                topic = new NewTopic(call.text("topic"), assignment);
+            }
+            topic.configs(configs);
             admin.createTopics(List.of(topic)).all().get();
             await(admin, call.text("topic"), partitions);
         }
@@ -55,6 +66,26 @@ final class Topics {
         try (Admin admin = admin(call)) {
             admin.deleteTopics(List.of(call.text("topic"))).all().get();
             await(admin, call.text("topic"), 0);
+        }
+        return true;
+    }
+
+    /** topic.  [{leader, isr}] by partition; leader -1: there is none. */
+    static Object leaders(Call call) throws Exception {
+        try (Admin admin = admin(call)) {
+            return admin.describeTopics(List.of(call.text("topic"))).topicNameValues().get(call.text("topic")).get()
+                .partitions().stream()
+                .map(p -> Map.of("leader", p.leader() == null ? -1 : p.leader().id(),
+                                 "isr", p.isr().stream().map(node -> node.id()).sorted().toList()))
+                .toList();
+        }
+    }
+
+    /** topic: those of its name go. */
+    static Object deleteAcls(Call call) throws Exception {
+        ResourcePattern pattern = new ResourcePattern(ResourceType.TOPIC, call.text("topic"), PatternType.LITERAL);
+        try (Admin admin = admin(call)) {
+            admin.deleteAcls(List.of(new AclBindingFilter(pattern.toFilter(), AccessControlEntryFilter.ANY))).all().get();
         }
         return true;
     }
