@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/zk.h"
@@ -38,4 +39,17 @@ int cli_check_zookeeper(const struct config *config) {
                 return CLI_USAGE;
         }
         return CLI_OK;
+}
+
+bool cli_number(const char *text, uint32_t max, uint32_t *out) {
+        uint32_t number = 0;
+
+        if (!*text || strlen(text) > 9 || (*text == '0' && text[1])) return false;
+        for (; *text; text++) {
+                if (*text < '0' || *text > '9') return false;
+                number = number * 10 + (uint32_t)(*text - '0');
+        }
+        if (number > max) return false;
+        *out = number;
+        return true;
 }

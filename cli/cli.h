@@ -2,6 +2,9 @@
 #ifndef HELIOSTAT_CLI_CLI_H
 #define HELIOSTAT_CLI_CLI_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/config.h"
 
 enum cli_exit {
@@ -27,5 +30,8 @@ int cli_load(const char *path, struct config *config);
 
 /* Whether zookeeper.connect is there and well formed; says what is wrong. */
 int cli_check_zookeeper(const struct config *config);
+
+/* "12" without sign, blanks or leading zeros, up to max.  *out is set on true. */
+bool cli_number(const char *text, uint32_t max, uint32_t *out);
 
 #endif

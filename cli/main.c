@@ -11,6 +11,7 @@
 #include "cli/apply.h"
 #include "cli/cli.h"
 #include "cli/placement.h"
+#include "cli/migrate.h"
 #include "cli/mirror.h"
 #include "cli/resume.h"
 #include "cli/status.h"
@@ -185,6 +186,7 @@ static const struct verb {
         {"undrain", cli_undrain, "let a worker have lanes again"},
         {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
         {"verify", cli_verify, "compare what a route has mirrored with its source"},
+        {"migrate", cli_migrate, "wait until a route has come to its end, and report"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

@@ -48,6 +48,9 @@ static void free_file(struct mirror_file *file) {
 static void notices(const struct mirror_args *args, const struct mirror_config *built,
                     const struct config *config) {
         if (args->new_consumer) fprintf(stderr, "heliostat: --new.consumer has no meaning any more\n");
+        if (args->form == MIRROR_BY_FILES && !built->has_start)
+                fprintf(stderr, "heliostat: %s: auto.offset.reset is not set: partitions without a position begin at the "
+                                "log's start (MirrorMaker 1: at its end)\n", args->consumer_config);
         for (size_t i = 0; i < built->note_count; i++) {
                 const struct mirror_note *note = &built->notes[i];
                 if (note->where.line)

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/err.h"
+#include "common/start_from.h"
 #include "common/text.h"
 
 enum flag {
@@ -127,15 +127,6 @@ const char *mirror_args_usage(void) {
                "4 another process mirrors with this group.\n";
 }
 
-/* "2026-01-31T13:45:00Z": UTC alone, so that no time zone has to be guessed. */
-static int time_parse(const char *text, int64_t *out_ms) {
-        struct tm tm = {0};
-        const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-        if (!end || *end) return ERR_INVALID;
-        *out_ms = (int64_t)timegm(&tm) * 1000;
-        return 0;
-}
-
 struct parser {
         struct mirror_args *args;
         char *err;
@@ -199,6 +190,7 @@ static bool repeatable(enum flag flag) { return flag == CONSUMER_PROPERTY || fla
 
 static int take(struct parser *p, enum flag flag, const char *name, const char *value) {
         struct mirror_args *a = p->args;
+        char why[256];
         uint64_t n = 0;
         int rc = 0;
         if (p->given[flag]++ && !repeatable(flag)) return fail(p, "--%s: given twice", name);
@@ -247,8 +239,7 @@ static int take(struct parser *p, enum flag flag, const char *name, const char *
         case UNTIL:
                 rc = until(p, name, MIRROR_UNTIL_TIME);
                 if (rc) return rc;
-                if (time_parse(value, &a->until_ms))
-                        return fail(p, "--%s: expected a time such as 2026-01-31T13:45:00Z, not '%.60s'", name, value);
+                if (start_time_parse(value, &a->until_ms, why, sizeof why)) return fail(p, "--%s: %s", name, why);
                 return 0;
         case UNTIL_LAG:
                 rc = until(p, name, MIRROR_UNTIL_LAG);

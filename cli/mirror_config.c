@@ -200,12 +200,12 @@ static int note(struct builder *b, int line, const char *key, const char *format
 }
 
 static int take_start(struct builder *b, const struct property *p) {
-        if (strcmp(p->value, "earliest") == 0 || strcmp(p->value, "smallest") == 0) return 0;
-        if (strcmp(p->value, "latest") == 0 || strcmp(p->value, "largest") == 0)
-                return fail(b, p->line, p->key, "not supported by this version: partitions without a position begin "
-                                                "at the log's start");
-        return fail(b, p->line, p->key, "expected earliest or latest, not '%.60s'; it decides where partitions "
-                                        "without a position begin", p->value);
+        bool earliest = strcmp(p->value, "earliest") == 0 || strcmp(p->value, "smallest") == 0;
+        if (!earliest && strcmp(p->value, "latest") != 0 && strcmp(p->value, "largest") != 0)
+                return fail(b, p->line, p->key, "expected earliest or latest, not '%.60s'; it decides where partitions "
+                                                "without a position begin", p->value);
+        b->config.has_start = true;
+        return emit(b, MIRROR_ROUTE ".", "start.from", earliest ? "earliest" : "latest", p->line, p->key);
 }
 
 static int take(struct builder *b, int file, const struct property *p) {

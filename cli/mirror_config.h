@@ -36,6 +36,7 @@ struct mirror_config {
         struct mirror_note *notes;  /* what was given and has no effect, or another one than there */
         size_t note_count;
         bool has_group;             /* else the caller chooses one */
+        bool has_start;             /* said where partitions without a position begin */
 };
 
 struct mirror_file {

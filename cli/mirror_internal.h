@@ -9,6 +9,7 @@
 #include "cli/mirror_progress.h"
 #include "cli/mirror_run.h"
 #include "cli/mirror_table.h"
+#include "common/start_from.h"
 #include "common/mailbox.h"
 #include "coordinator/discover.h"
 #include "worker/data_loop.h"
@@ -53,13 +54,15 @@ struct mirror_run {
         const struct mirror_args *args;
         const struct config *config;
         Heliostat__Pb__Route spec;  /* borrows the route; group_id is ours */
+        struct start_rules *start_rules;
         char *group;                /* NULL: not known yet */
         struct data_loop *data_loops;
         unsigned data_loop_count;
         struct discover *discover;
         struct mirror_lane *lanes;  /* spec.lanes of them, once made */
         struct mirror_table table;
-        rd_kafka_topic_partition_list_t *before, *after; /* the destination's ends, by the source's names */
+        rd_kafka_topic_partition_list_t *there;          /* partitions of the topics at the destination */
+        rd_kafka_topic_partition_list_t *before, *after; /* their ends */
 
         enum mirror_phase phase;
         struct mirror_look look;
@@ -101,8 +104,8 @@ void mirror_job_start(struct mirror_run *run, enum mirror_job_kind job);
 void mirror_job_take(struct mirror_run *run);
 /* Blocks while clients end. */
 void mirror_jobs_fini(struct mirror_run *run);
-/* Of the partitions that were mirrored, one whose destination has not grown by
- * what was acknowledged; NULL: none. */
-const struct mirror_part *mirror_short_of(const struct mirror_run *run, int64_t *out_grown);
+/* Of the topics at the destination, one that has not grown by what was
+ * acknowledged for it; NULL: none. */
+const char *mirror_short_of(const struct mirror_run *run, uint64_t *out_records, int64_t *out_grown);
 
 #endif

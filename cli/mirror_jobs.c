@@ -61,7 +61,7 @@ static void job_run(uv_work_t *work) {
         case JOB_LIST: list(run); break;
         case JOB_AIM:
                 if (!run->before) {
-                        run->before = rd_kafka_topic_partition_list_copy(run->job_rows);
+                        run->before = rd_kafka_topic_partition_list_copy(run->there);
                         run->job_rc = ends_at_destination(run, run->before);
                         if (run->job_rc) rows_free(&run->before);
                 }
@@ -78,7 +78,7 @@ static void job_run(uv_work_t *work) {
                 break;
         case JOB_CHECK:
                 rows_free(&run->after);
-                run->after = rd_kafka_topic_partition_list_copy(run->job_rows);
+                run->after = rd_kafka_topic_partition_list_copy(run->there);
                 run->job_rc = ends_at_destination(run, run->after);
                 break;
         }
@@ -110,6 +110,28 @@ void mirror_job_start(struct mirror_run *run, enum mirror_job_kind job) {
 static void mark_started(struct mirror_run *run, const struct mirror_part *part) {
         struct pump_fact fact = {.kind = PUMP_FACT_POSITIONED, .topic = part->topic, .partition = part->partition};
         lane_record_mark(run->lanes[part->lane].record, &fact, clock_wall_ms());
+}
+
+/* A partition of a topic that the group knows came later: `latest` would lose
+ * its first records. */
+static void mark_new(struct mirror_run *run, const struct mirror_part *part) {
+        const Heliostat__Pb__Lane *record = run->lanes[part->lane].record;
+        for (size_t i = 0; i < record->n_topics; i++)
+                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
+                        if (strcmp(record->topics[i]->topic, part->topic) == 0 &&
+                            record->topics[i]->partitions[k]->partition == (uint32_t)part->partition)
+                                record->topics[i]->partitions[k]->existed = false;
+}
+
+static void mark_all_new(struct mirror_run *run) {
+        struct mirror_table *table = &run->table;
+        for (size_t first = 0, end; first < table->count; first = end) {
+                bool known = false;
+                for (end = first; end < table->count && strcmp(table->parts[end].topic, table->parts[first].topic) == 0; end++)
+                        known |= table->parts[end].begin >= 0;
+                for (size_t i = first; known && i < end; i++)
+                        if (table->parts[i].begin < 0) mark_new(run, &table->parts[i]);
+        }
 }
 
 static void take_list(struct mirror_run *run) {
@@ -145,19 +167,29 @@ void mirror_job_take(struct mirror_run *run) {
                 case JOB_CHECK: break;
                 }
         }
+        if (run->job == JOB_CLAIM) mark_all_new(run);
 }
 
-const struct mirror_part *mirror_short_of(const struct mirror_run *run, int64_t *out_grown) {
+/* Several partitions, and topics, may go into one: whole topics are compared. */
+const char *mirror_short_of(const struct mirror_run *run, uint64_t *out_records, int64_t *out_grown) {
         for (int i = 0; run->before && run->after && i < run->after->cnt; i++) {
-                const rd_kafka_topic_partition_t *now = &run->after->elems[i];
-                const rd_kafka_topic_partition_t *then =
-                        rd_kafka_topic_partition_list_find(run->before, now->topic, now->partition);
-                const struct mirror_part *part = mirror_table_find(&run->table, now->topic, now->partition);
-                if (!part || !part->records || now->err || now->offset < 0) continue;
-                /* It was made in between. */
-                int64_t from = then && !then->err && then->offset > 0 ? then->offset : 0;
-                *out_grown = now->offset - from;
-                if (*out_grown < (int64_t)part->records) return part;
+                const char *topic = run->after->elems[i].topic;
+                bool unknown = false;
+                if (i && strcmp(run->after->elems[i - 1].topic, topic) == 0) continue;
+                *out_records = 0;
+                *out_grown = 0;
+                for (size_t k = 0; k < run->table.count; k++)
+                        if (run->table.parts[k].destination && strcmp(run->table.parts[k].destination, topic) == 0)
+                                *out_records += run->table.parts[k].records;
+                for (int k = i; k < run->after->cnt && strcmp(run->after->elems[k].topic, topic) == 0; k++) {
+                        const rd_kafka_topic_partition_t *now = &run->after->elems[k];
+                        const rd_kafka_topic_partition_t *then =
+                                rd_kafka_topic_partition_list_find(run->before, topic, now->partition);
+                        unknown |= now->err || now->offset < 0;
+                        /* Else it was made in between. */
+                        *out_grown += now->offset - (then && !then->err && then->offset > 0 ? then->offset : 0);
+                }
+                if (!unknown && *out_grown < (int64_t)*out_records) return topic;
         }
         return NULL;
 }
@@ -165,6 +197,7 @@ const struct mirror_part *mirror_short_of(const struct mirror_run *run, int64_t 
 void mirror_jobs_fini(struct mirror_run *run) {
         rows_free(&run->job_rows);
         rows_free(&run->job_ends);
+        rows_free(&run->there);
         rows_free(&run->before);
         rows_free(&run->after);
         if (run->destination) rd_kafka_destroy(run->destination);

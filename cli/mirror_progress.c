@@ -82,9 +82,9 @@ static void trouble(const struct mirror_sums *s, struct text *out) {
 
 static void figures(const struct mirror_progress *p, struct text *out) {
         char a[MIRROR_NUMBER_SIZE], b[MIRROR_NUMBER_SIZE], c[MIRROR_NUMBER_SIZE];
-        text_add(out, "  %s records  %s/s  %s/s", mirror_count_text(a, p->sums.records),
-                 mirror_count_text(b, (uint64_t)(p->rate.records_per_s + 0.5)),
-                 mirror_bytes_text(c, p->rate.bytes_per_s));
+        text_add(out, "  %s %s  %s/s", mirror_count_text(a, p->sums.records), p->offsets_only ? "offsets" : "records",
+                 mirror_count_text(b, (uint64_t)(p->rate.records_per_s + 0.5)));
+        if (!p->offsets_only) text_add(out, "  %s/s", mirror_bytes_text(c, p->rate.bytes_per_s));
 }
 
 static void remaining(const struct mirror_progress *p, struct text *out) {
@@ -195,7 +195,8 @@ static void range(struct text *out, int64_t from, int64_t to) {
 }
 
 void mirror_report_text(const struct mirror_report *r, struct text *out) {
-        static const char *const headings[] = {"TOPIC", ">PARTITIONS", ">RECORDS", ">BYTES", ">MISSING", ">HALTED"};
+        const char *const headings[] = {"TOPIC", ">PARTITIONS", r->offsets_only ? ">OFFSETS" : ">RECORDS", ">BYTES",
+                                        ">MISSING", ">HALTED"};
         char a[MIRROR_NUMBER_SIZE], b[MIRROR_NUMBER_SIZE], c[MIRROR_NUMBER_SIZE];
         struct table *table = table_new(headings, 6);
         uint64_t records = 0, bytes = 0;
@@ -212,7 +213,7 @@ void mirror_report_text(const struct mirror_report *r, struct text *out) {
                 table_cell(table, TABLE_PLAIN, "%s", sum.topic);
                 table_cell(table, TABLE_PLAIN, "%zu", sum.partitions);
                 table_cell(table, TABLE_PLAIN, "%s", mirror_count_text(a, sum.records));
-                table_cell(table, TABLE_PLAIN, "%s", mirror_bytes_text(b, (double)sum.bytes));
+                table_cell(table, TABLE_PLAIN, "%s", r->offsets_only ? "" : mirror_bytes_text(b, (double)sum.bytes));
                 table_cell(table, sum.missing ? TABLE_RED : TABLE_PLAIN, "%s",
                            mirror_count_text(c, (uint64_t)sum.missing));
                 table_cell(table, sum.halted ? TABLE_RED : TABLE_PLAIN, "%zu", sum.halted);
@@ -247,10 +248,11 @@ void mirror_report_text(const struct mirror_report *r, struct text *out) {
         if (r->stopped) text_add(out, "stopped: %s\n", r->stopped);
         if (r->verified) text_add(out, "%s: %s\n", r->differs ? "differs" : "verified", r->verified);
         bool endless = strcmp(r->mode, "forever") == 0; /* it had no end to come to */
-        text_add(out, "%s: %s records, %s in %s\n",
+        text_add(out, "%s: %s %s",
                  mirror_report_complete(r) ? endless ? "ended" : "complete" : endless ? "ENDED WITH ERRORS" : "INCOMPLETE",
-                 mirror_count_text(a, records), mirror_bytes_text(b, (double)bytes),
-                 mirror_time_text(c, r->elapsed_ms));
+                 mirror_count_text(a, records), r->offsets_only ? "offsets" : "records");
+        if (!r->offsets_only) text_add(out, ", %s", mirror_bytes_text(b, (double)bytes));
+        text_add(out, " in %s\n", mirror_time_text(c, r->elapsed_ms));
 }
 
 void mirror_plan_text(const struct mirror_table *parts, struct text *out) {
@@ -293,7 +295,7 @@ char *mirror_report_json(const struct mirror_report *r) {
                 bytes += sum.bytes;
                 (void)json_array_append_new(
                         topics, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "topic", sum.topic, "partitions",
-                                          (json_int_t)sum.partitions, "records", (json_int_t)sum.records, "bytes",
+                                          (json_int_t)sum.partitions, r->offsets_only ? "offsets" : "records", (json_int_t)sum.records, "bytes",
                                           (json_int_t)sum.bytes, "missing", (json_int_t)sum.missing, "halted",
                                           (json_int_t)sum.halted)); /* a failed append shows at the dump */
         }
@@ -320,7 +322,7 @@ char *mirror_report_json(const struct mirror_report *r) {
         json_t *root = json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:b, s:f, s:I, s:I, s:o, s:o, s:o, s:o}", "schema",
                                  "heliostat.mirror/v1", "complete", mirror_report_complete(r), "mode", r->mode,
                                  "stopped", r->stopped, "verified", r->verified, "differs", r->differs, "elapsed_s",
-                                 (double)r->elapsed_ms / 1000, "records", (json_int_t)records, "bytes",
+                                 (double)r->elapsed_ms / 1000, r->offsets_only ? "offsets" : "records", (json_int_t)records, "bytes",
                                  (json_int_t)bytes, "topics", topics, "missing", absent, "halts", halts, "passed",
                                  passed);
         char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;

@@ -23,6 +23,7 @@ struct mirror_progress {
         struct mirror_sums sums;
         struct mirror_rate rate;
         bool bounded;      /* it goes to targets */
+        bool offsets_only; /* records and bytes are not known: `records` are offsets */
         const char *word;  /* what is being done, "mirroring" */
         int64_t elapsed_ms;
 };
@@ -51,6 +52,7 @@ struct mirror_passed {
 struct mirror_report {
         const char *mode;       /* "until-end", ... */
         const char *verified;   /* what was compared, one clause; NULL: nothing was */
+        bool offsets_only;      /* records and bytes are not known: `records` are offsets */
         bool differs;           /* the comparison found a difference */
         const char *stopped;    /* why it ended before its end; NULL: it came to it */
         int64_t elapsed_ms;

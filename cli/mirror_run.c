@@ -26,11 +26,13 @@
 #include "cli/cli.h"
 #include "cli/mirror_internal.h"
 #include "cli/route_diff.h"
+#include "cli/start_files.h"
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/halt_text.h"
 #include "common/log.h"
+#include "common/start_route.h"
 #include "worker/budget.h"
 #include "worker/process_tune.h"
 #include "worker/pump_settings.h"
@@ -265,6 +267,7 @@ static void open_lanes(struct mirror_run *run) {
                 struct pump_settings settings =
                         pump_settings_of(run->config, &run->spec, i, MESSAGE_TIMEOUT_MS, share);
                 settings.recommit_interval_ms = RECOMMIT_MS;
+                settings.start_rules = run->start_rules;
                 lane->pump = pump_open(&run->data_loops[i % run->data_loop_count], &run->home, &settings, &pump_events, lane);
                 if (!lane->pump) abort(); /* no memory or no descriptors */
         }
@@ -331,7 +334,7 @@ static void on_tick(uv_timer_t *timer) {
 /* ---- topics ---- */
 
 /* Parts of ours are freed by codec_free: each is malloc'd. */
-static void record_add(Heliostat__Pb__Lane *record, const char *name, int32_t number) {
+static void record_add(Heliostat__Pb__Lane *record, const char *name, int32_t number, bool existed) {
         Heliostat__Pb__LaneTopic *topic = NULL;
         for (size_t i = 0; i < record->n_topics && !topic; i++)
                 if (strcmp(record->topics[i]->topic, name) == 0) topic = record->topics[i];
@@ -351,11 +354,21 @@ static void record_add(Heliostat__Pb__Lane *record, const char *name, int32_t nu
         if (!partitions || !partition) abort();
         heliostat__pb__lane_partition__init(partition);
         partition->partition = (uint32_t)number;
+        partition->existed = existed;
         topic->partitions = partitions;
         topic->partitions[topic->n_partitions++] = partition;
 }
 
+static void take_there(struct mirror_run *run, const struct topic_found *topic) {
+        uint32_t count = topic->partitions_there > topic->partitions_wanted ? topic->partitions_there
+                                                                             : topic->partitions_wanted;
+        for (uint32_t p = 0; p < count; p++)
+                if (!rd_kafka_topic_partition_list_find(run->there, topic->target, (int32_t)p))
+                        rd_kafka_topic_partition_list_add(run->there, topic->target, (int32_t)p);
+}
+
 static void take_topic(struct mirror_run *run, const struct topic_found *topic, bool *changed) {
+        if (!topic->reason) take_there(run, topic);
         for (uint32_t p = 0; p < topic->partitions; p++) {
                 struct mirror_part *part = mirror_table_find(&run->table, topic->name, (int32_t)p);
                 if (!part) {
@@ -369,9 +382,11 @@ static void take_topic(struct mirror_run *run, const struct topic_found *topic, 
                 }
                 if (part->in_lane) continue;
                 part->in_lane = true;
+                part->destination = strdup(topic->target);
+                if (!part->destination) abort();
                 part->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_ASSIGNED;
                 *part->error = '\0';
-                record_add(run->lanes[part->lane].record, topic->name, (int32_t)p);
+                record_add(run->lanes[part->lane].record, topic->name, (int32_t)p, run->phase == FINDING);
                 changed[part->lane] = true;
         }
 }
@@ -383,13 +398,16 @@ static void on_found(void *ctx, const char *route, const struct topics_found *fo
         bool *changed = calloc(run->spec.lanes, sizeof *changed);
         if (!changed) abort();
         *run->failing = '\0';
+        if (found->warning && run->phase == FINDING) mirror_say(run, "%s", found->warning);
         for (size_t i = 0; i < found->count; i++) {
+                if (found->topics[i].step == TOPIC_PASSED) continue; /* it is not to be mirrored */
                 if (found->topics[i].reason && run->phase == FINDING)
                         mirror_say(run, "topic %s is not mirrored: %s", found->topics[i].name, found->topics[i].reason);
                 take_topic(run, &found->topics[i], changed);
         }
         for (uint32_t i = 0; run->phase == RUNNING && i < run->spec.lanes; i++)
                 if (changed[i]) lane_start(&run->lanes[i], true);
+        rd_kafka_topic_partition_list_sort(run->there, NULL, NULL);
         free(changed);
         if (run->phase != FINDING) return;
         if (run->table.count == 0) {
@@ -415,6 +433,7 @@ static const struct discover_events discover_events = {on_found, on_find_failed,
 
 static void find_topics(struct mirror_run *run) {
         run->phase = FINDING;
+        run->there = rd_kafka_topic_partition_list_new(64);
         run->lanes = calloc(run->spec.lanes, sizeof *run->lanes);
         if (!run->lanes) abort();
         for (uint32_t i = 0; i < run->spec.lanes; i++) {
@@ -540,16 +559,17 @@ static int write_report(struct mirror_run *run) {
                                        .stopped = *run->stopped ? run->stopped : NULL};
         struct mirror_passed *passed = NULL;
         char verified[320] = "";
+        uint64_t records = 0;
         int64_t grown = 0;
         report.passed_count = take_passed(run, &passed);
         report.passed = passed;
         if (run->after) {
-                const struct mirror_part *part = mirror_short_of(run, &grown);
-                report.differs = part != NULL;
-                if (part)
+                const char *topic = mirror_short_of(run, &records, &grown);
+                report.differs = topic != NULL;
+                if (topic)
                         (void)snprintf(verified, sizeof verified,
-                                       "%s partition %d: %" PRIu64 " records were acknowledged, and the destination's log has grown by %lld",
-                                       part->topic, part->partition, part->records, (long long)grown);
+                                       "%s: %" PRIu64 " records were acknowledged, and the destination's topic has grown by %lld",
+                                       topic, records, (long long)grown);
                 else
                         (void)snprintf(verified, sizeof verified, "positions, and the growth of the destination's logs");
                 report.verified = verified;
@@ -620,7 +640,17 @@ int mirror_run(const struct mirror_args *args, const struct config *config,
                 on_terminal = run;
                 log_set_before(clear_bar);
         }
-        int rc = start(run);
+        struct start_files files = {0};
+        char why[2 * CONFIG_ERROR_MAX] = "";
+        int rc = start_files_load(config, route, &files, why, sizeof why);
+        run->spec.start_offsets = files.items;
+        run->spec.n_start_offsets = files.count;
+        if (!rc) rc = start_rules_of_route(&run->spec, &run->start_rules, why, sizeof why);
+        if (rc) {
+                cli_error("%s", why);
+                return CLI_USAGE;
+        }
+        rc = start(run);
         if (rc) {
                 cli_error("%s", err_text(rc));
                 return CLI_FAILED;

@@ -4,7 +4,10 @@
 #include <string.h>
 
 void mirror_table_fini(struct mirror_table *table) {
-        for (size_t i = 0; i < table->count; i++) free(table->parts[i].topic);
+        for (size_t i = 0; i < table->count; i++) {
+                free(table->parts[i].topic);
+                free(table->parts[i].destination);
+        }
         free(table->parts);
         *table = (struct mirror_table){.stuck_since_ms = -1};
 }

@@ -15,6 +15,7 @@
 
 struct mirror_part {
         char *topic;
+        char *destination; /* its name there; NULL: not known */
         int32_t partition;
         uint32_t lane;
         bool in_lane;      /* given to it; else its topic is not ready */

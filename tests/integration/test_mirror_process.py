@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from local_cluster import Process, binary, _SANITIZER_ENV, wait_until
+from local_cluster import MirrorMaker1, Process, binary, _SANITIZER_ENV, wait_until
 
 
 class MirrorProcess(Process):
@@ -83,12 +83,44 @@ def test_the_tutorial_s_command(mirror, oracle, source, destination, topic, run_
     compare(oracle, source, destination, topic)
 
 
+def test_mirrormaker_1_is_replaced_by_its_own_command_line(mirror, oracle, source, destination, topic, run_directory, name):
+    """The same files and flags: refused while MirrorMaker runs, and then it goes on exactly where that has ended."""
+    for broker in (source, destination):
+        oracle.call("create-topic", bootstrap=broker, topic=topic, partitions=4)
+    load = oracle.begin("produce-seq", bootstrap=source, topic=topic, partitions=4, rate=400)
+    other = MirrorMaker1(run_directory / name / "mm1", source, destination, topic, f"mm1.{topic}").start()
+
+    def keys(broker):
+        return [row["key"] for rows in oracle.call("dump", bootstrap=broker, topic=topic).values() for row in rows]
+    command = ("--consumer.config", other.directory / "consumer.properties", "--producer.config",
+               other.directory / "producer.properties", "--whitelist", topic, "--num.streams", 2)
+    try:
+        wait_until(lambda: len(keys(destination)) > 800, 90, other.tail, 0.3)
+        early = mirror(*command)
+        early.end_with(4)
+        assert "members at the source" in early.log_text()
+        other.terminate()
+        other.wait(60)
+    finally:
+        other.end()
+    before = len(keys(destination))
+    process = mirror(*command)
+    wait_until(lambda: len(keys(destination)) > before + 400, 30, process.tail, 0.3)
+    load.stop()
+    sent = keys(source)
+    wait_until(lambda: len(keys(destination)) >= len(sent), 30, process.tail, 0.3)
+    process.interrupt()
+    process.end_with(0)
+    there = keys(destination)
+    assert sorted(there) == sorted(sent), f"{len(there)} for {len(sent)}: {len(set(sent) - set(there))} are missing"
+
+
 def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source, destination, topic):
     """A one-time migration of two topics, killed twice; the third run ends it.  Nothing is missing, nothing comes twice."""
     topics = [f"{topic}-a", f"{topic}-b"]
     for one in topics:
         oracle.call("create-topic", bootstrap=source, topic=one, partitions=4)
-        oracle.call("preload", bootstrap=source, topic=one, partitions=4, count=40_000, size=1000)
+        oracle.call("preload", bootstrap=source, topic=one, partitions=4, count=20_000, size=1000)
     arguments = ("--from", source, "--to", destination, "--topics", f"{topic}-.*", "--group", topic, "--exactly-once",
                  "--until-end", "--output", "json", "--num.streams", "3")
 
@@ -97,15 +129,15 @@ def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source,
     for _ in range(2):
         process = mirror(*arguments)
         before = arrived()
-        wait_until(lambda: arrived() > before + 3000, 40, process.tail, 0.05)
+        wait_until(lambda: arrived() > before + 1000, 40, process.tail, 0.05)
         process.kill()
     report = json.loads(mirror(*arguments, "--no-verify").end_with(0, 90))
     assert report["complete"] and report["mode"] == "until-end" and not report["missing"]
     assert {row["topic"]: row["missing"] for row in report["topics"]} == {one: 0 for one in topics}
-    assert report["records"] < 80_000, "the third run began again"
+    assert report["records"] < 40_000, "the third run began again"
     for one in topics:
         total = compare(oracle, source, destination, one)
-        assert total["source"] == 40_000
+        assert total["source"] == 20_000
 
 
 def test_a_second_process_of_the_group_replaces_the_first(mirror, oracle, source, destination, topic):
@@ -130,7 +162,7 @@ def test_a_second_process_of_the_group_replaces_the_first(mirror, oracle, source
 
 def test_what_cannot_arrive_is_told_exactly(mirror, oracle, source, destination, topic):
     """A record that the destination refuses: its partition halts, the others arrive, exit code 1 and the exact range."""
-    oracle.call("create-topic", bootstrap=source, topic=topic, partitions=2, configs={"max.message.bytes": 2_000_000})
+    oracle.call("create-topic", bootstrap=source, topic=topic, partitions=2)
     oracle.call("create-topic", bootstrap=destination, topic=topic, partitions=2, configs={"max.message.bytes": 100_000})
     records = [{"partition": 0, "key": f"k{i}", "value": "x"} for i in range(10)]
     records += [{"partition": 1, "key": "small", "value": "x"}, {"partition": 1, "key": "large", "value": "x" * 500_000},
@@ -173,3 +205,34 @@ def test_bad_flags_and_files(oracle, topic, source, destination, run_directory, 
         done = run(*arguments)
         assert done.returncode == code and text in done.stderr + done.stdout, (arguments, done)
     assert oracle.call("describe-topic", bootstrap=destination, topic=topic) == 0
+
+
+def test_a_route_of_the_cluster_is_waited_for(field, oracle, source, destination, topic):
+    """`heliostat migrate`: complete when every partition is past its target; else what is missing, to the offset."""
+    route = field()
+    route.create(topic, 3)
+    oracle.call("preload", bootstrap=source, topic=topic, partitions=3, count=30_000, size=500)
+    arguments = ("migrate", "east->west", "--config", route.config)
+    absent = route.run("migrate", "west->east", "--config", route.config, "--until-end")
+    assert absent.returncode == 1 and "ZooKeeper has no" in absent.stderr, absent      # nothing is applied yet
+    route.up()
+    done = route.run(*arguments, "--until-end", "-o", "json", limit_s=90)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["complete"] and report["topics"][0]["missing"] == 0, done
+    compare(oracle, source, destination, topic)
+    absent = route.run("migrate", "west->east", "--config", route.config, "--until-end")
+    assert absent.returncode == 2 and "has no route 'west->east'" in absent.stderr, absent
+
+    ends = oracle.call("end-offsets", bootstrap=source, topic=topic)
+    route.workers["w1"].terminate()
+    route.workers["w1"].wait(20)
+    oracle.call("produce", bootstrap=source, topic=topic,
+                records=[{"partition": 1, "key": f"k{i}", "value": "x"} for i in range(7)])
+    done = route.run(*arguments, "--until-end", "--timeout", "3")
+    end = ends["1"]
+    assert done.returncode == 1, done
+    assert f"missing: {topic} partition 1 offsets [{end}, {end + 7}): UNASSIGNED" in done.stdout, done.stdout
+    assert "--timeout has passed" in done.stdout and "INCOMPLETE" in done.stdout, done.stdout
+    route.start_worker("w2")
+    done = route.run(*arguments, "--until-lag", "0", limit_s=60)
+    assert done.returncode == 0 and "complete: 7 offsets" in done.stdout, done

@@ -10,12 +10,14 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AccessControlEntryFilter;
@@ -199,7 +201,7 @@ final class Topics {
         return true;
     }
 
-    /** topic.  {partition: offset}, empty for a topic that is not there. */
+    /** topic.  {partition: last stable offset}, empty for a topic that is not there. */
     static Object endOffsets(Call call) throws Exception {
         Map<Integer, Long> result = new TreeMap<>();
         try (Admin admin = admin(call)) {
@@ -207,7 +209,7 @@ final class Topics {
             for (int partition = 0; partition < ready(admin, call.text("topic")); partition++) {
                 asked.put(new TopicPartition(call.text("topic"), partition), OffsetSpec.latest());
             }
-            admin.listOffsets(asked).all().get()
+            admin.listOffsets(asked, new ListOffsetsOptions(IsolationLevel.READ_COMMITTED)).all().get()
                 .forEach((partition, end) -> result.put(partition.partition(), end.offset()));
         }
         return result;

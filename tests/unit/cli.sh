@@ -88,6 +88,14 @@ row 2 "unexpected argument 'y'" undrain x y --config "$dir/good"
 row 2 '--timeout: expected seconds' drain w --timeout 0
 row 2 'zookeeper.connect is not set' undrain w --config "$dir/no-zookeeper"
 row 3 'cannot be reached' drain w -c "$dir/good" -t 1
+row 0 'usage: heliostat migrate' migrate --help
+row 2 'a route is missing' migrate --config "$dir/good" --until-end
+row 2 "'a-' is no route" migrate a- --config "$dir/good" --until-end
+row 2 '--config FILE is missing' migrate 'a->b' --until-end
+row 2 'one of --until-end' migrate 'a->b' --config "$dir/good"
+row 2 'one of --until-end' migrate 'a->b' --config "$dir/good" --until-end --until-lag 0
+row 2 '--until-lag: expected a number' migrate 'a->b' --config "$dir/good" --until-lag -1
+row 2 'zookeeper.connect is not set' migrate 'a->b' --config "$dir/no-zookeeper" --until-end
 row 0 'usage: heliostat mirror' mirror --help
 row 0 'librdkafka' mirror --version
 row 2 'what is to be mirrored is missing' mirror

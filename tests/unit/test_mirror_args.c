@@ -135,6 +135,8 @@ static void test_files_become_a_route(void **state) {
         assert_string_equal(config.routes[0].group_id, "mirrorgroup");
         assert_string_equal(config.routes[0].topics, "t");
         assert_true(config.routes[0].enabled);
+        assert_true(built.has_start);
+        assert_string_equal(config.routes[0].start_from, "earliest");
         assert_string_equal(config_cluster(&config, "source")->bootstrap_servers, "a:1,b:1");
         assert_string_equal(config_cluster(&config, "destination")->bootstrap_servers, "c:2");
         bool password = false;
@@ -147,6 +149,19 @@ static void test_files_become_a_route(void **state) {
                 assert_int_equal(mirror_config_where(&built, at->line)->line, 6);
         }
         assert_true(password);
+        config_fini(&config);
+        mirror_config_fini(&built);
+}
+
+static void test_latest(void **state) {
+        struct mirror_config built;
+        struct config config;
+        char err[512];
+        (void)state;
+        assert_int_equal(build("bootstrap.servers=a:1\nauto.offset.reset=largest\n", "bootstrap.servers=c:2\n", &built, err,
+                               sizeof err), 0);
+        assert_int_equal(config_parse(MIRROR_CONFIG_PATH, built.text, built.bytes, &config, err, sizeof err), 0);
+        assert_string_equal(config.routes[0].start_from, "latest");
         config_fini(&config);
         mirror_config_fini(&built);
 }
@@ -260,6 +275,7 @@ int main(void) {
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_files_become_a_route),
+                cmocka_unit_test(test_latest),
                 cmocka_unit_test(test_notes),
                 cmocka_unit_test(test_files_refused),
                 cmocka_unit_test(test_messages_are_told_of_the_files),
