@@ -17,6 +17,7 @@
 #include "cli/status.h"
 #include "cli/topics.h"
 #include "cli/verify.h"
+#include "cli/translate.h"
 #include "common/kafka.h"
 #include "common/text.h"
 #include "common/zk.h"
@@ -187,6 +188,7 @@ static const struct verb {
         {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
         {"verify", cli_verify, "compare what a route has mirrored with its source"},
         {"migrate", cli_migrate, "wait until a route has come to its end, and report"},
+        {"translate", cli_translate, "carry consumer groups over to the destination"},
         {"config", verb_config, "print the reference of settings or a sample, check a file"},
 };
 

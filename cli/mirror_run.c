@@ -633,6 +633,7 @@ int mirror_run(const struct mirror_args *args, const struct config *config,
         run->started_ms = clock_boot_ms();
         run->tty = isatty(STDERR_FILENO);
         route_to_message(route, &run->spec);
+        run->spec.offset_map_enabled = false; /* its topic is the coordinator's to make */
         run->spec.enabled = true;
         run->group = group ? strdup(group) : NULL;
         run->spec.group_id = run->group ? run->group : (char *)"";

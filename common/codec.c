@@ -302,6 +302,33 @@ static int check_positions(const Heliostat__Pb__Positions *p) {
         return check_position_topics(p->topics, p->n_topics, &positions);
 }
 
+/* Adds to a sum that stays far from the ends of int64_t. */
+static bool grow(uint64_t *sum, uint64_t by) {
+        const uint64_t most = (uint64_t)1 << 62;
+        if (by > most || *sum + by > most) return false;
+        *sum += by;
+        return true;
+}
+
+static int check_offset_map(const Heliostat__Pb__OffsetMap *m) {
+        if (!topic_ok(m->topic) || !topic_ok(m->destination_topic) || m->partition > INT32_MAX ||
+            m->generation == 0 || m->begin < 0 || m->next < m->begin)
+                return ERR_INVALID;
+        if (m->n_runs > CODEC_OFFSET_RUNS_MAX) return ERR_TOO_MANY;
+        uint64_t source = (uint64_t)m->begin, destination = 0;
+        uint32_t level = CODEC_OFFSET_LEVEL_MAX;
+        for (size_t i = 0; i < m->n_runs; i++) {
+                const Heliostat__Pb__OffsetRun *r = m->runs[i];
+                if (r->level > level || (r->count == 0 && r->source_gap == 0) ||
+                    !grow(&source, r->source_skip) || !grow(&source, r->count) ||
+                    !grow(&source, r->source_gap) || !grow(&destination, r->destination_skip) ||
+                    !grow(&destination, r->count) || !grow(&destination, r->destination_gap))
+                        return ERR_INVALID;
+                level = r->level;
+        }
+        return (uint64_t)m->next < source ? ERR_INVALID : 0;
+}
+
 #define UNPACKER(name, Name, descriptor_) \
         int codec_unpack_##name(const void *data, size_t bytes, Heliostat__Pb__##Name **out) { \
                 ProtobufCMessage *base = NULL; \
@@ -327,6 +354,7 @@ UNPACKER(assignment, Assignment, heliostat__pb__assignment__descriptor)
 UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
 UNPACKER(placement, Placement, heliostat__pb__placement__descriptor)
 UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
+UNPACKER(offset_map, OffsetMap, heliostat__pb__offset_map__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
 Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {

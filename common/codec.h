@@ -18,6 +18,8 @@
 #define ROUTE_LANES_MAX 4096         /* of one route */
 #define CODEC_DRAINED_MAX 1000       /* workers */
 #define CODEC_HALT_REASON_MAX 160    /* bytes */
+#define CODEC_OFFSET_RUNS_MAX 512    /* of one partition's map */
+#define CODEC_OFFSET_LEVEL_MAX 32
 #define CODEC_SKIPS_MAX 32           /* kept in one lane */
 
 /* Packs into malloc'd bytes (caller frees).  Sets the format field.
@@ -36,6 +38,7 @@ int codec_unpack_assignment(const void *data, size_t bytes, Heliostat__Pb__Assig
 int codec_unpack_lane(const void *data, size_t bytes, Heliostat__Pb__Lane **out);
 int codec_unpack_placement(const void *data, size_t bytes, Heliostat__Pb__Placement **out);
 int codec_unpack_positions(const void *data, size_t bytes, Heliostat__Pb__Positions **out);
+int codec_unpack_offset_map(const void *data, size_t bytes, Heliostat__Pb__OffsetMap **out);
 int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
 
 /* Frees any of them; NULL is fine. */

@@ -64,6 +64,7 @@ struct config_route {
         char *delivery_guarantee;
         char *gap_policy, *poison_record_policy;
         char *start_from, *start_from_topics; /* start_from.h */
+        bool offset_map_enabled;
         uint32_t offset_commit_interval_ms;
         uint32_t transaction_commit_interval_ms;
         uint32_t refresh_topics_interval_s;

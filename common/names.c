@@ -6,6 +6,7 @@
 #define PREFIX "heliostat."
 #define POSITIONS ".positions"
 #define DEAD_LETTERS ".dead-letters"
+#define OFFSETS ".offsets"
 
 static bool in_topic_name(char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -38,6 +39,10 @@ void names_dead_letters_topic(char out[static NAMES_TOPIC_SIZE], const char *gro
         own_topic(out, group_id, DEAD_LETTERS);
 }
 
+void names_offsets_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id) {
+        own_topic(out, group_id, OFFSETS);
+}
+
 static bool has_suffix(const char *topic, const char *suffix) {
         size_t n = strlen(topic), m = strlen(suffix);
         return n >= sizeof PREFIX - 1 + m && strcmp(topic + n - m, suffix) == 0;
@@ -45,7 +50,7 @@ static bool has_suffix(const char *topic, const char *suffix) {
 
 bool names_is_own_topic(const char *topic) {
         return strncmp(topic, PREFIX, sizeof PREFIX - 1) == 0 &&
-               (has_suffix(topic, POSITIONS) || has_suffix(topic, DEAD_LETTERS));
+               (has_suffix(topic, POSITIONS) || has_suffix(topic, DEAD_LETTERS) || has_suffix(topic, OFFSETS));
 }
 
 static bool ends_with(const char *topic, const char *suffix) {

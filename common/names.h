@@ -16,6 +16,8 @@
 void names_positions_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
 /* The topic of records that the destination refused: "heliostat.east-to-west.dead-letters". */
 void names_dead_letters_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
+/* The topic of the lanes' offset maps: "heliostat.east-to-west.offsets". */
+void names_offsets_topic(char out[static NAMES_TOPIC_SIZE], const char *group_id);
 /* Whether it is the name of one of these topics, of whatever route: never mirrored. */
 bool names_is_own_topic(const char *topic);
 /* Whether it is one of MirrorMaker 2's internal topics (offset syncs, checkpoints,

@@ -134,6 +134,9 @@
         ROW(start_from_topics, "start.from.topics", TEXT, "", 0, 0, APPLY, \
             "`REGEX=VALUE; REGEX=VALUE`: other values of `start.from` for some topics; the first " \
             "expression that matches the whole name counts.") \
+        ROW(offset_map_enabled, "offset.map.enabled", BOOL, "true", 0, 0, APPLY, \
+            "Whether the lanes keep, in `heliostat.<route>.offsets` at the destination, where each " \
+            "record has gone, for translating the offsets of consumer groups (docs/groups.md).") \
         ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
             APPLY, \
             "How often the coordinator looks for new topics and partitions.") \

@@ -253,6 +253,8 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                 names_positions_topic(job->own[TOPICS_POSITIONS], spec->group_id);
         if (strcmp(spec->poison_record_policy, "dead-letter") == 0)
                 names_dead_letters_topic(job->own[TOPICS_DEAD_LETTERS], spec->group_id);
+        if (spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0)
+                names_offsets_topic(job->own[TOPICS_OFFSETS], spec->group_id);
         job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
         job->version = version;
         job->active = true;

@@ -200,6 +200,10 @@ static const struct own_setting own_settings[] = {
         {TOPICS_POSITIONS, "cleanup.policy", "compact"},
         {TOPICS_POSITIONS, "segment.bytes", "16777216"},
         {TOPICS_POSITIONS, "min.cleanable.dirty.ratio", "0.1"},
+        /* small, so that a new owner has little to read */
+        {TOPICS_OFFSETS, "cleanup.policy", "compact"},
+        {TOPICS_OFFSETS, "segment.bytes", "4194304"},
+        {TOPICS_OFFSETS, "min.cleanable.dirty.ratio", "0.1"},
         /* the only copy of a record once the source has forgotten it; the usual
          * reason to be here is being too large */
         {TOPICS_DEAD_LETTERS, "cleanup.policy", "delete"},

@@ -19,6 +19,7 @@
 enum topics_own {
         TOPICS_POSITIONS,    /* of position records */
         TOPICS_DEAD_LETTERS, /* of records that the destination refused */
+        TOPICS_OFFSETS,      /* of offset maps */
         TOPICS_OWN_COUNT,
 };
 

@@ -227,6 +227,7 @@ static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat_
                strcmp(a->topic_rename_replacement, b->topic_rename_replacement) != 0 ||
                a->topic_merge != b->topic_merge || strcmp(a->partitioning, b->partitioning) != 0 ||
                strcmp(a->provenance, b->provenance) != 0 ||
+               !a->offset_map_enabled != !b->offset_map_enabled ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }

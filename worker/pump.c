@@ -232,6 +232,7 @@ static void on_refused(struct pump *pump, struct part *part, int64_t offset, rd_
 static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         rd_kafka_message_t *source = report->_private;
         if (!source) return; /* a position record: the commit's result tells */
+        if (report->_private == MAP_OPAQUE(pump)) return map_on_delivery(pump, report->err);
         pump->in_flight_count--;
         uint64_t headers = headers_bytes(report);
         pump->held_bytes -= fetched_bytes(source, headers) + sent_bytes(source, headers);
@@ -239,6 +240,9 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         if (part) part->under_way--;
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 if (ledger_ack(&part->ledger, source->offset) == 0) {
+                        /* A dead letter lies elsewhere. */
+                        if (pump->settings.offset_map && part->poison != source->offset)
+                                offset_map_add(&part->map, source->offset, report->offset);
                         part->records++;
                         part->refusals = 0;
                         part->bytes += source->len + source->key_len;

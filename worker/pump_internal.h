@@ -12,6 +12,7 @@
 #include "common/start_resolve.h"
 #include "common/provenance.h"
 #include "common/topic_name.h"
+#include "common/offset_map.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
@@ -25,6 +26,7 @@
 #define PUMP_REFUSED_MS 2000
 #define PUMP_REFUSED_MAX_MS 30000
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
+#define PUMP_MAP_STALE 4
 #define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
 /* The first librdkafka whose fetcher need not be woken (see pump.c). */
 #define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
@@ -121,6 +123,13 @@ struct part {
         uint64_t records, reported_records, bytes;
         char error[160];
 
+        struct offset_map map;      /* of what this pump has sent, or, joined with the older one, of all */
+        struct offset_map map_older; /* an earlier owner's, until the partition flows */
+        int64_t map_older_next;
+        int64_t map_next;           /* the position as last written; -1: to be written */
+        uint64_t map_generation;    /* of the key it was last written with; 0: none */
+        uint64_t map_stale[PUMP_MAP_STALE]; /* generations whose keys are to be deleted; 0: none */
+
         struct halt halt;           /* HALTED, or on the way back (`resuming`) */
         bool halt_recorded;         /* the lane's record has it, with this answer */
         bool halt_probing;          /* the log's range is being asked for */
@@ -141,6 +150,10 @@ struct halt_probe {
         int64_t low, high;
         rd_kafka_resp_err_t err;
 };
+
+/* Reads an earlier owner's maps, on the thread pool. */
+enum map_state { MAP_OFF, MAP_LOADING, MAP_WAITING, MAP_READY };
+struct map_job;
 
 /* A request chain; at most one start and one commit exist at a time. */
 enum pump_op_kind { PUMP_OP_START, PUMP_OP_COMMIT };
@@ -253,6 +266,15 @@ struct pump {
 
         struct pump_op *start_op, *commit_op;
         bool commit_apart;          /* a topic's commit was refused: each topic in a request of its own */
+
+        enum map_state map_state;   /* WAITING: to try again at map_due_ms */
+        struct map_job *map_job;    /* NULL: none runs */
+        int64_t map_due_ms;         /* boot clock: of the next writing, or reading */
+        size_t map_at;              /* the partition to begin with */
+        uint64_t map_under_way;     /* its records at the producer */
+        bool map_in_txn;            /* the transaction that ends has some */
+        unsigned map_failures;      /* in a row */
+        bool map_drained;           /* written for the last time */
 };
 
 /* pump.c */
@@ -314,6 +336,26 @@ void halt_from_record(struct pump *pump, struct part *part, const struct halt *h
 #define HALT_FACTS_MAX 3
 size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACTS_MAX]);
 void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact);
+
+/* pump_map.c */
+/* The partition flows from its position on. */
+void map_on_flow(struct pump *pump, struct part *part);
+/* The opaque of the maps' records. */
+#define MAP_OPAQUE(pump) ((void *)&(pump)->map_under_way)
+void map_on_delivery(struct pump *pump, rd_kafka_resp_err_t err);
+/* Reads what there was, or (at-least-once) writes, when it is time. */
+void map_tick(struct pump *pump);
+bool map_due(const struct pump *pump);      /* exactly-once: a transaction should carry it */
+bool map_changed(const struct pump *pump);  /* something is not written, and could be */
+/* Sends what has changed, at most so much. */
+void map_write(struct pump *pump, uint64_t limit_bytes);
+#define MAP_WRITE_BYTES ((uint64_t)128 << 10)
+#define MAP_DRAIN_BYTES ((uint64_t)4 << 20)
+/* What was not acknowledged is written again, and not soon. */
+void map_failed(struct pump *pump);
+void map_on_clients_close(struct pump *pump);
+void map_stop(struct pump *pump);           /* the reading ends soon */
+void map_part_fini(struct part *part);
 
 /* pump_txn.c */
 void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);

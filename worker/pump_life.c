@@ -319,6 +319,7 @@ static void pump_close_clients(struct pump *pump) {
         }
         pump->drained_bytes = 0;
         pump->fetcher_stopped = pump->blocked = pump->held = false;
+        map_on_clients_close(pump);
         pump->txn = TXN_NONE;
         pump->clients_closing = true;
         pump->jobs++;
@@ -375,6 +376,7 @@ static void handle_closed(uv_handle_t *handle) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 ledger_fini(&pump->parts[i]->ledger);
                 fifo_fini(&pump->parts[i]->backlog);
+                map_part_fini(pump->parts[i]);
                 free(pump->parts[i]);
         }
         free(pump->parts);
@@ -409,6 +411,12 @@ static void advance_draining(struct pump *pump) {
         if (pump->drain_failed) return drain_done(pump, false);
         if (txn_dirty(pump)) return txn_end(pump);
         if (pump->in_flight_count > 0) return; /* on_limit purges */
+        if (!pump->map_drained) {
+                pump->map_drained = true;
+                if (pump->txn != TXN_NONE && map_changed(pump)) return txn_end(pump);
+                if (pump->txn == TXN_NONE) map_write(pump, MAP_DRAIN_BYTES);
+        }
+        if (pump->map_under_way > 0 && !pump->drain_expired) return;
         if (pump->commit_op || pump->start_op) return;
         if (!pump->drain_committed) {
                 /* Also what has not moved: an earlier owner, stopped in the
@@ -444,6 +452,8 @@ void pump_advance(struct pump *pump) {
         }
         if (pump->jobs > 0) return;
         if (pump->state == PUMP_RECYCLING) return; /* close_done goes on */
+        map_stop(pump);
+        if (pump->map_job) return;
         pump_move(pump, PUMP_STOPPED);
         pump_abandon_ops(pump);
         data_loop_leave(pump->loop, &pump->member);
@@ -476,6 +486,7 @@ static void on_commit_timer(uv_timer_t *timer) {
                 pump->held = true;
         }
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
+        map_tick(pump);
         halt_look_committed(pump);
 }
 
@@ -590,7 +601,9 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->started = partitions[i].started;
                 part->existed = partitions[i].existed;
                 part->position = part->committed = part->record_ms = -1;
-                part->txn_position = part->txn_next = part->poison = -1;
+                part->txn_position = part->txn_next = part->poison = part->map_next = -1;
+                offset_map_init(&part->map);
+                offset_map_init(&part->map_older);
                 halt_from_record(pump, part, &partitions[i].halt, true);
                 unrecorded |= part->state == PART_HALTED && !part->halt_recorded;
                 pump->parts[pump->part_count++] = part;
@@ -707,6 +720,7 @@ static void handle_start(void *arg) {
         struct pump *pump = request->pump;
         pump->settings.generation = request->value;
         pump->started = true;
+        pump->map_state = pump->settings.offset_map ? MAP_WAITING : MAP_OFF; /* due at once */
         add_parts(pump, request->partitions, request->count);
         request_free(request);
         if (pump->state != PUMP_READY) return; /* stopped meanwhile */

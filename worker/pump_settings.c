@@ -26,6 +26,8 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                                                    ? spec->transaction_commit_interval_ms
                                                    : TRANSACTION_INTERVAL_MS,
                 .commit_interval_ms = spec->offset_commit_interval_ms,
+                /* by key, a partition's records lie in several */
+                .offset_map = spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0,
                 .gap_policy = spec->gap_policy,
                 .poison_record_policy = spec->poison_record_policy,
                 .recommit_interval_ms = RECOMMIT_MS,

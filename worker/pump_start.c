@@ -510,6 +510,7 @@ void pump_flow_waiting(struct pump *pump) {
                         ledger_fini(&part->ledger);
                         ledger_init(&part->ledger, part->position);
                         part->flowed = true;
+                        map_on_flow(pump, part);
                         part->progress_position = part->position;
                         part->progress_ms = clock_boot_ms();
                         part->eof = false;

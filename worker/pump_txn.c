@@ -155,6 +155,7 @@ static void end_job(uv_work_t *work) {
 
 static void end_failed(struct pump *pump, const struct txn_job *job) {
         pump->txn = TXN_NONE;
+        if (pump->map_in_txn) map_failed(pump); /* perhaps because of it */
         if (txn_error_fences(job->code)) return pump_fence(pump, 0);
         if (pump->state == PUMP_DRAINING) {
                 log_warn("lane.transaction", "route=%s lane=%u error=\"%s\" note=\"the next owner settles it\"",
@@ -198,6 +199,7 @@ static void end_done(uv_work_t *work, int status) {
                 log_times(pump);
                 pump->txn_first = false;
                 txn_opened(pump);
+                pump->map_in_txn = false;
                 pump->failures = 0;
                 halt_look_committed(pump);
                 unsigned ends = atomic_load(&pump->txn_end_requests);
@@ -221,6 +223,10 @@ void txn_end(struct pump *pump) {
                 return pump_recycle(pump, "position record: %s", err_text(rc));
         }
         names_positions_topic(topic, pump->settings.group_id);
+        /* What was acknowledged by now, of this transaction too, is committed
+         * with it or not at all.  The last one of a drain has it all. */
+        if (pump->state == PUMP_DRAINING ? !txn_dirty(pump) : map_due(pump))
+                map_write(pump, pump->state == PUMP_DRAINING ? MAP_DRAIN_BYTES : MAP_WRITE_BYTES);
         int length = snprintf(key, sizeof key, "%u", pump->settings.lane);
         rd_kafka_resp_err_t err = rd_kafka_producev(
                 pump->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION((int32_t)pump->settings.lane),
@@ -246,7 +252,7 @@ void txn_on_timer(uv_timer_t *timer) {
         data_loop_tick(pump->loop);
         uint32_t interval_ms = pump->settings.transaction_interval_ms;
         int64_t now = pump->loop->last_us / 1000, next = txn_pace_next(interval_ms, pump->settings.lane, now);
-        if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && txn_dirty(pump)) {
+        if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && (txn_dirty(pump) || map_due(pump))) {
                 int64_t begun = pump->times.begun_us ? pump->times.begun_us / 1000 : -1;
                 int64_t end = txn_pace_end(interval_ms, begun, pump_behind(pump), pump->txn_first, now);
                 if (end <= now)

@@ -9,6 +9,7 @@
 
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/offset_map.h"
 #include "common/znode_path.h"
 
 #define MESSAGES(X) \
@@ -21,6 +22,7 @@
         X(lane, Lane) \
         X(placement, Placement) \
         X(positions, Positions) \
+        X(offset_map, OffsetMap) \
         X(report, Report)
 
 #define X(name, Name) \
@@ -111,6 +113,29 @@ static void check_round_trip(size_t kind, ProtobufCMessage *message) {
         free(first);
 }
 
+/* A map that was accepted can be used: no offset turns back, and none is out of
+ * the destination's log as the map tells it. */
+static void check_offset_map(const Heliostat__Pb__OffsetMap *message) {
+        struct offset_map map;
+        int64_t last = -1, last_source = -1;
+        LAW(offset_map_unpack(message, &map) == 0);
+        for (uint32_t i = 0; i < map.count; i++) {
+                const int64_t at = map.runs[i].source_from;
+                for (int64_t source = at - 1; source <= at + 1; source++) {
+                        if (source <= last_source) continue;
+                        last_source = source;
+                        struct offset_translation t = offset_map_translate(&map, message->next, source);
+                        LAW(t.kind != OFFSET_UNKNOWN || source < map.begin);
+                        if (t.kind == OFFSET_UNKNOWN) continue;
+                        LAW(t.offset >= 0 && t.offset >= last && t.by >= -1);
+                        last = t.offset;
+                }
+        }
+        offset_map_add(&map, message->next, last + 1);
+        LAW(map.count <= CODEC_OFFSET_RUNS_MAX);
+        offset_map_fini(&map);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         for (size_t kind = 0; kind < sizeof unpack / sizeof *unpack; kind++) {
                 ProtobufCMessage *message = NULL;
@@ -121,6 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
                 if (rc) continue;
                 check_sane(message);
                 check_round_trip(kind, message);
+                if (message->descriptor == &heliostat__pb__offset_map__descriptor)
+                        check_offset_map((const Heliostat__Pb__OffsetMap *)(void *)message);
                 codec_free(message);
         }
         return 0;

@@ -55,6 +55,10 @@ public final class Oracle {
         VERBS.put("group-offsets", Topics::groupOffsets);
         VERBS.put("transactional-ids", Topics::transactionalIds);
         VERBS.put("set-group-offsets", Topics::setGroupOffsets);
+        VERBS.put("consume-group", Group::consume);
+        VERBS.put("fail-over", Group::failOver);
+        VERBS.put("upstream", Group::upstream);
+        VERBS.put("read-heartbeats", Group::heartbeats);
         VERBS.put("produce", Produce::listed);
         VERBS.put("produce-seq", Produce::sequence);
         VERBS.put("preload", Produce::preload);
