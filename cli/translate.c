@@ -185,8 +185,11 @@ static int one_group(struct work *w, const char *name) {
                 w->failed++;
                 return exit_of(rc);
         }
-        size_t unknown = 0;
-        for (size_t i = 0; i < result.count; i++) unknown += result.rows[i].outcome == GROUP_UNKNOWN;
+        size_t unknown = 0, forward = 0;
+        for (size_t i = 0; i < result.count; i++) {
+                unknown += result.rows[i].outcome == GROUP_UNKNOWN;
+                forward += result.rows[i].outcome == GROUP_FORWARD;
+        }
         const char *why = !result.count ? "it has no offsets of topics that the route has mirrored"
                           : result.state == GROUP_STATE_ACTIVE
                                   ? "it has members at the destination and was not touched; stop them first"
@@ -197,7 +200,7 @@ static int one_group(struct work *w, const char *name) {
                 cli_error("group %s: %s", name, why);
                 w->failed++;
         }
-        w->written += result.written;
+        if (result.written && forward) w->written++;
         if (w->groups && (result.count || matters)) json_array_append_new(w->groups, group_json(name, &result, why));
         if (w->table) group_table(w->table, name, &result);
         group_result_fini(&result);
@@ -242,7 +245,7 @@ static int print(struct work *w) {
         if (text.data) fputs(text.data, stdout);
         free(text.data);
         if (w->arguments->dry_run) puts("dry run: nothing was committed");
-        else printf("%zu group%s committed at %s\n", w->written, w->written == 1 ? "" : "s", w->sync.destination);
+        else printf("%zu group%s moved forward at %s\n", w->written, w->written == 1 ? "" : "s", w->sync.destination);
         return CLI_OK;
 }
 

@@ -166,6 +166,7 @@ static int check_route(const Heliostat__Pb__Route *r) {
             !text_ok(r->topic_map, 65536) || !text_ok(r->topic_rename_regex, 65536) ||
             !text_ok(r->topic_rename_replacement, 1024) || !text_ok(r->config_properties_exclude, 65536))
                 return ERR_INVALID;
+        if (!text_ok(r->groups, 65536) || !text_ok(r->groups_exclude, 65536)) return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
                 return ERR_INVALID;

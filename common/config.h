@@ -65,6 +65,9 @@ struct config_route {
         char *gap_policy, *poison_record_policy;
         char *start_from, *start_from_topics; /* start_from.h */
         bool offset_map_enabled;
+        char *groups, *groups_exclude;
+        bool sync_group_offsets_enabled, emit_checkpoints_enabled, emit_heartbeats_enabled;
+        uint32_t sync_group_offsets_interval_s, emit_checkpoints_interval_s, emit_heartbeats_interval_s;
         uint32_t offset_commit_interval_ms;
         uint32_t transaction_commit_interval_ms;
         uint32_t refresh_topics_interval_s;

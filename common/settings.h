@@ -137,6 +137,28 @@
         ROW(offset_map_enabled, "offset.map.enabled", BOOL, "true", 0, 0, APPLY, \
             "Whether the lanes keep, in `heliostat.<route>.offsets` at the destination, where each " \
             "record has gone, for translating the offsets of consumer groups (docs/groups.md).") \
+        ROW(groups, "groups", TOPICS, ".*", 0, 0, APPLY, \
+            "Consumer groups of the source that `sync.group.offsets.enabled` and " \
+            "`emit.checkpoints.enabled` concern, in the notation of `topics`; never those that begin " \
+            "with `heliostat.`.") \
+        ROW(groups_exclude, "groups.exclude", TOPICS, "console-consumer-.*, connect-.*, __.*", 0, 0, \
+            APPLY, "Groups to leave out; stronger than `groups`.") \
+        ROW(sync_group_offsets_enabled, "sync.group.offsets.enabled", BOOL, "false", 0, 0, APPLY, \
+            "Whether the coordinator carries the groups' offsets over to the destination, forward only " \
+            "and of groups without members there. Needs `offset.map.enabled`.") \
+        ROW(sync_group_offsets_interval_s, "sync.group.offsets.interval.seconds", UINT, "60", 1, \
+            86400, APPLY, "How often.") \
+        ROW(emit_checkpoints_enabled, "emit.checkpoints.enabled", BOOL, "false", 0, 0, APPLY, \
+            "Whether the coordinator writes the groups' translated offsets to " \
+            "`<source>.checkpoints.internal` at the destination, for clients that use Kafka's " \
+            "`RemoteClusterUtils`. Needs `offset.map.enabled`.") \
+        ROW(emit_checkpoints_interval_s, "emit.checkpoints.interval.seconds", UINT, "60", 1, 86400, \
+            APPLY, "How often; with `sync.group.offsets.enabled`, both follow the shorter interval.") \
+        ROW(emit_heartbeats_enabled, "emit.heartbeats.enabled", BOOL, "false", 0, 0, APPLY, \
+            "Whether the coordinator writes MirrorMaker 2's heartbeats to `heartbeats` at the " \
+            "destination.") \
+        ROW(emit_heartbeats_interval_s, "emit.heartbeats.interval.seconds", UINT, "1", 1, 86400, \
+            APPLY, "How often.") \
         ROW(refresh_topics_interval_s, "refresh.topics.interval.seconds", UINT, "30", 1, 86400, \
             APPLY, \
             "How often the coordinator looks for new topics and partitions.") \
@@ -172,19 +194,11 @@
         ROW("topics.whitelist", "use 'topics'") \
         ROW("tasks.max", "use 'lanes' and 'worker.loops'") \
         ROW("refresh.topics.enabled", "topics are always refreshed") \
-        ROW("groups", NULL) \
-        ROW("groups.exclude", NULL) \
-        ROW("groups.blacklist", NULL) \
-        ROW("refresh.groups.enabled", NULL) \
-        ROW("refresh.groups.interval.seconds", NULL) \
+        ROW("groups.blacklist", "use 'groups.exclude'") \
+        ROW("refresh.groups.enabled", "groups are always looked for anew") \
+        ROW("refresh.groups.interval.seconds", "groups are looked for at each round") \
         ROW("config.properties.blacklist", "use 'config.properties.exclude'") \
-        ROW("emit.heartbeats.enabled", NULL) \
-        ROW("emit.heartbeats.interval.seconds", NULL) \
-        ROW("emit.checkpoints.enabled", NULL) \
-        ROW("emit.checkpoints.interval.seconds", NULL) \
-        ROW("emit.offset-syncs.enabled", NULL) \
-        ROW("sync.group.offsets.enabled", NULL) \
-        ROW("sync.group.offsets.interval.seconds", NULL) \
+        ROW("emit.offset-syncs.enabled", "use 'offset.map.enabled'") \
         ROW("offset-syncs.topic.location", NULL) \
         ROW("offset-syncs.topic.replication.factor", NULL) \
         ROW("checkpoints.topic.replication.factor", NULL) \

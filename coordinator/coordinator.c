@@ -14,6 +14,7 @@
 #include "common/zk.h"
 #include "coordinator/discover.h"
 #include "coordinator/elect.h"
+#include "coordinator/groups.h"
 #include "coordinator/store.h"
 
 struct coordinator {
@@ -25,6 +26,7 @@ struct coordinator {
         struct elect *elect;
         struct store *store;
         struct discover *discover;
+        struct groups *groups;
         uv_signal_t sigterm, sigint;
         uv_timer_t retry;
         bool closing;
@@ -54,6 +56,7 @@ static void on_resign(void *ctx, const char *reason) {
         struct coordinator *c = ctx;
         log_warn("coordinator.resign", "id=%s reason=\"%s\"", c->id, reason);
         discover_pause(c->discover);
+        groups_pause(c->groups);
         store_resign(c->store);
 }
 
@@ -66,6 +69,7 @@ static void on_changed(void *ctx) {
         for (size_t i = 0; i < cluster_route_count(cluster); i++) {
                 struct cluster_route_view route = cluster_route_at(cluster, i);
                 if (discover_route(c->discover, route.name, route.spec, route.version)) abort(); /* no memory */
+                if (groups_route(c->groups, route.name, route.spec, route.version)) abort();
         }
 }
 
@@ -124,6 +128,7 @@ static void on_signal(uv_signal_t *handle, int number) {
         /* Nothing starts on a closed session. */
         store_suspend(c->store);
         discover_pause(c->discover);
+        groups_pause(c->groups);
         /* Ends the session: the next in line leads at once. */
         zk_close(c->zk, on_zk_closed, c);
 }
@@ -159,7 +164,8 @@ int coordinator_main(const struct config *config, const char *id) {
         c->elect = elect_new(c->zk, id, c->host, &elect_events, c);
         c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
         c->discover = discover_new(&c->loop, config, &discover_events, c);
-        if (!c->elect || !c->store || !c->discover) abort();
+        c->groups = groups_new(&c->loop, config);
+        if (!c->elect || !c->store || !c->discover || !c->groups) abort();
         (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */
         c->retry.data = c;
         (void)uv_timer_start(&c->retry, on_retry, ELECT_RETRY_MS, ELECT_RETRY_MS);

@@ -1,6 +1,7 @@
 #include "coordinator/discover.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "common/err.h"
 #include "common/kafka.h"
 #include "common/log.h"
+#include "common/mm2_records.h"
 #include "common/names.h"
 
 #define RETRY_MIN_MS 1000
@@ -255,6 +257,11 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                 names_dead_letters_topic(job->own[TOPICS_DEAD_LETTERS], spec->group_id);
         if (spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0)
                 names_offsets_topic(job->own[TOPICS_OFFSETS], spec->group_id);
+        if (spec->emit_checkpoints_enabled)
+                mm2_checkpoints_topic(job->own[TOPICS_CHECKPOINTS], NAMES_TOPIC_SIZE, spec->source,
+                                      strcmp(spec->topic_naming, "prefix") == 0 ? spec->replication_policy_separator : "");
+        if (spec->emit_heartbeats_enabled)
+                (void)snprintf(job->own[TOPICS_HEARTBEATS], NAMES_TOPIC_SIZE, "%s", MM2_HEARTBEATS_TOPIC);
         job->refresh_ms = (uint64_t)spec->refresh_topics_interval_s * 1000;
         job->version = version;
         job->active = true;

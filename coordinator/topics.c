@@ -204,6 +204,8 @@ static const struct own_setting own_settings[] = {
         {TOPICS_OFFSETS, "cleanup.policy", "compact"},
         {TOPICS_OFFSETS, "segment.bytes", "4194304"},
         {TOPICS_OFFSETS, "min.cleanable.dirty.ratio", "0.1"},
+        {TOPICS_CHECKPOINTS, "cleanup.policy", "compact"},
+        {TOPICS_HEARTBEATS, "cleanup.policy", "compact"},
         /* the only copy of a record once the source has forgotten it; the usual
          * reason to be here is being too large */
         {TOPICS_DEAD_LETTERS, "cleanup.policy", "delete"},
@@ -240,7 +242,8 @@ static int create_missing_own(rd_kafka_t *destination, const rd_kafka_metadata_t
                               const struct topics_wanted *wanted, char *err, size_t err_size) {
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) {
                 if (!wanted->own[i] || topic_in(metadata, wanted->own[i])) continue;
-                int rc = create_own(destination, (enum topics_own)i, wanted->own[i], wanted->lanes,
+                uint32_t partitions = i == TOPICS_CHECKPOINTS || i == TOPICS_HEARTBEATS ? 1 : wanted->lanes;
+                int rc = create_own(destination, (enum topics_own)i, wanted->own[i], partitions,
                                     wanted->replication_factor, err, err_size);
                 if (rc) return rc;
         }

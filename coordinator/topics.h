@@ -20,6 +20,8 @@ enum topics_own {
         TOPICS_POSITIONS,    /* of position records */
         TOPICS_DEAD_LETTERS, /* of records that the destination refused */
         TOPICS_OFFSETS,      /* of offset maps */
+        TOPICS_CHECKPOINTS,  /* of MirrorMaker 2's clients; one partition */
+        TOPICS_HEARTBEATS,   /* the same */
         TOPICS_OWN_COUNT,
 };
 

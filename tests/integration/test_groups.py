@@ -1,6 +1,7 @@
 """Consumer groups at the destination: offset maps, `heliostat translate`, and Kafka's own mirror client."""
 
 import json
+import time
 
 import pytest
 
@@ -88,3 +89,48 @@ def test_a_group_goes_on_at_the_destination(field, topic, oracle, source, destin
     assert done.returncode == 0 and {row["outcome"] for row in rows.values()} == {"kept"}
     # A group of which the map knows nothing yet, and one that is not there.
     assert translate(mirror, f"nobody.{topic}")[0].returncode == 1
+
+
+def test_the_leader_carries_groups_over_and_kafka_s_mirror_client_fails_over(field, topic, oracle, source, destination):
+    """sync.group.offsets.enabled, checkpoints and heartbeats; the readers are Kafka's own."""
+    group, other, excluded = f"app.{topic}", f"other.{topic}", f"console-consumer-{topic}"
+    mirror = field(**{"delivery.guarantee": "exactly-once", "lanes": 2, "groups": "app[.].*, other[.].*, console-.*",
+                      "sync.group.offsets.enabled": "true", "sync.group.offsets.interval.seconds": 1,
+                      "emit.checkpoints.enabled": "true", "emit.checkpoints.interval.seconds": 1,
+                      "emit.heartbeats.enabled": "true"})
+    mirror.create(topic, PARTITIONS)
+    mirror.up(workers=2, coordinators=2).wait_running(PARTITIONS)
+    load = mirror.load(topic, PARTITIONS, 1500)
+    wait_until(lambda: acknowledged(load) > 3000, 30, "3000 records")
+    mirror.workers["w1"].kill()
+    wait_until(lambda: acknowledged(load) > 15000, 30, "15000 records")
+    total = sum(load.stop()["sent"])
+    mirror.assert_mirrored(topic, "exact", limit_s=60)
+    mirror.coordinators["c1"].kill()        # the standby goes on with the groups
+    for one in (other, excluded):
+        oracle.call("set-group-offsets", bootstrap=source, group=one, topic=topic, offsets={"0": 5})
+    # `other` is further at the destination: never back.
+    oracle.call("set-group-offsets", bootstrap=destination, group=other, topic=topic, offsets={"0": 4000})
+    _, before = half_read(mirror, topic, oracle, source, total)
+
+    def carried():
+        rows = wait_map(mirror, group)
+        offsets = oracle.call("group-offsets", bootstrap=destination, group=group).get(topic, {})
+        return rows if {int(p): c["offset"] for p, c in offsets.items()} == \
+            {p: row["destination_offset"] for p, row in rows.items()} else None
+    rows = wait_until(carried, 40, mirror.describe, 0.5)
+    assert {row["outcome"] for row in rows.values()} == {"kept"}
+    assert oracle.call("group-offsets", bootstrap=destination, group=other)[topic]["0"]["offset"] == 4000
+    assert oracle.call("group-offsets", bootstrap=destination, group=excluded) == {}
+
+    def failed_over():
+        result = oracle.call("fail-over", bootstrap=destination, source="east", group=group, topic=topic,
+                             policy="IdentityReplicationPolicy")
+        return result if {int(p): o for p, o in result["offsets"].items()} == \
+            {p: row["destination_offset"] for p, row in rows.items()} else None
+    result = wait_until(failed_over, 20, mirror.describe, 0.5)
+    check_read_on(before, {int(p): numbers for p, numbers in result["read"].items()}, rows, exact=False)
+    upstream = oracle.call("upstream", bootstrap=destination)
+    assert "heartbeats" in upstream["heartbeats"] and "east.checkpoints.internal" in upstream["checkpoints"]
+    beats = [record for record in oracle.call("read-heartbeats", bootstrap=destination) if record["source"] == "east"]
+    assert beats and beats[-1]["target"] == "west" and abs(beats[-1]["timestamp"] / 1000 - time.time()) < 60

@@ -1,0 +1,24 @@
+/* What the leader does for consumer groups: carries their offsets over to the
+ * destination (sync.group.offsets.enabled), and writes the checkpoints and
+ * heartbeats that MirrorMaker 2's clients read.  Kafka is asked on the thread
+ * pool.  A leader that was replaced may finish the group it is at: the same
+ * offsets, and never back, so two at once do no harm. */
+#ifndef HELIOSTAT_COORDINATOR_GROUPS_H
+#define HELIOSTAT_COORDINATOR_GROUPS_H
+
+#include <uv.h>
+
+#include "common/config.h"
+#include "heliostat.pb-c.h"
+
+struct groups;
+
+/* NULL on no memory.  config is borrowed. */
+struct groups *groups_new(uv_loop_t *loop, const struct config *config);
+/* A route as it is now; begun anew when version is new.  NULL spec or
+ * enabled=false: no longer.  0 | ERR_NOMEM */
+int groups_route(struct groups *groups, const char *name, const Heliostat__Pb__Route *spec, int32_t version);
+/* Forgets all routes: another leader does it now. */
+void groups_pause(struct groups *groups);
+
+#endif
