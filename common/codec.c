@@ -232,7 +232,7 @@ static int check_halts(const Heliostat__Pb__Lane *l) {
         for (size_t i = 0; i < l->n_halts; i++) {
                 const Heliostat__Pb__Halt *h = l->halts[i];
                 if (!topic_ok(h->topic) || h->partition > INT32_MAX ||
-                    h->kind > HELIOSTAT__PB__HALT_KIND__HALT_CORRUPT ||
+                    h->kind > HELIOSTAT__PB__HALT_KIND__HALT_MOVED ||
                     h->kind == HELIOSTAT__PB__HALT_KIND__HALT_NONE ||
                     h->answer > HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET || !range_ok(h->from, h->to) ||
                     (h->answer == HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET && h->to < 0) ||
@@ -242,7 +242,7 @@ static int check_halts(const Heliostat__Pb__Lane *l) {
         for (size_t i = 0; i < l->n_skips; i++) {
                 const Heliostat__Pb__Skip *s = l->skips[i];
                 if (!topic_ok(s->topic) || s->partition > INT32_MAX ||
-                    s->kind > HELIOSTAT__PB__HALT_KIND__HALT_CORRUPT ||
+                    s->kind > HELIOSTAT__PB__HALT_KIND__HALT_MOVED ||
                     s->answer > HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET || !range_ok(s->from, s->to))
                         return ERR_INVALID;
         }

@@ -6,7 +6,7 @@
         ((size_t)(number) < sizeof(names) / sizeof *(names) ? (names)[number] : "?")
 
 const char *halt_kind_name(Heliostat__Pb__HaltKind kind) {
-        static const char *const names[] = {"", "gap", "above-end", "no-position", "refused", "corrupt"};
+        static const char *const names[] = {"", "gap", "above-end", "no-position", "refused", "corrupt", "moved"};
         return NAME(names, kind);
 }
 
@@ -16,7 +16,8 @@ const char *halt_kind_text(Heliostat__Pb__HaltKind kind) {
                                             "the source's log ends before the position",
                                             "its position is nowhere",
                                             "the destination refuses the record",
-                                            "the source's record cannot be read"};
+                                            "the source's record cannot be read",
+                                            "its position is being moved"};
         return NAME(texts, kind);
 }
 

@@ -8,7 +8,7 @@
 
 #include "heliostat.pb-c.h"
 
-/* For programs: "gap", "above-end", "no-position", "refused", "corrupt". */
+/* For programs: "gap", "above-end", "no-position", "refused", "corrupt", "moved". */
 const char *halt_kind_name(Heliostat__Pb__HaltKind kind);
 /* For people: a clause that says what is wrong. */
 const char *halt_kind_text(Heliostat__Pb__HaltKind kind);

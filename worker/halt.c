@@ -16,6 +16,7 @@ enum halt_answer halt_policy(enum halt_kind kind, const char *gap_policy, const 
         case HALT_CORRUPT: /* there is no record that could be sent elsewhere */
                 return strcmp(poison_record_policy, "skip-recorded") == 0 ? ANSWER_SKIP : ANSWER_NONE;
         case HALT_NO_POSITION:
+        case HALT_MOVED:
         case HALT_NONE: break;
         }
         return ANSWER_NONE;

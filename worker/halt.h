@@ -21,6 +21,7 @@ enum halt_kind {
         HALT_NO_POSITION, /* started before, and its position is nowhere */
         HALT_REFUSED,     /* the destination will never take the record at `from` */
         HALT_CORRUPT,     /* the record at `from` cannot be read */
+        HALT_MOVED,       /* nothing is wrong: an operator moves the position, comes with its answer */
 };
 
 enum halt_answer { ANSWER_NONE, ANSWER_RETRY, ANSWER_SKIP, ANSWER_RESTART, ANSWER_DEAD_LETTER, ANSWER_OFFSET };

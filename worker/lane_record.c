@@ -112,7 +112,7 @@ static Heliostat__Pb__Skip *skip_known(const Heliostat__Pb__Lane *record, const 
 /* What an answer passed over, kept for `status`: one row for a stretch. */
 static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact, int64_t now_ms) {
         const struct halt *halt = &fact->halt;
-        if (halt->answer == ANSWER_RETRY || halt->to < 0) return;
+        if (halt->answer == ANSWER_RETRY || halt->kind == HALT_MOVED || halt->to < 0) return;
         if (halt->answer != ANSWER_RESTART && halt->from >= 0 && halt->to <= halt->from) return;
         Heliostat__Pb__Skip *known = skip_known(record, fact);
         if (known) {
