@@ -13,6 +13,7 @@
 #include "cli/placement.h"
 #include "cli/migrate.h"
 #include "cli/mirror.h"
+#include "cli/offsets.h"
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "cli/topics.h"
@@ -182,6 +183,7 @@ static const struct verb {
         {"apply", cli_apply, "publish the routes of a configuration file"},
         {"topics", cli_topics, "compare a route's topics at both ends: names, partitions, settings"},
         {"resume", cli_resume, "say what is to become of halted partitions"},
+        {"offsets", cli_offsets, "export, import, set or reset the positions of a route"},
         {"move", cli_move, "say which worker a lane belongs to"},
         {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
         {"undrain", cli_undrain, "let a worker have lanes again"},

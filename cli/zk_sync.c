@@ -130,7 +130,12 @@ static void on_done(void *ctx, int code) {
 
 /* ---- requests ----------------------------------------------------------- */
 
-enum op { OP_GET, OP_CHILDREN, OP_SET, OP_ENSURE };
+static void on_multi(void *ctx, int code, int failed, const struct zk_multi_result *results, size_t count) {
+        (void)failed, (void)results, (void)count;
+        on_done(ctx, code);
+}
+
+enum op { OP_GET, OP_CHILDREN, OP_SET, OP_ENSURE, OP_MULTI };
 
 static int start(struct zk_sync *sync, enum op op, const char *path, const void *data, size_t bytes, int32_t version) {
         switch (op) {
@@ -138,11 +143,14 @@ static int start(struct zk_sync *sync, enum op op, const char *path, const void 
         case OP_CHILDREN: return zk_children(sync->zk, path, NULL, NULL, on_children, sync);
         case OP_SET: return zk_set(sync->zk, path, data, bytes, version, on_stat, sync);
         case OP_ENSURE: return zk_ensure(sync->zk, path, on_done, sync);
+        case OP_MULTI: break;
         }
         return ERR_INVALID;
 }
 
-static int ask(struct zk_sync *sync, enum op op, const char *path, const void *data, size_t bytes, int32_t version) {
+/* multi: of OP_MULTI; NULL once it is taken. */
+static int ask_multi(struct zk_sync *sync, enum op op, const char *path, const void *data, size_t bytes, int32_t version,
+                     struct zk_multi **multi) {
         int64_t deadline_ms = clock_boot_ms() + (int64_t)sync->timeout_s * 1000;
         for (;;) {
                 while (zk_state(sync->zk) != ZK_CONNECTED) {
@@ -152,14 +160,26 @@ static int ask(struct zk_sync *sync, enum op op, const char *path, const void *d
                 }
                 answer_drop(sync);
                 sync->answered = false;
-                int rc = start(sync, op, path, data, bytes, version);
+                int rc = multi ? zk_multi_run(sync->zk, *multi, on_multi, sync)
+                               : start(sync, op, path, data, bytes, version);
                 if (rc == ERR_CONNECTION) continue;
                 if (rc) return rc;
+                if (multi) *multi = NULL;
                 /* Ends with the connection at the latest: the client library has a bound of its own. */
                 while (!sync->answered) (void)uv_run(&sync->loop, UV_RUN_ONCE);
                 if (sync->code != ERR_CONNECTION && sync->code != ERR_SESSION) return sync->code;
-                if (op == OP_SET) return ERR_CONNECTION;
+                if (op == OP_SET || op == OP_MULTI) return ERR_CONNECTION;
         }
+}
+
+static int ask(struct zk_sync *sync, enum op op, const char *path, const void *data, size_t bytes, int32_t version) {
+        return ask_multi(sync, op, path, data, bytes, version, NULL);
+}
+
+int zk_sync_multi(struct zk_sync *sync, struct zk_multi *multi) {
+        int rc = ask_multi(sync, OP_MULTI, NULL, NULL, 0, 0, &multi);
+        zk_multi_free(multi); /* NULL where it was run */
+        return rc;
 }
 
 int zk_sync_get(struct zk_sync *sync, const char *path, void **out_data, size_t *out_bytes, struct zk_stat *stat) {

@@ -24,6 +24,8 @@ int zk_sync_children(struct zk_sync *sync, const char *path, char ***out_names, 
 int zk_sync_set(struct zk_sync *sync, const char *path, const void *data, size_t bytes, int32_t version);
 /* Creates it where it is missing (with its parents), else overwrites it. */
 int zk_sync_put(struct zk_sync *sync, const char *path, const void *data, size_t bytes);
+/* Takes multi.  As zk_sync_set; ERR_CONNECTION: it may have been done. */
+int zk_sync_multi(struct zk_sync *sync, struct zk_multi *multi);
 void zk_sync_names_free(char **names, size_t count);
 
 /* Waits, with the session kept alive. */
