@@ -1,0 +1,62 @@
+"""ZooKeeper sessions that end from outside, while their processes live."""
+
+import pathlib
+import sys
+
+from local_cluster import LOOPBACK, reserve_port, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
+
+import fault_proxy  # noqa: E402
+
+PARTITIONS = 4
+
+
+def test_sessions_ended_from_outside(field, topic, zookeeper):
+    """A worker's: it registers anew and its lanes run on, under a higher generation.  The leader's: the other one leads, and no
+    lane changes.  Nothing is lost or repeated."""
+    mirror = field(lanes=PARTITIONS, **{"delivery.guarantee": "exactly-once"})
+    proxy = fault_proxy.Proxy()
+    try:
+        links, configs = {}, {}
+        for name in ("w1", "c1"):
+            port = reserve_port()
+            links[name] = proxy.link(name, port, zookeeper.port, kafka=False)
+            configs[name] = mirror.write_config(mirror.directory / f"{name}.properties", f"{LOOPBACK}:{port}")
+        mirror.create(topic, PARTITIONS)
+        mirror.apply()
+        mirror.start_coordinator("c1", configs["c1"]).wait_log("coordinator.lead ", 20)
+        mirror.start_coordinator("c2")
+        mirror.start_worker("w1", config=configs["w1"])
+        mirror.start_worker("w2")
+        mirror.wait_running(PARTITIONS)
+        load = mirror.load(topic, PARTITIONS, rate=400)
+        mirror.wait_flowing(mirror.watch(topic, PARTITIONS))
+
+        def expire(name):
+            assert fault_proxy.expire_session(zookeeper.port, links[name].session())
+
+        def lanes(status):
+            return {lane["lane"]: (lane["worker"], lane["generation"]) for lane in status["lanes"]}
+        before = mirror.status()
+        incarnation = next(w["incarnation"] for w in before["workers"] if w["id"] == "w1")
+        expire("w1")
+        after = mirror.wait_status(
+            lambda status: all(p["state"] == "RUNNING" for p in status["partitions"]) and
+            any(w["id"] == "w1" and w["incarnation"] != incarnation for w in status["workers"]) and
+            all(now[1] > was[1] for was, now in zip(lanes(before).values(), lanes(status).values()) if was[0] == "w1"),
+            "w1 has its lanes anew", 30)
+        assert all(now == was for was, now in zip(lanes(before).values(), lanes(after).values()) if was[0] == "w2")
+
+        mirror.wait_flowing(mirror.watches[0])
+        before = mirror.status()
+        expire("c1")
+        mirror.coordinators["c2"].wait_log("coordinator.lead ", 20)
+        mirror.coordinators["c1"].wait_log("coordinator.standby", 20)
+        wait_until(lambda: mirror.status()["leader"]["id"] == "c2", 10, mirror.describe)
+        assert lanes(mirror.status()) == lanes(before)
+        load.stop()
+        mirror.assert_mirrored(topic, "exact")
+        mirror.wait_running(PARTITIONS)
+    finally:
+        proxy.close()
