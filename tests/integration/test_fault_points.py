@@ -12,7 +12,7 @@ _loader.exec_module(fault_points)
 
 # Side by side: most of a trial is waiting.
 TRIALS = [
-    ("step.assign.before", "usurp"),    # sends an old plan when it wakes
+    ("step.revoke.answered", "usurp"),  # goes on with an old plan when it wakes, on a session that lives
     ("elect.leader.sent", "stop"),      # wakes as a leader that has been followed
     ("step.revoke.sent", "kill"),       # a lane half way from one worker to another
     ("lane.claim.sent", "kill"),        # owned, and nobody runs it
