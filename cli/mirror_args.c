@@ -33,6 +33,7 @@ enum flag {
         UNTIL,
         UNTIL_LAG,
         NO_VERIFY,
+        COMPARE,
         DRY_RUN,
         OUTPUT,
         VERBOSE,
@@ -71,6 +72,7 @@ static const struct {
         {"until", UNTIL, true},
         {"until-lag", UNTIL_LAG, true},
         {"no-verify", NO_VERIFY, false},
+        {"compare", COMPARE, false},
         {"dry-run", DRY_RUN, false},
         {"output", OUTPUT, true},
         {"verbose", VERBOSE, false},
@@ -116,6 +118,7 @@ const char *mirror_args_usage(void) {
                "      --until-end                    copy what is there now, verify, report, exit\n"
                "      --until TIME                   copy what is older (2026-01-31T13:45:00Z), verify, report, exit\n"
                "      --until-lag N                  go on until no partition is more than N records behind\n"
+               "      --compare                      then compare the contents of both ends, as 'heliostat verify' does\n"
                "      --no-verify                    report without looking at the destination again\n"
                "      --dry-run                      say what would be mirrored, and exit\n"
                "  -o, --output table|json            of the report (default table)\n"
@@ -245,6 +248,7 @@ static int take(struct parser *p, enum flag flag, const char *name, const char *
                 rc = until(p, name, MIRROR_UNTIL_LAG);
                 return rc ? rc : number(p, name, value, 0, INT64_MAX, &a->until_lag);
         case NO_VERIFY: a->no_verify = true; return 0;
+        case COMPARE: a->compare = true; return 0;
         case DRY_RUN: a->dry_run = true; return 0;
         case OUTPUT:
                 if (strcmp(value, "table") != 0 && strcmp(value, "json") != 0)
@@ -312,6 +316,9 @@ static int check(struct parser *p) {
                 missing = form == MIRROR_BY_FILES ? "whitelist RE" : "topics RE";
         if (missing) return fail(p, "--%s is missing", missing);
         if (form != MIRROR_BY_CONFIG && a->route) return fail(p, "unexpected argument '%.100s'", a->route);
+        if (a->compare && a->until == MIRROR_FOREVER)
+                return fail(p, "--compare goes with --until-end, --until or --until-lag: else see 'heliostat verify'");
+        if (a->compare && a->no_verify) return fail(p, "--compare and --no-verify: one of them, not both");
         if (form == MIRROR_BY_CONFIG) {
                 const char *both = a->consumer_property_count ? "consumer.property"
                                    : a->producer_property_count ? "producer.property"

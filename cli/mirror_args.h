@@ -45,6 +45,7 @@ struct mirror_args {
         uint64_t until_lag;          /* records */
         bool exactly_once;
         bool no_verify;
+        bool compare;                /* contents, at the end */
         bool dry_run;
         bool json;
         bool new_consumer;           /* given, and without a meaning here */

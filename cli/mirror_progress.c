@@ -325,6 +325,7 @@ char *mirror_report_json(const struct mirror_report *r) {
                                  (double)r->elapsed_ms / 1000, r->offsets_only ? "offsets" : "records", (json_int_t)records, "bytes",
                                  (json_int_t)bytes, "topics", topics, "missing", absent, "halts", halts, "passed",
                                  passed);
+        if (root && r->comparison) (void)json_object_set(root, "comparison", r->comparison); /* no memory: left out */
         char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
         json_decref(root);
         return text;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "cli/mirror_table.h"
 #include "cli/table.h"
@@ -54,6 +55,7 @@ struct mirror_report {
         const char *verified;   /* what was compared, one clause; NULL: nothing was */
         bool offsets_only;      /* records and bytes are not known: `records` are offsets */
         bool differs;           /* the comparison found a difference */
+        json_t *comparison;     /* of the contents, as `heliostat verify` has it; NULL: none was made */
         const char *stopped;    /* why it ended before its end; NULL: it came to it */
         int64_t elapsed_ms;
         const struct mirror_table *table;

@@ -27,6 +27,7 @@
 #include "cli/mirror_internal.h"
 #include "cli/route_diff.h"
 #include "cli/start_files.h"
+#include "cli/verify_route.h"
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/err.h"
@@ -41,12 +42,15 @@
 #define LINE_MS 5000           /* between lines, where there is no terminal */
 #define LINE_QUIET_MS 60000    /* when nothing happens */
 #define BEGIN_LIMIT_MS 30000   /* to reach both clusters and find the topics */
-#define RETRY_MS 1000
+#define QUIET_MS 3000          /* before a trouble at the start is told */
 #define DRAIN_LIMIT_MS 10000
 #define END_LIMIT_MS 20000     /* for all lanes, from the drain to the end of their clients */
 #define MESSAGE_TIMEOUT_MS 10000
 /* Also how long an idle process may not notice that it was replaced. */
 #define RECOMMIT_MS 10000
+#define COMPARE_BYTES ((uint64_t)64 << 20)
+#define COMPARE_SILENCE_S 30
+#define COMPARE_FINDINGS 20    /* shown of each partition */
 #define DEFAULT_GROUP_PREFIX "heliostat.mirror-to-"
 
 /* ---- the terminal ---- */
@@ -503,9 +507,12 @@ static void job_failed(struct mirror_run *run) {
         }
         if (run->job == JOB_ENDS) return; /* asked again with the next round */
         if (retry) {
+                /* on_tick asks again.  Coordinators of groups are found within the
+                 * first second or two. */
+                if (clock_boot_ms() - run->started_ms <= QUIET_MS) return;
                 if (strcmp(run->failing, run->job_err) != 0) mirror_say(run, "%s", run->job_err);
                 (void)snprintf(run->failing, sizeof run->failing, "%s", run->job_err);
-                return; /* on_tick asks again */
+                return;
         }
         int exit_code = run->job_rc == ERR_EXISTS && run->job == JOB_LOOK ? CLI_REPLACED
                         : run->job_rc == ERR_EXISTS || run->job == JOB_LOOK ? CLI_USAGE
@@ -553,6 +560,35 @@ static const char *mode_name(enum mirror_until until) {
         return names[until];
 }
 
+/* Reads both ends again, on this thread.  NULL: it could not be made, or (text)
+ * was printed. */
+static json_t *compare_contents(struct mirror_run *run, struct mirror_report *report) {
+        struct verify_report found;
+        const struct verify_request request = {.config = run->config, .spec = &run->spec,
+                                               .until = VERIFY_UNTIL_POSITION, .sample = 1, .seed = 1,
+                                               .memory_bytes = COMPARE_BYTES, .timeout_s = COMPARE_SILENCE_S,
+                                               .progress = run->tty};
+        json_t *json = NULL;
+        int exit_code = verify_route(&request, &found);
+        found.exact = strcmp(run->spec.delivery_guarantee, "exactly-once") == 0;
+        if (exit_code || found.interrupted) {
+                (void)snprintf(run->stopped, sizeof run->stopped, "the contents could not be compared to the end");
+                report->stopped = run->stopped;
+        } else {
+                enum verify_verdict verdict = verify_report_verdict(&found);
+                char *text = run->args->json ? NULL : verify_report_text(&found, COMPARE_FINDINGS);
+                if (run->args->json) json = verify_report_json(&found);
+                if (text) fputs(text, stdout);
+                free(text);
+                report->differs |= verdict != VERIFY_EQUAL;
+                report->verified = verdict == VERIFY_EQUAL       ? "positions, the growth of the destination's topics, and contents"
+                                   : verdict == VERIFY_DIFFERENT ? "the contents of both ends"
+                                                                 : "the contents of both ends are not comparable throughout";
+        }
+        verify_report_fini(&found);
+        return json;
+}
+
 static int write_report(struct mirror_run *run) {
         struct mirror_report report = {.mode = mode_name(run->args->until), .table = &run->table,
                                        .elapsed_ms = clock_boot_ms() - run->started_ms,
@@ -571,9 +607,11 @@ static int write_report(struct mirror_run *run) {
                                        "%s: %" PRIu64 " records were acknowledged, and the destination's topic has grown by %lld",
                                        topic, records, (long long)grown);
                 else
-                        (void)snprintf(verified, sizeof verified, "positions, and the growth of the destination's logs");
+                        (void)snprintf(verified, sizeof verified, "positions, and the growth of the destination's topics");
                 report.verified = verified;
         }
+        if (run->args->compare && !run->exit_code && mirror_report_complete(&report))
+                report.comparison = compare_contents(run, &report);
         if (run->args->json) {
                 char *json = mirror_report_json(&report);
                 if (json) puts(json);
@@ -585,6 +623,7 @@ static int write_report(struct mirror_run *run) {
                 free(out.data);
         }
         bool complete = mirror_report_complete(&report);
+        json_decref(report.comparison);
         free(passed);
         if (fflush(stdout)) return CLI_FAILED;
         return run->exit_code ? run->exit_code : complete ? CLI_OK : CLI_FAILED;

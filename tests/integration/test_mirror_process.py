@@ -131,13 +131,18 @@ def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source,
         before = arrived()
         wait_until(lambda: arrived() > before + 1000, 40, process.tail, 0.05)
         process.kill()
-    report = json.loads(mirror(*arguments, "--no-verify").end_with(0, 90))
+    report = json.loads(mirror(*arguments, "--compare").end_with(0, 90))
     assert report["complete"] and report["mode"] == "until-end" and not report["missing"]
     assert {row["topic"]: row["missing"] for row in report["topics"]} == {one: 0 for one in topics}
     assert report["records"] < 40_000, "the third run began again"
+    assert "contents" in report["verified"] and report["comparison"]["verdict"] == "equal", report
     for one in topics:
         total = compare(oracle, source, destination, one)
         assert total["source"] == 20_000
+    # A record that is not the source's, in the middle of nothing: found, and the exit code says so.
+    oracle.call("produce", bootstrap=destination, topic=topics[0], records=[{"partition": 2, "key": "stray", "value": "x"}])
+    report = json.loads(mirror(*arguments, "--compare").end_with(1))
+    assert report["differs"] and not report["complete"] and not report["missing"], report
 
 
 def test_a_second_process_of_the_group_replaces_the_first(mirror, oracle, source, destination, topic):

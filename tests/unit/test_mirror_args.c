@@ -29,7 +29,7 @@ static void test_accepted(void **state) {
                 ROW("--config", "f"),
                 ROW("-c", "f", "a->b", "-v", "-o", "json"),
                 ROW(SERVERS, "--until", "2026-01-31T13:45:00Z"),
-                ROW(SERVERS, "--until-lag", "0"),
+                ROW(SERVERS, "--until-lag", "0", "--compare"),
                 ROW("--help"),
                 ROW("-V"),
         };
@@ -93,6 +93,8 @@ static void test_refused(void **state) {
                 {(const char *[]){"mirror", "--config", "f", "--group", "g", NULL}, "--group does not go with --config"},
                 {(const char *[]){"mirror", "--config", "f", "a->b", "c->d", NULL}, "unexpected argument 'c->d'"},
                 {(const char *[]){"mirror", SERVERS, "--topics=", NULL}, "given twice"},
+                {(const char *[]){"mirror", SERVERS, "--compare", NULL}, "--compare goes with --until-end"},
+                {(const char *[]){"mirror", SERVERS, "--until-end", "--compare", "--no-verify", NULL}, "one of them, not both"},
                 {(const char *[]){"mirror", SERVERS, "-x", NULL}, "unknown flag"},
                 {(const char *[]){"mirror", SERVERS, "-o", "yaml", NULL}, "expected table or json"},
         };
