@@ -251,6 +251,8 @@ void map_failed(struct pump *pump) {
 void map_on_delivery(struct pump *pump, rd_kafka_resp_err_t err) {
         if (pump->map_under_way) pump->map_under_way--;
         if (!err) pump->map_failures = 0;
+        /* Purged: the lane has other trouble, and what it had of maps is written anew. */
+        if (err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
         if (err && pump->state != PUMP_STOPPING && pump->map_due_ms - clock_boot_ms() <= WRITE_MS) map_failed(pump);
 }
 
