@@ -14,6 +14,7 @@
 #include "common/kafka.h"
 #include "common/log.h"
 #include "common/setting_value.h"
+#include "common/start_from.h"
 #include "common/topic_rules.h"
 #include "common/znode_path.h"
 
@@ -25,7 +26,7 @@
 #define FINDINGS_SHOWN 20
 
 static void print_usage(FILE *out) {
-        fputs("usage: heliostat verify 'ROUTE' --config FILE [--topics REGEX] [--until position|end]\n"
+        fputs("usage: heliostat verify 'ROUTE' --config FILE [--topics REGEX] [--until position|end|TIME]\n"
               "                        [--sample P [--seed N]] [--exact] [-o table|json] [--report FILE]\n"
               "                        [--state FILE] [--memory BYTES] [--threads N] [--timeout SECONDS]\n"
               "\n"
@@ -37,6 +38,7 @@ static void print_usage(FILE *out) {
               "      --topics REGEX      only these topics of the route (a rule as in the file)\n"
               "      --until position    up to what the mirror has committed (default)\n"
               "      --until end         all that the source has now, mirrored or not\n"
+              "      --until TIME        what it had before 2026-01-31T13:45:00Z, mirrored or not\n"
               "      --sample P          only about this share of the records (0.01), in stretches\n"
               "      --seed N            which ones; the same number chooses the same (default 1)\n"
               "      --exact             records that arrived twice are differences also where the route\n"
@@ -58,6 +60,7 @@ static void print_usage(FILE *out) {
 struct arguments {
         const char *route, *config, *topics, *report, *state;
         enum verify_until until;
+        int64_t until_ms;
         double sample;
         uint64_t seed, memory_bytes;
         unsigned threads, timeout_s;
@@ -120,7 +123,8 @@ static int arguments_parse(int argc, char **argv, struct arguments *out, bool *d
                 case OPT_UNTIL:
                         if (strcmp(optarg, "position") == 0) out->until = VERIFY_UNTIL_POSITION;
                         else if (strcmp(optarg, "end") == 0) out->until = VERIFY_UNTIL_END;
-                        else return bad("--until", "'position' or 'end'", optarg);
+                        else if (start_time_parse(optarg, &out->until_ms, err, sizeof err) == 0) out->until = VERIFY_UNTIL_TIME;
+                        else return bad("--until", "'position', 'end' or a time like 2026-01-31T13:45:00Z", optarg);
                         break;
                 case OPT_SAMPLE:
                         out->sample = strtod(optarg, &end);
@@ -201,7 +205,7 @@ static int write_report(const struct verify_report *report, const struct argumen
 
 static int run(const struct config *config, const Heliostat__Pb__Route *spec, const struct arguments *arguments) {
         struct verify_request request = {.config = config, .spec = spec, .topics = arguments->topics,
-                                         .until = arguments->until, .sample = arguments->sample, .seed = arguments->seed,
+                                         .until = arguments->until, .until_ms = arguments->until_ms, .sample = arguments->sample, .seed = arguments->seed,
                                          .memory_bytes = arguments->memory_bytes, .threads = arguments->threads,
                                          .state = arguments->state, .timeout_s = arguments->timeout_s,
                                          .progress = !arguments->quiet};

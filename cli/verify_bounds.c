@@ -88,6 +88,7 @@ static int find_topics(const struct verify_request *request, const rd_kafka_meta
         char name[TOPIC_NAME_SIZE], trouble[TOPIC_NAME_ERROR_MAX] = "";
         int rc = topic_rules_new(spec->topics, spec->topics_exclude, &rules, err, err_size);
         if (!rc && request->topics) rc = topic_rules_new(request->topics, "", &only, err, err_size);
+        bool by_key = strcmp(spec->partitioning, "key") == 0;
         if (!rc && (rc = topic_namer_new(&naming, &namer, trouble))) (void)snprintf(err, err_size, "%s", trouble);
         for (int i = 0; !rc && i < source->topic_cnt; i++) {
                 const rd_kafka_metadata_topic_t *topic = &source->topics[i];
@@ -99,6 +100,9 @@ static int find_topics(const struct verify_request *request, const rd_kafka_meta
                 else if (named) why = trouble;
                 else if (topic->err) why = rd_kafka_err2str(topic->err);
                 const rd_kafka_metadata_topic_t *there = named ? NULL : topic_in(destination, name);
+                /* With equal counts, Java's partitioner may have been the source's too, but nobody knows. */
+                if (!why && by_key)
+                        why = "partitioning=key: a partition's records are spread over others by their keys";
                 for (int32_t k = 0; !rc && k < (topic->partition_cnt ? topic->partition_cnt : 1); k++) {
                         rc = add(found, topic->topic, named ? topic->topic : name, k, why);
                         if (rc) continue;

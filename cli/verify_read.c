@@ -5,6 +5,7 @@
 
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/provenance.h"
 #include "common/siphash.h"
 
 #define ANSWER_MAX (1024 * 1024)
@@ -28,7 +29,10 @@ static void hash_bytes(const uint64_t key[2], const void *data, size_t bytes, ui
         siphash_end(&hash, out);
 }
 
-/* Names, values and their order; lengths keep the borders. */
+#define PASSED_OVER 1
+
+/* Names, values and their order; lengths keep the borders.  0 | PASSED_OVER |
+ * ERR_INVALID */
 static int hash_headers(const struct verify_reader *reader, const rd_kafka_message_t *message, uint64_t out[2]) {
         rd_kafka_headers_t *headers;
         const char *name;
@@ -36,8 +40,10 @@ static int hash_headers(const struct verify_reader *reader, const rd_kafka_messa
         size_t bytes;
         rd_kafka_resp_err_t e = rd_kafka_message_headers(message, &headers);
         memcpy(out, absent, sizeof absent);
-        if (e == RD_KAFKA_RESP_ERR__NOENT) return 0;
+        if (e == RD_KAFKA_RESP_ERR__NOENT) return reader->only_from ? PASSED_OVER : 0;
         if (e) return ERR_INVALID;
+        if (reader->only_from && !provenance_carries(headers, reader->only_from)) return PASSED_OVER;
+        if (reader->not_from && provenance_carries(headers, reader->not_from)) return PASSED_OVER;
         struct siphash hash;
         size_t counted = 0;
         siphash_init(&hash, reader->key);
@@ -60,7 +66,8 @@ static int hash_message(const struct verify_reader *reader, const rd_kafka_messa
         /* librdkafka has no null value but a NULL payload, and an empty one points somewhere */
         hash_bytes(reader->key, message->key, message->key_len, name);
         hash_bytes(reader->key, message->payload, message->len, body);
-        if (hash_headers(reader, message, headers)) return ERR_INVALID;
+        int rc = hash_headers(reader, message, headers);
+        if (rc) return rc;
         record->timestamp = rd_kafka_message_timestamp(message, &type);
         record->offset = message->offset;
         record->key = (uint32_t)name[0];
@@ -199,7 +206,13 @@ static int on_message(struct verify_reader *reader, rd_kafka_message_t *message,
         }
         reader->since_wake_records++;
         reader->since_wake_bytes += message->len + message->key_len;
-        if (hash_message(reader, message, &reader->record)) {
+        int rc = hash_message(reader, message, &reader->record);
+        if (rc == PASSED_OVER) {
+                reader->next = message->offset + 1;
+                reader->ended = reader->next >= reader->end;
+                return reader->ended ? VERIFY_READ_END : 0;
+        }
+        if (rc) {
                 (void)snprintf(err, err_size, "%s-%d, offset %lld: its headers cannot be read", reader->topic,
                                reader->partition, (long long)message->offset);
                 return ERR_KAFKA;

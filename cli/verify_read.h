@@ -20,6 +20,9 @@ struct verify_reader {
         uint64_t key[2];       /* of the hashes */
         bool timestamps;       /* whether they count */
         const char *leave_out; /* name of a header that does not count; NULL: none */
+        /* By their provenance: records that were in this cluster are passed over,
+         * those that were not in that one as well; NULL: none */
+        const char *not_from, *only_from;
 
         /* of the range being read */
         const char *topic;

@@ -24,6 +24,7 @@
 #include "cli/verify_run.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/provenance.h"
 
 #define STATE_FORMAT 1
 #define STATE_MS 2000
@@ -50,6 +51,7 @@ struct run {
         const struct verify_request *request;
         struct verify_report *report;
         uint64_t key[2];     /* of the hashes */
+        char source_id[PROVENANCE_ID_SIZE], destination_id[PROVENANCE_ID_SIZE]; /* of the clusters */
         struct verify_clients clients;
         pthread_mutex_t lock; /* of what follows, and of jobs' `at` and `saved` */
         struct job *jobs;    /* of the report's partitions, in its order */
@@ -63,18 +65,17 @@ struct run {
 
 /* ---- state -------------------------------------------------------------- */
 
+static void cluster_id(rd_kafka_t *client, char out[static PROVENANCE_ID_SIZE]) {
+        char *id = rd_kafka_clusterid(client, 1000); /* known since the first answer */
+        (void)snprintf(out, PROVENANCE_ID_SIZE, "%s", id ? id : "");
+        rd_kafka_mem_free(client, id);
+}
+
 /* What must be alike for a state to be gone on with. */
 static json_t *fingerprint(const struct run *run) {
         const struct verify_request *request = run->request;
-        char source[96], destination[96];
-        char *id = rd_kafka_clusterid(run->clients.source, 1000);
-        (void)snprintf(source, sizeof source, "%s", id ? id : "");
-        rd_kafka_mem_free(run->clients.source, id);
-        id = rd_kafka_clusterid(run->clients.destination, 1000);
-        (void)snprintf(destination, sizeof destination, "%s", id ? id : "");
-        rd_kafka_mem_free(run->clients.destination, id);
-        return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:f,s:I}", "route", request->spec->name, "source_cluster", source,
-                         "destination_cluster", destination, "topics", request->topics ? request->topics : "",
+        return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:f,s:I}", "route", request->spec->name, "source_cluster", run->source_id,
+                         "destination_cluster", run->destination_id, "topics", request->topics ? request->topics : "",
                          "until", (int)request->until, "until_ms", (json_int_t)request->until_ms, "sample", request->sample,
                          "seed", (json_int_t)request->seed);
 }
@@ -235,6 +236,13 @@ static void *thread_main(void *arg) {
                 rc = verify_reader_open(&comparer.reader[VERIFY_DESTINATION], request->config, request->spec->destination,
                                         NULL, VERIFY_DESTINATION, "read_committed", fetch_bytes, comparer.err,
                                         sizeof comparer.err);
+        /* Each hop adds a header; what came from the destination is not sent back
+         * there, and what the destination's own producers write is not the route's. */
+        if (strcmp(request->spec->provenance, "header") == 0) {
+                comparer.reader[0].leave_out = comparer.reader[1].leave_out = PROVENANCE_HEADER;
+                comparer.reader[VERIFY_SOURCE].not_from = run->destination_id;
+                comparer.reader[VERIFY_DESTINATION].only_from = run->source_id;
+        }
         for (int s = 0; s < 2; s++) memcpy(comparer.reader[s].key, run->key, sizeof run->key);
         struct verify_partition *partition;
         while (!rc && (partition = take_next(run))) {
@@ -375,6 +383,8 @@ int verify_route(const struct verify_request *request, struct verify_report *rep
         if (!rc) rc = verify_clients_open(request, &run.clients, err, sizeof err);
         if (!rc) rc = verify_bounds(request, &run.clients, &report->partitions, &report->partition_count, err, sizeof err);
         if (rc) exit_code = explain(&run, rc, err);
+        if (!exit_code) cluster_id(run.clients.source, run.source_id);
+        if (!exit_code) cluster_id(run.clients.destination, run.destination_id);
         if (!exit_code && !report->partition_count) {
                 cli_error("verify: the route %s mirrors no topic%s%s", request->spec->name,
                           request->topics ? " that matches --topics " : " that is at the source",

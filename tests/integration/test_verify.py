@@ -194,6 +194,25 @@ def test_a_mirror_is_equal_at_rest_and_under_load(field, topic, oracle, source, 
     assert finding[3] == [p for p in report["partitions"] if p["partition"] == 2][0]["destination"]["to"] - 1
 
 
+def test_by_provenance_each_route_has_its_own_records(field, topic, oracle, source, destination):
+    """Both sides use one name: what came from the destination, and what was written there, is not this route's."""
+    mirror = field(topics=topic, **{"provenance": "header"})
+    mirror.create(topic, 1, both=True)
+
+    def hop(broker):
+        return ["heliostat.provenance", broker.cluster_id]
+    records = [record(number) for number in range(300)]
+    back = [record(1000 + number, headers=[hop(destination)]) for number in range(50)]
+    there = [{**one, "headers": [*one["headers"], hop(source)]} for one in records]
+    native = [record(2000 + number) for number in range(70)]
+    oracle.call("produce", bootstrap=source, topic=topic, records=[*records[:100], *back, *records[100:]])
+    oracle.call("produce", bootstrap=destination, topic=topic, records=[*there[:200], *native, *there[200:]])
+    report = verify(mirror, "--until", "end")
+    assert report["verdict"] == "equal" and report["matched"] == 300
+    oracle.call("produce", bootstrap=source, topic=topic, records=[record(5000)])
+    assert spans(verify(mirror, "--until", "end", code=1)) == {(topic, 0): [("missing", 350, 350, None, None)]}
+
+
 def test_what_cannot_be_reached(field, topic):
     mirror = field(topics=topic, destination="127.0.0.1:1")
     said = verify(mirror, "--timeout", 2, code=3)
