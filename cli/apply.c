@@ -180,6 +180,10 @@ static int add_route(struct apply *a, struct zk_multi *multi, size_t i) {
         size_t bytes;
 
         wanted_message(a, i, &message);
+        if (w->old) { /* not of the configuration: a failover is not undone by a file */
+                message.intake = w->old->intake;
+                message.intake_ms = w->old->intake_ms;
+        }
         int rc = znode_path_route(path, w->route->name);
         if (!rc) rc = codec_pack(&message.base, &data, &bytes);
         if (rc) return rc;

@@ -14,6 +14,7 @@
 #include "cli/migrate.h"
 #include "cli/mirror.h"
 #include "cli/offsets.h"
+#include "cli/promote.h"
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "cli/topics.h"
@@ -188,6 +189,7 @@ static const struct verb {
         {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
         {"undrain", cli_undrain, "let a worker have lanes again"},
         {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
+        {"promote", cli_promote, "failover: stop a route and say what is not mirrored"},
         {"verify", cli_verify, "compare what a route has mirrored with its source"},
         {"migrate", cli_migrate, "wait until a route has come to its end, and report"},
         {"translate", cli_translate, "carry consumer groups over to the destination"},

@@ -156,7 +156,7 @@ static void add_routes(struct text *out, const struct snapshot *s, bool wide, bo
                 bool known = !r->unreadable && !r->removed;
                 table_cell(table, TABLE_PLAIN, "%s", r->name);
                 table_cell(table, r->enabled ? TABLE_PLAIN : TABLE_DIM, "%s",
-                           !known ? "?" : r->enabled ? "yes" : "no");
+                           !known ? "?" : *r->intake ? r->intake : r->enabled ? "yes" : "no");
                 table_cell(table, TABLE_PLAIN, "%s", grouped(a, (int64_t)r->topics));
                 table_cell(table, TABLE_PLAIN, "%s", grouped(a, (int64_t)r->partitions));
                 table_cell(table, TABLE_PLAIN, "%s", r->lag_known ? grouped(a, r->lag) : "-");
@@ -389,6 +389,7 @@ static json_t *route_json(const struct status_route *r, bool *failed) {
         put(object, "source", string_or_null(r->source), failed);
         put(object, "destination", string_or_null(r->destination), failed);
         put(object, "enabled", known ? json_boolean(r->enabled) : json_null(), failed);
+        put(object, "intake", *r->intake ? string_or_null(r->intake) : json_null(), failed);
         put(object, "delivery_guarantee", string_or_null(r->delivery_guarantee), failed);
         put(object, "group_id", string_or_null(r->group_id), failed);
         put(object, "lanes", known ? json_integer(r->lanes) : json_null(), failed);

@@ -255,13 +255,14 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                 const Heliostat__Pb__RouteNote *note = note_of(facts, f->name);
                 *route = (struct status_route){
                         .name = f->name, .source = "", .destination = "",
-                        .delivery_guarantee = "", .group_id = "", .error = "", .warning = "",
+                        .delivery_guarantee = "", .group_id = "", .error = "", .warning = "", .intake = "",
                         .lag = 0, .lag_seconds = SNAPSHOT_UNKNOWN,
                         .discovered_age_ms = SNAPSHOT_UNKNOWN, .removed = orphan};
                 if (spec) {
                         route->source = spec->source;
                         route->destination = spec->destination;
-                        route->enabled = spec->enabled;
+                        route->enabled = codec_route_runs(spec);
+                        route->intake = spec->intake;
                         route->delivery_guarantee = spec->delivery_guarantee;
                         route->group_id = spec->group_id;
                         route->lanes = spec->lanes;

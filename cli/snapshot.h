@@ -143,7 +143,8 @@ struct status_parked {
 struct status_route {
         const char *name;
         const char *source, *destination;
-        bool enabled;
+        bool enabled;              /* and not stopped */
+        const char *intake;        /* "stopping" or "stopped" by `promote`; "" */
         const char *delivery_guarantee;
         const char *group_id;
         uint32_t lanes;

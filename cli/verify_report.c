@@ -180,7 +180,7 @@ static void put_partition(FILE *out, const struct verify_report *report, const s
                         p->matched, p->source_from, p->source_position, strcmp(p->topic, p->destination_topic) ? p->destination_topic : "",
                         strcmp(p->topic, p->destination_topic) ? " " : "", p->destination_from, p->destination_end);
         if (!p->why && p->source_end > p->source_position)
-                fprintf(out, "; not mirrored yet: source %" PRId64 "..%" PRId64, p->source_position, p->source_end);
+                fprintf(out, "; above the position: source %" PRId64 "..%" PRId64, p->source_position, p->source_end);
         fputc('\n', out);
         if (p->no_timestamps)
                 fputs("  not-comparable     timestamps: the destination's topic sets its own "

@@ -167,6 +167,8 @@ static int check_route(const Heliostat__Pb__Route *r) {
             !text_ok(r->topic_rename_replacement, 1024) || !text_ok(r->config_properties_exclude, 65536))
                 return ERR_INVALID;
         if (!text_ok(r->groups, 65536) || !text_ok(r->groups_exclude, 65536)) return ERR_INVALID;
+        if (*r->intake && strcmp(r->intake, CODEC_INTAKE_STOPPING) != 0 && strcmp(r->intake, CODEC_INTAKE_STOPPED) != 0)
+                return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
                 return ERR_INVALID;
@@ -330,6 +332,24 @@ static int check_offset_map(const Heliostat__Pb__OffsetMap *m) {
         return (uint64_t)m->next < source ? ERR_INVALID : 0;
 }
 
+static int check_promotion(const Heliostat__Pb__Promotion *p) {
+        size_t partitions = 0;
+        if (!znode_route_valid(p->route)) return ERR_INVALID;
+        for (size_t i = 0; i < p->n_topics; i++) {
+                const Heliostat__Pb__PromotionTopic *t = p->topics[i];
+                if (!topic_ok(t->topic)) return ERR_INVALID;
+                partitions += t->n_partitions;
+                if (partitions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
+                for (size_t k = 0; k < t->n_partitions; k++)
+                        if (t->partitions[k]->partition > INT32_MAX ||
+                            !range_ok(t->partitions[k]->position, t->partitions[k]->end_offset))
+                                return ERR_INVALID;
+        }
+        return 0;
+}
+
+bool codec_route_runs(const Heliostat__Pb__Route *route) { return route->enabled && !*route->intake; }
+
 #define UNPACKER(name, Name, descriptor_) \
         int codec_unpack_##name(const void *data, size_t bytes, Heliostat__Pb__##Name **out) { \
                 ProtobufCMessage *base = NULL; \
@@ -356,6 +376,7 @@ UNPACKER(lane, Lane, heliostat__pb__lane__descriptor)
 UNPACKER(placement, Placement, heliostat__pb__placement__descriptor)
 UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
 UNPACKER(offset_map, OffsetMap, heliostat__pb__offset_map__descriptor)
+UNPACKER(promotion, Promotion, heliostat__pb__promotion__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
 Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {

@@ -39,7 +39,14 @@ int codec_unpack_lane(const void *data, size_t bytes, Heliostat__Pb__Lane **out)
 int codec_unpack_placement(const void *data, size_t bytes, Heliostat__Pb__Placement **out);
 int codec_unpack_positions(const void *data, size_t bytes, Heliostat__Pb__Positions **out);
 int codec_unpack_offset_map(const void *data, size_t bytes, Heliostat__Pb__OffsetMap **out);
+int codec_unpack_promotion(const void *data, size_t bytes, Heliostat__Pb__Promotion **out);
 int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
+
+/* What a route's intake says; empty: nothing. */
+#define CODEC_INTAKE_STOPPING "stopping"
+#define CODEC_INTAKE_STOPPED "stopped"
+/* Whether its records are to be mirrored. */
+bool codec_route_runs(const Heliostat__Pb__Route *route);
 
 /* Frees any of them; NULL is fine. */
 void codec_free(void *message);

@@ -41,6 +41,12 @@ int znode_path_route(char *buf, const char *route) {
         return 0;
 }
 
+int znode_path_promotion(char *buf, const char *route) {
+        if (!znode_route_valid(route)) return ERR_INVALID;
+        (void)snprintf(buf, ZNODE_PATH_MAX, ZNODE_PROMOTIONS "/%s", route);
+        return 0;
+}
+
 int znode_path_worker(char *buf, const char *id) {
         if (!znode_id_valid(id)) return ERR_INVALID;
         (void)snprintf(buf, ZNODE_PATH_MAX, ZNODE_WORKERS "/%s", id);

@@ -21,6 +21,7 @@
 #define ZNODE_LANES "/lane"
 #define ZNODE_REPORTS "/report"
 #define ZNODE_OPS "/op"
+#define ZNODE_PROMOTIONS "/promotion"
 
 /* The persistent parents that `apply` and the coordinator create. */
 extern const char *const znode_parents[];
@@ -33,6 +34,7 @@ bool znode_alias_valid(const char *alias);
 bool znode_route_valid(const char *route);
 
 int znode_path_route(char *buf, const char *route);
+int znode_path_promotion(char *buf, const char *route);
 int znode_path_worker(char *buf, const char *id);
 int znode_path_assign(char *buf, const char *id);
 int znode_path_lanes(char *buf, const char *route);

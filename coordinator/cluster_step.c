@@ -83,7 +83,7 @@ static int decide(struct draft *draft, const char *event, const char *format, ..
 
 /* ---- plan ---------------------------------------------------------------- */
 
-static bool route_wanted(const struct route *route) { return route->spec && route->spec->enabled; }
+static bool route_wanted(const struct route *route) { return route->spec && codec_route_runs(route->spec); }
 
 static bool lane_wanted(const struct lane *lane) {
         return route_wanted(lane->route) && lane->weight > 0;

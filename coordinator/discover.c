@@ -219,7 +219,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
                    int32_t version) {
         struct route_job *job = discover->jobs;
         while (job && strcmp(job->name, name) != 0) job = job->next;
-        if (!spec || !spec->enabled) {
+        if (!spec || !codec_route_runs(spec)) {
                 if (job && job->active) {
                         job->active = false;
                         arm(discover);

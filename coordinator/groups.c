@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/codec.h"
 #include "common/err.h"
 #include "common/group_sync.h"
 #include "common/kafka.h"
@@ -330,7 +331,7 @@ static int job_set(struct groups *groups, enum job_kind kind, const char *name, 
 }
 
 int groups_route(struct groups *groups, const char *name, const Heliostat__Pb__Route *spec, int32_t version) {
-        bool on = spec && spec->enabled;
+        bool on = spec && codec_route_runs(spec);
         bool any = on && (spec->sync_group_offsets_enabled || spec->emit_checkpoints_enabled);
         int rc = job_set(groups, JOB_GROUPS, name, spec, version, any && spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0);
         if (!rc) rc = job_set(groups, JOB_HEARTBEAT, name, spec, version, on && spec->emit_heartbeats_enabled);

@@ -23,6 +23,7 @@
         X(placement, Placement) \
         X(positions, Positions) \
         X(offset_map, OffsetMap) \
+        X(promotion, Promotion) \
         X(report, Report)
 
 #define X(name, Name) \

@@ -127,6 +127,11 @@ row 2 "--partition: expected a partition's number, not '1x'" resume 'a->b' --par
 row 2 '--timeout: expected seconds' resume 'a->b' --timeout 0
 row 3 'cannot be reached within 1 s' resume 'a->b' --config "$dir/good" --timeout 1
 row 3 'nothing was written' resume 'a->b' -c "$dir/good" -t 1 --topic t --partition 0 --to 9223372036854775807
+row 0 'usage: heliostat promote' promote --help
+row 2 'a route is missing' promote --config "$dir/good"
+row 2 'expected a route' promote a --config "$dir/good"
+row 2 '--config FILE is missing' promote 'a->b'
+row 2 '--source-timeout: expected seconds' promote 'a->b' --source-timeout 0
 row 0 'usage: heliostat verify' verify --help
 row 2 'a route is missing' verify --config "$dir/good"
 row 2 '--config FILE is missing' verify 'a->b'

@@ -97,7 +97,7 @@ static void text_and_json(void **state) {
                                        .partitions = &p, .partition_count = 1};
         char *text = verify_report_text(&report, 2);
         assert_string_equal(text,
-                "orders-3: different, 90 records match; source 0..100, destination 0..130; not mirrored yet: source 100..120\n"
+                "orders-3: different, 90 records match; source 0..100, destination 0..130; above the position: source 100..120\n"
                 "  changed            source 40  destination 41  differs in value, timestamp\n"
                 "  duplicated         repeats source 50  destination 61  (first at 51)\n"
                 "  ... and 1 more findings; --report has them\n"

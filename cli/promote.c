@@ -1,0 +1,534 @@
+/* One step after the other, each of which changes nothing when it was done before:
+ *
+ *   route: intake = stopping   the leader takes the lanes away; apply keeps it
+ *   wait                       until no lane runs: each has sent what it had read,
+ *                              and committed its last position (the drain)
+ *   ask                        positions and ends, of whoever answers
+ *   route: intake = stopped
+ *
+ * What the workers reported of the source is kept in ZooKeeper when it begins:
+ * with the source gone nobody else knows how far it was, and the workers forget
+ * it with their lanes. */
+#include "cli/promote.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/promote_report.h"
+#include "cli/route_store.h"
+#include "cli/verify_read.h"
+#include "common/clock.h"
+#include "common/codec.h"
+#include "common/err.h"
+#include "common/kafka.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "common/znode_path.h"
+#include "worker/positions.h"
+
+#define TIMEOUT_S 60
+#define TIMEOUT_MAX_S 3600
+#define ZOOKEEPER_S 15
+#define SOURCE_S 10
+#define POLL_MS 250
+#define SAY_MS 5000
+#define CONFLICTS_MAX 20
+#define COUNT_MAX 2000000 /* offsets that are read to count their records */
+#define COUNT_FETCH_BYTES (8ULL << 20)
+
+struct promote {
+        const struct config *config;
+        const char *route;
+        struct zk_sync *sync;
+        unsigned timeout_s, source_s;
+        Heliostat__Pb__Route *spec;
+        struct promote_report report;
+        uint32_t *lanes; /* numbers */
+        size_t lane_count;
+};
+
+/* ---- ZooKeeper ---------------------------------------------------------- */
+
+/* The route's intake becomes this.  CLI_OK, or said why. */
+static int mark(struct promote *p, const char *intake) {
+        char path[ZNODE_PATH_MAX], word[16];
+        int rc = znode_path_route(path, p->route);
+        (void)snprintf(word, sizeof word, "%s", intake);
+        for (int attempt = 0; !rc && attempt < CONFLICTS_MAX; attempt++) {
+                int32_t version;
+                void *data;
+                size_t bytes;
+                codec_free(p->spec);
+                p->spec = NULL;
+                int exit_code = route_store_read(p->sync, "promote", p->route, &p->spec, &version);
+                if (exit_code) return exit_code;
+                if (strcmp(p->spec->intake, word) == 0) return CLI_OK;
+                Heliostat__Pb__Route changed = *p->spec;
+                changed.intake = word;
+                changed.intake_ms = clock_wall_ms();
+                rc = codec_pack(&changed.base, &data, &bytes);
+                if (rc) break;
+                rc = zk_sync_set(p->sync, path, data, bytes, version);
+                free(data);
+                if (rc == ERR_VERSION || rc == ERR_CONNECTION) rc = 0; /* read again: done, or another's */
+        }
+        if (!rc) {
+                cli_error("promote: somebody else keeps changing the route %s", p->route);
+                return CLI_FAILED;
+        }
+        return zk_sync_explain(p->sync, p->route, rc);
+}
+
+/* 0 and a message, or NULL where there is no such znode or it is not readable. */
+static int read_node(struct promote *p, const char *path, void **out_data, size_t *out_bytes) {
+        int rc = zk_sync_get(p->sync, path, out_data, out_bytes, NULL);
+        if (rc == ERR_NOT_FOUND) *out_data = NULL;
+        return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* What the workers say of the route's partitions. */
+static int read_reports(struct promote *p) {
+        char **names, path[ZNODE_PATH_MAX];
+        size_t count;
+        int rc = zk_sync_children(p->sync, ZNODE_REPORTS, &names, &count);
+        if (rc) return rc == ERR_NOT_FOUND ? 0 : rc;
+        for (size_t i = 0; !rc && i < count; i++) {
+                Heliostat__Pb__Report *report = NULL;
+                void *data;
+                size_t bytes;
+                if ((size_t)snprintf(path, sizeof path, ZNODE_REPORTS "/%s", names[i]) >= sizeof path) continue;
+                rc = read_node(p, path, &data, &bytes);
+                if (rc || !data) continue;
+                int unreadable = codec_unpack_report(data, bytes, &report);
+                free(data);
+                for (size_t l = 0; !unreadable && !rc && l < report->n_lanes; l++) {
+                        const Heliostat__Pb__LaneReport *lane = report->lanes[l];
+                        for (size_t k = 0; strcmp(lane->route, p->route) == 0 && k < lane->n_partitions; k++) {
+                                const Heliostat__Pb__PartitionReport *from = lane->partitions[k];
+                                struct promote_partition *to = promote_at(&p->report, from->topic, from->partition);
+                                if (!to) rc = ERR_NOMEM;
+                                else promote_witness(to, from->position, from->end_offset, report->sent_ms);
+                        }
+                }
+                codec_free(report);
+        }
+        zk_sync_names_free(names, count);
+        return rc;
+}
+
+static bool listed(char *const *names, size_t count, const char *name) {
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(names[i], name) == 0) return true;
+        return false;
+}
+
+/* The route's partitions, and how many of its lanes run. */
+static int read_lanes(struct promote *p) {
+        char **names = NULL, **workers = NULL, path[ZNODE_PATH_MAX];
+        size_t count = 0, worker_count = 0;
+        int rc = zk_sync_children(p->sync, ZNODE_WORKERS, &workers, &worker_count);
+        if (!rc || rc == ERR_NOT_FOUND) rc = znode_path_lanes(path, p->route);
+        if (!rc) rc = zk_sync_children(p->sync, path, &names, &count);
+        if (rc == ERR_NOT_FOUND) rc = 0;
+        p->report.running = 0;
+        free(p->lanes);
+        p->lanes = calloc(count + 1, sizeof *p->lanes);
+        p->lane_count = 0;
+        if (!rc && !p->lanes) rc = ERR_NOMEM;
+        for (size_t i = 0; !rc && i < count; i++) {
+                Heliostat__Pb__Lane *lane = NULL;
+                void *data;
+                size_t bytes;
+                unsigned long number = strtoul(names[i], NULL, 10);
+                if (number >= ROUTE_LANES_MAX || znode_path_lane(path, p->route, (uint32_t)number)) continue;
+                rc = read_node(p, path, &data, &bytes);
+                if (rc || !data) continue;
+                rc = codec_unpack_lane(data, bytes, &lane);
+                free(data);
+                if (rc) break;
+                p->lanes[p->lane_count++] = (uint32_t)number;
+                /* The session of one that is not listed has ended: nobody runs its lanes. */
+                p->report.running += lane->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
+                                     listed(workers, worker_count, lane->owner);
+                for (size_t t = 0; !rc && t < lane->n_topics; t++)
+                        for (size_t k = 0; !rc && k < lane->topics[t]->n_partitions; k++)
+                                if (!promote_at(&p->report, lane->topics[t]->topic, lane->topics[t]->partitions[k]->partition))
+                                        rc = ERR_NOMEM;
+                codec_free(lane);
+        }
+        zk_sync_names_free(names, count);
+        zk_sync_names_free(workers, worker_count);
+        return rc;
+}
+
+/* Begun before: what was known then. */
+static int read_promotion(struct promote *p) {
+        Heliostat__Pb__Promotion *promotion = NULL;
+        char path[ZNODE_PATH_MAX];
+        void *data;
+        size_t bytes;
+        int rc = znode_path_promotion(path, p->route);
+        if (!rc) rc = read_node(p, path, &data, &bytes);
+        if (rc || !data) return rc;
+        if (codec_unpack_promotion(data, bytes, &promotion) == 0) rc = promote_load(&p->report, promotion);
+        free(data);
+        codec_free(promotion);
+        return rc;
+}
+
+static int write_promotion(struct promote *p) {
+        char path[ZNODE_PATH_MAX];
+        void *data;
+        size_t bytes;
+        int rc = znode_path_promotion(path, p->route);
+        p->report.now_ms = clock_wall_ms();
+        Heliostat__Pb__Promotion *promotion = rc ? NULL : promote_save(&p->report);
+        if (!rc && !promotion) rc = ERR_NOMEM;
+        if (!rc) rc = codec_pack(&promotion->base, &data, &bytes);
+        codec_free(promotion);
+        if (rc == ERR_TOO_BIG) {
+                cli_error("promote: too many partitions to keep what is known of the source: keep this output");
+                return 0;
+        }
+        if (rc) return rc;
+        rc = zk_sync_put(p->sync, path, data, bytes);
+        free(data);
+        return rc;
+}
+
+/* Until no lane runs.  CLI_OK, or said why. */
+static int wait_drained(struct promote *p) {
+        int64_t begun_ms = clock_boot_ms(), said_ms = begun_ms;
+        for (;;) {
+                int rc = read_reports(p); /* the last ones know most */
+                if (!rc) rc = read_lanes(p);
+                if (rc) return zk_sync_explain(p->sync, p->route, rc);
+                if (!p->report.running) return CLI_OK;
+                int64_t now_ms = clock_boot_ms();
+                if (now_ms - begun_ms >= (int64_t)p->timeout_s * 1000) {
+                        cli_error("promote: %zu lanes of %s still run after %u s; a coordinator has to lead for that "
+                                  "('heliostat status'); start one, or stop the workers, and run promote again",
+                                  p->report.running, p->route, p->timeout_s);
+                        return CLI_FAILED;
+                }
+                if (now_ms - said_ms >= SAY_MS) {
+                        fprintf(stderr, "promote %s: %zu lanes still drain\n", p->route, p->report.running);
+                        said_ms = now_ms;
+                }
+                zk_sync_sleep(p->sync, POLL_MS);
+        }
+}
+
+/* ---- Kafka -------------------------------------------------------------- */
+
+static rd_kafka_topic_partition_list_t *list_of(const struct promote_report *report, int64_t offset) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)report->count);
+        for (size_t i = 0; i < report->count; i++)
+                rd_kafka_topic_partition_list_add(list, report->partitions[i].topic, (int32_t)report->partitions[i].partition)
+                        ->offset = offset;
+        return list;
+}
+
+static void unreachable(struct promote *p, const char *why) {
+        p->report.source_reachable = false;
+        (void)snprintf(p->report.why, sizeof p->report.why, "the source cluster '%s': %s", p->spec->source, why);
+}
+
+/* Positions by the source's group, and the ends. */
+static int ask_source(struct promote *p) {
+        const struct kafka_setting settings[] = {{"group.id", p->spec->group_id}, {NULL, NULL}};
+        const struct rd_kafka_metadata *metadata = NULL;
+        struct promote_report *report = &p->report;
+        rd_kafka_t *client = NULL;
+        int limit_ms = (int)p->source_s * 1000;
+        char err[CONFIG_ERROR_MAX];
+        int rc = kafka_client_new(p->config, p->spec->source, p->route, CLIENT_CONSUMER, settings, NULL, NULL, &client, err,
+                                  sizeof err);
+        if (rc) {
+                cli_error("promote: %s", err);
+                return CLI_USAGE;
+        }
+        report->source_reachable = true;
+        rd_kafka_resp_err_t e = rd_kafka_metadata(client, 0, NULL, &metadata, limit_ms);
+        if (!e) rd_kafka_metadata_destroy(metadata);
+        rd_kafka_topic_partition_list_t *positions = list_of(report, RD_KAFKA_OFFSET_INVALID);
+        rd_kafka_topic_partition_list_t *ends = list_of(report, RD_KAFKA_OFFSET_END);
+        if (!e && report->count) e = rd_kafka_committed(client, positions, limit_ms);
+        if (!e && report->count) e = rd_kafka_offsets_for_times(client, ends, limit_ms);
+        if (e) unreachable(p, rd_kafka_err2str(e));
+        report->now_ms = clock_wall_ms();
+        for (size_t i = 0; !e && i < report->count; i++) {
+                struct promote_partition *one = &report->partitions[i];
+                if (!positions->elems[i].err && positions->elems[i].offset >= 0) {
+                        one->position = positions->elems[i].offset;
+                        one->committed = true;
+                }
+                if (ends->elems[i].err || ends->elems[i].offset < 0) continue;
+                one->end_offset = ends->elems[i].offset;
+                one->end_ms = report->now_ms;
+                one->asked = true;
+        }
+        rd_kafka_topic_partition_list_destroy(positions);
+        rd_kafka_topic_partition_list_destroy(ends);
+        rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        return CLI_OK;
+}
+
+/* With exactly-once the destination knows the positions. */
+static void ask_destination(struct promote *p) {
+        char topic[NAMES_TOPIC_SIZE], err[300];
+        if (strcmp(p->spec->delivery_guarantee, "exactly-once") != 0) return;
+        names_positions_topic(topic, p->spec->group_id);
+        for (size_t i = 0; i < p->lane_count; i++) {
+                Heliostat__Pb__Positions *record = NULL;
+                int rc = positions_read(p->config, p->spec->destination, p->route, topic, p->lanes[i],
+                                        p->source_s * 1000, &record, err, sizeof err);
+                if (rc) {
+                        cli_error("promote: lane %u: positions at the destination: %s", p->lanes[i], err);
+                        continue;
+                }
+                for (size_t t = 0; record && t < record->n_topics; t++)
+                        for (size_t k = 0; k < record->topics[t]->n_positions; k++) {
+                                const Heliostat__Pb__Position *from = record->topics[t]->positions[k];
+                                struct promote_partition *to = promote_at(&p->report, record->topics[t]->topic, from->partition);
+                                if (!to || (to->committed && to->position > from->next_offset)) continue;
+                                to->position = from->next_offset;
+                                to->committed = true;
+                        }
+                codec_free(record);
+        }
+}
+
+/* Offsets above a position are not all records: markers and aborted records are
+ * among them, and compaction leaves gaps.  Reading them says how many. */
+static void count_records(struct promote *p) {
+        struct verify_reader reader = {0};
+        int64_t offsets = 0;
+        char err[300];
+        for (size_t i = 0; i < p->report.count; i++) {
+                struct promote_partition *one = &p->report.partitions[i];
+                if (!one->asked || one->position < 0) continue;
+                if (one->end_offset <= one->position) one->records = 0;
+                else offsets += one->end_offset - one->position;
+        }
+        if (!offsets || offsets > COUNT_MAX ||
+            verify_reader_open(&reader, p->config, p->spec->source, p->route, VERIFY_SOURCE, NULL, COUNT_FETCH_BYTES, err,
+                               sizeof err) != 0)
+                return;
+        for (size_t i = 0; i < p->report.count; i++) {
+                struct promote_partition *one = &p->report.partitions[i];
+                if (one->records >= 0 || !one->asked || one->position < 0) continue;
+                int64_t records = 0, deadline_ms = clock_boot_ms() + (int64_t)p->source_s * 1000;
+                if (verify_reader_start(&reader, one->topic, (int32_t)one->partition, one->position, one->end_offset, err,
+                                        sizeof err) != 0)
+                        continue;
+                int got;
+                while ((got = verify_reader_peek(&reader, 100, err, sizeof err)) == VERIFY_READ_RECORD ||
+                       (got == VERIFY_READ_WAIT && clock_boot_ms() < deadline_ms)) {
+                        if (got != VERIFY_READ_RECORD) continue;
+                        records++;
+                        verify_reader_take(&reader);
+                }
+                if (got == VERIFY_READ_END) one->records = records;
+                verify_reader_stop(&reader);
+        }
+        verify_reader_close(&reader);
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+static int collect(struct promote *p) {
+        int rc = read_promotion(p);
+        if (!rc) rc = read_reports(p);
+        if (!rc) rc = read_lanes(p);
+        return rc ? zk_sync_explain(p->sync, p->route, rc) : CLI_OK;
+}
+
+static int run(struct promote *p) {
+        int exit_code = route_store_read(p->sync, "promote", p->route, &p->spec, &(int32_t){0});
+        if (!exit_code) exit_code = collect(p);
+        if (!exit_code && !p->report.dry_run) {
+                /* Stopped is stopped: a repetition only asks again. */
+                if (strcmp(p->spec->intake, CODEC_INTAKE_STOPPED) != 0) {
+                        int rc = write_promotion(p);
+                        exit_code = rc ? zk_sync_explain(p->sync, "what is known of the source", rc)
+                                       : mark(p, CODEC_INTAKE_STOPPING);
+                }
+                if (!exit_code) exit_code = wait_drained(p);
+                if (!exit_code && strcmp(p->spec->intake, CODEC_INTAKE_STOPPED) != 0) {
+                        int rc = write_promotion(p);
+                        if (rc) exit_code = zk_sync_explain(p->sync, "what is known of the source", rc);
+                }
+        }
+        if (!exit_code) exit_code = ask_source(p);
+        if (!exit_code) ask_destination(p);
+        if (!exit_code && p->report.source_reachable) count_records(p);
+        if (!exit_code && !p->report.dry_run) exit_code = mark(p, CODEC_INTAKE_STOPPED);
+        p->report.now_ms = clock_wall_ms();
+        p->report.state = p->report.dry_run ? p->spec ? p->spec->intake : "" : CODEC_INTAKE_STOPPED;
+        return exit_code;
+}
+
+static int print_report(const struct promote_report *report, bool json) {
+        char *text = NULL;
+        if (json) {
+                json_t *object = promote_json(report);
+                text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+                json_decref(object);
+        } else {
+                text = promote_text(report);
+        }
+        if (!text || printf("%s%s", text, json ? "\n" : "") < 0 || fflush(stdout) != 0) {
+                cli_error("promote: the report cannot be written");
+                free(text);
+                return CLI_FAILED;
+        }
+        free(text);
+        return CLI_OK;
+}
+
+static void print_usage(FILE *out) {
+        fputs("usage: heliostat promote 'ROUTE' --config FILE [--undo] [--dry-run] [-o table|json]\n"
+              "                         [--timeout SECONDS] [--source-timeout SECONDS]\n"
+              "\n"
+              "Failover: the destination of the route takes over.  Stops the route (its lanes send what\n"
+              "they have read, commit and end; 'apply' does not start it again), and says how many records\n"
+              "of the source are not mirrored, or what is known of that when the source is gone.  May be\n"
+              "interrupted and run again.  docs/failover.md.\n"
+              "\n"
+              "  -c, --config FILE         zookeeper.connect, and addresses of both clusters\n"
+              "      --undo                let a stopped route mirror again, from its positions\n"
+              "  -n, --dry-run             stop nothing, write nothing; say what it would leave behind\n"
+              "  -o, --output FORMAT       table (default) or json\n"
+              "  -t, --timeout SECONDS     wait so long for the lanes to end (default 60)\n"
+              "      --source-timeout S    wait so long for the source cluster (default 10)\n"
+              "  -h, --help                this text\n"
+              "\n"
+              "Exit code: 0 the route is stopped, or with --undo is not; 1 failed; 2 wrong use; 3 ZooKeeper\n"
+              "cannot be reached.  A source that cannot be reached is no failure.\n",
+              out);
+}
+
+struct arguments {
+        const char *route, *config;
+        bool undo, dry_run, json;
+        unsigned timeout_s, source_s;
+};
+
+static bool seconds_parse(const char *text, unsigned *out) {
+        char *end;
+        unsigned long number = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
+        if (number < 1 || number > TIMEOUT_MAX_S || *end) return false;
+        *out = (unsigned)number;
+        return true;
+}
+
+/* CLI_OK: go on.  Anything else was said; *done: --help. */
+static int arguments_parse(int argc, char **argv, struct arguments *out, bool *done) {
+        enum { OPT_UNDO = 256, OPT_SOURCE };
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'}, {"undo", no_argument, NULL, OPT_UNDO},
+                {"dry-run", no_argument, NULL, 'n'}, {"output", required_argument, NULL, 'o'},
+                {"timeout", required_argument, NULL, 't'}, {"source-timeout", required_argument, NULL, OPT_SOURCE},
+                {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+        };
+        int c;
+        *out = (struct arguments){.timeout_s = TIMEOUT_S, .source_s = SOURCE_S};
+        while ((c = getopt_long(argc, argv, "c:no:t:h", options, NULL)) != -1) {
+                switch (c) {
+                case 'c': out->config = optarg; break;
+                case OPT_UNDO: out->undo = true; break;
+                case 'n': out->dry_run = true; break;
+                case 'o':
+                        out->json = strcmp(optarg, "json") == 0;
+                        if (out->json || strcmp(optarg, "table") == 0) break;
+                        cli_error("promote: --output: expected 'table' or 'json', not '%.100s'", optarg);
+                        return CLI_USAGE;
+                case 't':
+                case OPT_SOURCE:
+                        if (seconds_parse(optarg, c == 't' ? &out->timeout_s : &out->source_s)) break;
+                        cli_error("promote: --%s: expected seconds from 1 to 3600, not '%.100s'",
+                                  c == 't' ? "timeout" : "source-timeout", optarg);
+                        return CLI_USAGE;
+                case 'h':
+                        print_usage(stdout);
+                        *done = true;
+                        return CLI_OK;
+                default: /* getopt has said what is wrong */
+                        print_usage(stderr);
+                        return CLI_USAGE;
+                }
+        }
+        const char *wrong = argc - optind != 1 ? optind == argc ? "a route is missing" : "too many arguments"
+                            : !znode_route_valid(argv[optind])
+                                    ? "expected a route, '<source>-><destination>', quoted for the shell"
+                            : !out->config ? "--config FILE is missing"
+                                           : NULL;
+        if (wrong) {
+                cli_error("promote: %s", wrong);
+                print_usage(stderr);
+                return CLI_USAGE;
+        }
+        out->route = argv[optind];
+        return CLI_OK;
+}
+
+static int undo(struct promote *p, bool dry_run) {
+        int32_t version;
+        int exit_code = route_store_read(p->sync, "promote", p->route, &p->spec, &version);
+        if (exit_code) return exit_code;
+        if (!*p->spec->intake) {
+                printf("%s was not stopped by promote\n", p->route);
+                return CLI_OK;
+        }
+        if (!dry_run) exit_code = mark(p, "");
+        if (!exit_code)
+                printf("%s %s, from its positions%s\n", p->route,
+                       p->spec->enabled ? "mirrors again" : "is as its settings say (enabled = false)",
+                       dry_run ? " (dry run: nothing was written)" : "");
+        return exit_code;
+}
+
+int cli_promote(int argc, char **argv) {
+        struct arguments arguments;
+        struct config config;
+        char err[CONFIG_ERROR_MAX], step[300];
+        bool done = false;
+        int exit_code = arguments_parse(argc, argv, &arguments, &done);
+        if (exit_code || done) return exit_code;
+        exit_code = cli_load(arguments.config, &config);
+        if (exit_code) return exit_code;
+        if (log_get_level() <= LOG_WARN) log_set_level(LOG_ERROR); /* what clients say of a dead source is no news */
+        exit_code = cli_check_zookeeper(&config);
+        if (!exit_code && kafka_config_check_names(&config, err, sizeof err) != 0) {
+                cli_error("%s", err);
+                exit_code = CLI_USAGE;
+        }
+        struct promote p = {.config = &config, .route = arguments.route, .timeout_s = arguments.timeout_s,
+                            .source_s = arguments.source_s,
+                            .report = {.route = arguments.route, .state = "", .dry_run = arguments.dry_run}};
+        int rc = exit_code ? 0 : zk_sync_open(&config, "promote", ZOOKEEPER_S, &p.sync);
+        if (rc) {
+                cli_error("promote: ZooKeeper at %s: %s", config.zookeeper_connect, err_text(rc));
+                exit_code = CLI_FAILED;
+        }
+        if (!exit_code && arguments.undo) {
+                exit_code = undo(&p, arguments.dry_run);
+        } else if (!exit_code) {
+                exit_code = run(&p);
+                (void)snprintf(step, sizeof step, "heliostat translate '%s' --all --config %s carries their positions over",
+                               p.route, arguments.config);
+                p.report.groups = step;
+                if (!exit_code) exit_code = print_report(&p.report, arguments.json);
+        }
+        zk_sync_close(p.sync);
+        promote_report_fini(&p.report);
+        codec_free(p.spec);
+        free(p.lanes);
+        config_fini(&config);
+        return exit_code;
+}
