@@ -26,7 +26,9 @@ final class Dump {
     /** topic -> list of records, or with digest=true per partition {records, digest}. */
     static Object run(Call call) {
         Map<Integer, Object> result = new TreeMap<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = Call.consumer(call.text("bootstrap"))) {
+        // At the end of a partition a fetch is under way, and the next partition's waits for its answer.
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                 Call.consumer(call.text("bootstrap"), "fetch.max.wait.ms", 10)) {
             for (TopicPartition partition : partitions(consumer, call.text("topic"))) {
                 if (call.flag("digest")) {
                     long[] state = new long[2];
