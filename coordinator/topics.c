@@ -184,8 +184,14 @@ static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found
                         rd_kafka_resp_err_t err;
                         while ((err = rd_kafka_query_watermark_offsets(destination, topic->target, (int32_t)p,
                                                                        &low, &high, 2000)) &&
-                               clock_boot_ms() < deadline)
+                               clock_boot_ms() < deadline) {
+                                /* An answer that came too early is kept, and is the answer until it
+                                 * expires: a look at the whole cluster replaces it. */
+                                const rd_kafka_metadata_t *fresh = NULL;
                                 (void)usleep(50 * 1000);
+                                if (rd_kafka_metadata(destination, 1, NULL, &fresh, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                                        rd_kafka_metadata_destroy(fresh);
+                        }
                         if (err) topic_park(topic, "destination partition", rd_kafka_err2str(err));
                 }
         }
