@@ -21,6 +21,7 @@ bool begin_collect(struct pump_op *op) {
                         continue;
                 }
                 if (part->started && !SABOTAGE(RESET_TO_LATEST)) {
+                        if (!op_position_gone(op, part)) continue;
                         part_halt(op->pump, part, HALT_NO_POSITION, -1, -1,
                                   "no committed position in group %s although the partition was started before",
                                   op->pump->settings.group_id);
@@ -30,7 +31,7 @@ bool begin_collect(struct pump_op *op) {
                 op->queries[op->query_count++] = (struct start_query){
                         .topic = part->topic->name, .partition = part->partition, .existed = part->existed};
         }
-        return op->query_count > 0;
+        return op->query_count > 0 && !*op->error;
 }
 
 void begin_job(struct pump_op *op) {

@@ -21,6 +21,8 @@
 #include "worker/pump.h"
 
 #define PUMP_BATCH 500          /* records of one turn */
+#define PUMP_GONE_MS 3000       /* for so long a group has to say that a position has gone */
+#define PUMP_RECHECK_MS 200     /* after a check that did not work */
 #define PUMP_PARK_MS 3000       /* until a parked partition is tried again */
 /* The same where an attempt costs the whole lane new clients: it doubles. */
 #define PUMP_REFUSED_MS 2000
@@ -110,6 +112,7 @@ struct part {
         int64_t committed_ms;       /* boot clock */
         bool committed_once;        /* the group must have a position of ours */
         int64_t retry_ms;           /* PARKED: boot clock */
+        int64_t gone_ms;            /* boot clock: since when the group has no position of it; 0: not so */
         unsigned refusals;          /* by the destination's authorizer, in a row */
         bool refused;               /* the present chain's answer: the source's topic is not for us */
         int64_t record_ms;          /* timestamp of the newest record read; -1 */
@@ -209,6 +212,7 @@ struct pump {
         bool drain_expired;         /* the limit of a drain has passed */
         bool drain_committed;       /* the last commit was tried */
         bool drain_failed;          /* its last transaction did not end well */
+        int64_t recheck_ms;         /* boot clock: `held` is checked again not before */
         bool held;                  /* after a gap: no record before the generation is checked */
         int64_t unchecked_ms;       /* since when no check of the generation has worked; 0: it does */
         bool blocked;               /* back-pressure: no intake until there is room */
@@ -307,6 +311,10 @@ bool pump_dirty(const struct pump *pump);
 int64_t part_position(const struct part *part);
 void pump_on_answers(struct pump *pump);
 void pump_abandon_ops(struct pump *pump);
+
+/* Whether the group's word that it has no position of the partition counts by
+ * now.  false: the op has failed, to be tried again. */
+bool op_position_gone(struct pump_op *op, struct part *part);
 
 /* pump_begin.c */
 /* Makes the questions of a START; partitions that were started before and have

@@ -433,7 +433,7 @@ void pump_advance(struct pump *pump) {
                 pump->facts_due = false;
                 pump_tell(pump, PUMP_TELL_FACTS, 0);
         }
-        if (pump->state == PUMP_RUNNING && pump->held && !pump->commit_op) {
+        if (pump->state == PUMP_RUNNING && pump->held && !pump->commit_op && clock_boot_ms() >= pump->recheck_ms) {
                 /* Nothing flows: nothing to check. */
                 if (!pump_commit(pump, true)) {
                         bool flows = false;

@@ -494,6 +494,7 @@ static void start_next(struct pump_op *op) {
                 op->stage = START_BEGIN;
                 return start_queue_job(op);
         }
+        if (*op->error) return start_finish(op);
         op_commit(op);
         if (op->pending == 0) start_finish(op); /* nothing to commit, or it failed at once */
 }
@@ -620,13 +621,32 @@ static void commit_finish(struct pump_op *op) {
                 pump->held = false;
                 data_loop_ready(pump->loop, &pump->member);
         }
-        if (failed) pump_retry_soon(pump, 200);
+        if (failed) {
+                pump->recheck_ms = now + PUMP_RECHECK_MS;
+                pump_retry_soon(pump, PUMP_RECHECK_MS);
+        }
         halt_look_committed(pump);
         /* The callers go on with pump_advance: it may end the clients, and the
          * answer that led here still refers to them. */
 }
 
 /* ---- answers ---- */
+
+/* A coordinator that goes away in order (a broker that is restarted) may answer
+ * for a group that it has just unloaded: no position, and no error.  One answer
+ * proves nothing.  Until the next ones say the same, no record is sent.
+ * true: it has gone; false: the op has failed, and is tried again. */
+bool op_position_gone(struct pump_op *op, struct part *part) {
+        int64_t now = clock_boot_ms();
+        if (!part->gone_ms) part->gone_ms = now;
+        if (now - part->gone_ms >= PUMP_GONE_MS) return true;
+        if (op->kind == PUMP_OP_COMMIT) {
+                op->pump->held = true;
+                op->checks_gap = true;
+        }
+        op_fail(op, "committed position", "the group has none, which is asked again");
+        return false;
+}
 
 /* Notes positions (START) and generations (both) of a committed-offsets answer. */
 static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition_list_t *rows) {
@@ -643,8 +663,10 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         op_fail(op, "committed position", rd_kafka_err2str(row->err));
                         continue;
                 }
+                if (row->offset >= 0) part->gone_ms = 0;
                 if (row->offset < 0 && part->flowed && part->committed_once && part->state != PART_HALTED) {
                         /* Brokers forget a topic's positions with the topic. */
+                        if (!op_position_gone(op, part)) continue;
                         int64_t position = part_position(part);
                         part_halt(pump, part, HALT_NO_POSITION, position, -1,
                                   "position %lld has gone from group %s: the topic was deleted and created anew, or the group was deleted",

@@ -26,6 +26,9 @@ What a link can do:
               repeat        it arrives, is answered, and arrives once more later.  No network does this, and no client without
                             KIP-890 survives it: it is here to prove that the checker sees a broken promise
 
+              forget        (OffsetFetch, of one group) the answer says that no partition has a position, as a broker's may that
+                            is unloading the group
+
 A copy of a request whose answer the client has seen is thus never made but by `repeat`: TCP delivers each byte once.
 """
 
@@ -39,13 +42,44 @@ import threading
 API_KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "OffsetCommit": 8, "OffsetFetch": 9,
             "FindCoordinator": 10, "InitProducerId": 22, "AddPartitionsToTxn": 24, "EndTxn": 26}
 API_NAMES = {key: name for name, key in API_KEYS.items()}
-ACTIONS = ("lose-request", "lose-answer", "swallow", "stall", "late", "repeat")
+ACTIONS = ("lose-request", "lose-answer", "swallow", "stall", "late", "repeat", "forget")
 
 REQUESTS, ANSWERS = "requests", "answers"
 _FRAME_MAX = 256 << 20
 _QUEUED_MAX = 64            # frames of one direction of a connection
 _ZK_CLOSE_SESSION = -11
 _RST = struct.pack("ii", 1, 0)      # SO_LINGER: on, 0 s
+
+
+def forget_positions(frame, version):
+    """The answer to an OffsetFetch (versions 1 to 7) without positions."""
+    data = bytearray(frame)
+    flexible = version >= 6
+    at = 8 + flexible + (4 if version >= 3 else 0)      # length, correlation id, tags; throttle time
+
+    def size(wide):
+        nonlocal at
+        if not flexible:
+            value, = struct.unpack_from(">i" if wide else ">h", data, at)
+            at += 4 if wide else 2
+            return value
+        value = shift = 0
+        while True:
+            value |= (data[at] & 0x7f) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 0x80:
+                return value - 1
+    for _ in range(size(True)):
+        name = size(False)
+        at += name
+        for _ in range(size(True)):
+            struct.pack_into(">q", data, at + 4, -1)
+            at += 12 + (4 if version >= 5 else 0)       # partition, offset, leader epoch
+            metadata = size(False)
+            at += max(0, metadata) + 2 + flexible       # and error, tags
+        at += flexible
+    return bytes(data)
 
 
 class Fault:
@@ -207,8 +241,11 @@ class _Connection:
                 if not self.link.kafka and first:
                     self.learn_session(frame)
                 first = False
-                if self.link.kafka and self.on_answer(frame):
-                    continue
+                if self.link.kafka:
+                    answer = self.on_answer(frame)
+                    if answer is True:
+                        continue
+                    frame = answer or frame
                 await queue.put((loop.time() + self.link._delay_s, frame))
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -254,7 +291,8 @@ class _Connection:
         if fault.action == "lose-request":
             self.reset_client()
             return True
-        if fault.action in ("lose-answer", "swallow"):
+        if fault.action in ("lose-answer", "swallow", "forget"):
+            fault.version = version
             self.answers[correlation] = fault
             await queue.put((at, frame))
             return False
@@ -280,13 +318,15 @@ class _Connection:
         return False
 
     def on_answer(self, frame):
-        """True: the answer goes nowhere."""
+        """True: the answer goes nowhere; bytes: this goes instead."""
         if len(frame) < 8:
             return False
         correlation, = struct.unpack_from(">i", frame, 4)
         fault = self.answers.pop(correlation, None)
         if fault is None:
             return False
+        if fault.action == "forget":
+            return forget_positions(frame, fault.version)
         if fault.action == "lose-answer":
             self.reset_client()
             self.reset_server()

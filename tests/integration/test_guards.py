@@ -2,9 +2,11 @@
 tests/chaos/check-the-checker proves with builds that lack one each."""
 
 import contextlib
+import pathlib
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -14,6 +16,10 @@ import pytest
 
 from conftest import COMMIT_INTERVAL_MS, SESSION_TIMEOUT_MS
 from local_cluster import LOOPBACK, KafkaBroker, ZooKeeper, release_port, reserve_port, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
+
+import fault_proxy  # noqa: E402
 
 PARTITIONS = 4
 OFFSET_FETCH, END_TXN = 9, 26   # Kafka's API keys
@@ -29,6 +35,45 @@ def pass_seconds(seconds):
 def arrived(mirror, topic, mode="at-least-once"):
     return mirror.oracle.call("compare", source=mirror.source, destination=mirror.destination, topic=topic,
                               mode=mode)["total"]["destination"]
+
+
+def test_one_answer_without_a_position_halts_nothing(field, topic, run_directory):
+    """A broker that is stopped in order may answer for a group that it has unloaded already: no position, and no error.  Of a
+    running partition, and of one that starts."""
+    port = reserve_port()
+    broker = KafkaBroker(run_directory / f"{topic}-broker", "3.9.1", views={"w": port}).start()
+    proxy = fault_proxy.Proxy()
+    try:
+        link = proxy.link("w-source", port, broker.view_port("w"), kafka=True)
+        mirror = field(source=broker, lanes=1)
+        config = mirror.write_config(mirror.directory / "w.properties", clusters={
+            "east": f"{LOOPBACK}:{port}", "west": mirror.destination})
+        mirror.create(topic, 1)
+        mirror.apply()
+        mirror.start_coordinator("c1")
+        mirror.start_worker("w1", config=config)
+        mirror.wait_running(1)
+        load = mirror.load(topic, 1, rate=200)
+        mirror.wait_flowing(mirror.watch(topic, 1))
+
+        def forget(worker, text):
+            link.fault(OFFSET_FETCH, "forget")
+            mirror.workers[worker].wait_log(text, 20)
+            mirror.wait_flowing(mirror.watches[0])
+            assert mirror.status()["partitions"][0]["state"] == "RUNNING"
+        forget("w1", r"lane\.commit\.retry.*asked again")
+        mirror.workers["w1"].terminate()
+        assert mirror.workers["w1"].wait(10) == 0
+        link.fault(OFFSET_FETCH, "forget")
+        mirror.start_worker("w2", config=config)
+        mirror.workers["w2"].wait_log(r"lane\.start\.retry.*asked again", 20)
+        mirror.wait_flowing(mirror.watches[0])
+        load.stop()
+        mirror.assert_mirrored(topic, "exact")
+        assert not any("partition.halt" in worker.log_text() for worker in mirror.workers.values())
+    finally:
+        proxy.close()
+        broker.end()
 
 
 def test_nothing_is_mirrored_before_the_claim(field, topic, run_directory):
