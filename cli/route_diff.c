@@ -38,12 +38,14 @@ static bool same_text(const char *a, const char *b) { return strcmp(a, b) == 0; 
 #define SAME_BOOL(a, b) (!(a) == !(b))
 #define SAME_INT(a, b) ((a) == (b))
 #define SAME_UINT(a, b) ((a) == (b))
+#define SAME_BYTES(a, b) ((a) == (b))
 #define PRINT_TEXT print_text
 #define PRINT_TOPICS print_text
 #define PRINT_CHOICE print_text
 #define PRINT_BOOL print_bool
 #define PRINT_INT print_number
 #define PRINT_UINT print_number
+#define PRINT_BYTES print_number
 
 /* An older writer left the naming empty. */
 static bool names_differ(const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new) {

@@ -69,7 +69,10 @@ struct config_route {
         bool sync_group_offsets_enabled, emit_checkpoints_enabled, emit_heartbeats_enabled;
         uint32_t sync_group_offsets_interval_s, emit_checkpoints_interval_s, emit_heartbeats_interval_s;
         uint32_t offset_commit_interval_ms;
+        uint32_t positions_recommit_interval_ms;
         uint32_t transaction_commit_interval_ms;
+        uint64_t transaction_commit_bytes;
+        uint32_t transaction_commit_records;
         uint32_t refresh_topics_interval_s;
         int32_t replication_factor;  /* -1: the broker's default */
 };

@@ -111,10 +111,18 @@
         ROW(offset_commit_interval_ms, "offset.commit.interval.ms", UINT, "1000", 100, 60000, \
             APPLY, \
             "How often positions are committed; bounds the duplicates after a failure.") \
+        ROW(positions_recommit_interval_ms, "positions.recommit.interval.ms", UINT, "600000", 1000, \
+            86400000, APPLY, \
+            "How often the positions of idle partitions are committed again: the source forgets " \
+            "them `offsets.retention.minutes` after the last commit. Well below that.") \
         ROW(transaction_commit_interval_ms, "transaction.commit.interval.ms", UINT, "500", 10, \
             30000, APPLY, \
             "With exactly-once: how often a lane's transaction is committed; a reader of the " \
             "destination sees records at most this much later.") \
+        ROW(transaction_commit_bytes, "transaction.commit.bytes", BYTES, "64MiB", SETTING_MIB, SETTING_GIB, \
+            APPLY, "With exactly-once: keys and values after which a transaction is committed earlier.") \
+        ROW(transaction_commit_records, "transaction.commit.records", UINT, "100000", 1, 10000000, \
+            APPLY, "With exactly-once: records after which a transaction is committed earlier.") \
         ROW(gap_policy, "gap.policy", CHOICE, "halt", 0, 0, APPLY, \
             "When the source no longer has what comes next (retention, deleted records, a log " \
             "that was truncated or created anew): `halt` the partition until `heliostat resume`, " \

@@ -229,6 +229,9 @@ static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat_
                strcmp(a->provenance, b->provenance) != 0 ||
                !a->offset_map_enabled != !b->offset_map_enabled ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
+               a->positions_recommit_interval_ms != b->positions_recommit_interval_ms ||
+               a->transaction_commit_bytes != b->transaction_commit_bytes ||
+               a->transaction_commit_records != b->transaction_commit_records ||
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }
 

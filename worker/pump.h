@@ -74,7 +74,9 @@ struct pump_settings {
         bool offset_map;               /* keeps where each record has gone: pump_map.c */
         const char *gap_policy, *poison_record_policy; /* copied; see halt_policy */
         struct start_rules *start_rules; /* referenced; NULL: earliest */
-        uint32_t transaction_interval_ms; /* exactly-once: between commits */
+        uint32_t transaction_interval_ms; /* exactly-once: between commits; earlier after so many: */
+        uint64_t transaction_bytes;
+        uint32_t transaction_records;
         uint32_t commit_interval_ms;
         uint32_t recommit_interval_ms; /* idle positions are committed again */
         uint32_t message_timeout_ms;

@@ -56,8 +56,6 @@ struct dest_topic {
 
 /* See pump_txn.c. */
 enum txn_state { TXN_NONE, TXN_OPEN, TXN_ENDING };
-#define TXN_RECORDS_MAX 100000          /* ends a transaction before its time */
-#define TXN_BYTES_MAX ((uint64_t)16 << 20)
 
 struct txn_job {
         uv_work_t work;

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
-/* Idle positions are committed again long before a source forgets them
- * (offsets.retention.minutes: 7 days by default, counted from the last commit
- * when a group has no members). */
+/* Of a spec that is older than the setting.  Idle positions are committed again
+ * long before a source forgets them (offsets.retention.minutes: 7 days by
+ * default, counted from the last commit when a group has no members). */
 #define RECOMMIT_MS (10 * 60 * 1000)
-#define TRANSACTION_INTERVAL_MS 500 /* of a spec that is older than the setting */
+#define TRANSACTION_INTERVAL_MS 500
+#define TRANSACTION_BYTES ((uint64_t)64 << 20)
+#define TRANSACTION_RECORDS 100000
 
 struct pump_settings pump_settings_of(const struct config *config, const Heliostat__Pb__Route *spec,
                                       uint32_t lane, uint32_t message_timeout_ms, uint64_t budget_bytes) {
@@ -25,12 +27,17 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                 .transaction_interval_ms = spec->transaction_commit_interval_ms
                                                    ? spec->transaction_commit_interval_ms
                                                    : TRANSACTION_INTERVAL_MS,
+                .transaction_bytes =
+                        spec->transaction_commit_bytes ? spec->transaction_commit_bytes : TRANSACTION_BYTES,
+                .transaction_records =
+                        spec->transaction_commit_records ? spec->transaction_commit_records : TRANSACTION_RECORDS,
                 .commit_interval_ms = spec->offset_commit_interval_ms,
                 /* by key, a partition's records lie in several */
                 .offset_map = spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0,
                 .gap_policy = spec->gap_policy,
                 .poison_record_policy = spec->poison_record_policy,
-                .recommit_interval_ms = RECOMMIT_MS,
+                .recommit_interval_ms =
+                        spec->positions_recommit_interval_ms ? spec->positions_recommit_interval_ms : RECOMMIT_MS,
                 .message_timeout_ms = message_timeout_ms,
                 .budget_bytes = budget_bytes,
         };

@@ -282,5 +282,6 @@ void txn_note_sent(struct pump *pump, uint64_t bytes) {
 }
 
 bool txn_full(const struct pump *pump) {
-        return pump->txn_records >= TXN_RECORDS_MAX || pump->txn_bytes >= TXN_BYTES_MAX;
+        return pump->txn_records >= pump->settings.transaction_records ||
+               pump->txn_bytes >= pump->settings.transaction_bytes;
 }

@@ -109,6 +109,9 @@ static void check_publishable(const struct config_route *route) {
         LAW(strcmp(back->group_id, route->group_id) == 0);
         LAW(strcmp(back->delivery_guarantee, route->delivery_guarantee) == 0);
         LAW(back->transaction_commit_interval_ms == route->transaction_commit_interval_ms);
+        LAW(back->transaction_commit_bytes == route->transaction_commit_bytes);
+        LAW(back->transaction_commit_records == route->transaction_commit_records);
+        LAW(back->positions_recommit_interval_ms == route->positions_recommit_interval_ms);
         LAW(back->replication_factor == route->replication_factor);
         struct topic_naming naming = TOPIC_NAMING_OF(back);
         struct topic_namer *namer = NULL;
