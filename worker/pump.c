@@ -127,6 +127,23 @@ static void part_refused(struct pump *pump, struct part *part, const char *whose
         part_stop(pump, part, PART_PARKED, "%s: %s", whose, why);
 }
 
+/* All partitions of a destination's topic, so that they are tried again together:
+ * each attempt may cost the lane its clients. */
+static void topic_denied(struct pump *pump, const char *target) {
+        const char *why = rd_kafka_err2str(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        unsigned refusals = 0;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                if (strcmp(part->topic->target, target) == 0 && part->refusals > refusals) refusals = part->refusals;
+        }
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (part->state == PART_HALTED || strcmp(part->topic->target, target) != 0) continue;
+                part->refusals = refusals;
+                part_refused(pump, part, "destination", why);
+        }
+}
+
 void pump_park_denied(struct pump *pump) {
         char names[DENIED_MAX][NAMES_TOPIC_SIZE];
         uv_mutex_lock(&pump->denied.lock);
@@ -134,12 +151,7 @@ void pump_park_denied(struct pump *pump) {
         memcpy(names, pump->denied.names, sizeof names);
         pump->denied.count = 0;
         uv_mutex_unlock(&pump->denied.lock);
-        for (size_t k = 0; k < count; k++)
-                for (size_t i = 0; i < pump->part_count; i++) {
-                        struct part *part = pump->parts[i];
-                        if (part->state == PART_FLOWING && strcmp(part->topic->target, names[k]) == 0)
-                                part_refused(pump, part, "destination", rd_kafka_err2str(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
-                }
+        for (size_t k = 0; k < count; k++) topic_denied(pump, names[k]);
 }
 
 /* On a thread of librdkafka's. */
@@ -255,12 +267,16 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
                         on_refused(pump, part, source->offset, report->err);
                 else if (partition_refused(report->err)) {
                         /* Also while recycling: it would be tried again at once. */
-                        if (part->state == PART_FLOWING)
-                                part_refused(pump, part,
-                                             part->poison == source->offset ? "topic of dead letters" : "destination",
+                        bool dead_letter = part->poison == source->offset;
+                        if (part->state != PART_FLOWING) {
+                                /* An earlier report said so. */
+                        } else if (report->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && !dead_letter) {
+                                topic_denied(pump, part->topic->target);
+                        } else {
+                                part_refused(pump, part, dead_letter ? "topic of dead letters" : "destination",
                                              rd_kafka_err2str(report->err));
-                }
-                else if (part->state == PART_FLOWING)
+                        }
+                } else if (part->state == PART_FLOWING)
                         pump_recycle(pump, "delivery to %s [%d] failed: %s", part->topic->name,
                                      part->partition, rd_kafka_err2str(report->err));
         }
