@@ -4,6 +4,7 @@
  *   wait                       until no lane runs: each has sent what it had read,
  *                              and committed its last position (the drain)
  *   ask                        positions and ends, of whoever answers
+ *   consumer groups            carried over as far as they can be
  *   route: intake = stopped
  *
  * What the workers reported of the source is kept in ZooKeeper when it begins:
@@ -20,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/promote_report.h"
 #include "cli/route_store.h"
+#include "cli/translate.h"
 #include "cli/verify_read.h"
 #include "common/clock.h"
 #include "common/codec.h"
@@ -47,6 +49,8 @@ struct promote {
         unsigned timeout_s, source_s;
         Heliostat__Pb__Route *spec;
         struct promote_report report;
+        char groups[300]; /* what became of them; of the report */
+        bool groups_failed;
         uint32_t *lanes; /* numbers */
         size_t lane_count;
 };
@@ -339,6 +343,34 @@ static void count_records(struct promote *p) {
         verify_reader_close(&reader);
 }
 
+/* ---- consumer groups ---------------------------------------------------- */
+
+/* What cannot be carried over now does not keep the route from being stopped. */
+static void carry_groups(struct promote *p) {
+        const struct config_route *route = config_route(p->config, p->route);
+        const char *later = "'heliostat translate' does it later";
+        size_t forward = 0, failed = 0;
+        p->report.groups = p->groups;
+        if (!route) {
+                (void)snprintf(p->groups, sizeof p->groups, "not carried over: %s has no such route; %s", p->config->path, later);
+                return;
+        }
+        if (!p->report.source_reachable) {
+                (void)snprintf(p->groups, sizeof p->groups, "not carried over: %s does not answer, and has their positions; %s",
+                               p->spec->source, later);
+                return;
+        }
+        int exit_code = translate_route(p->config, p->route, route->groups, route->groups_exclude, p->report.dry_run,
+                                        p->source_s, &forward, &failed);
+        p->groups_failed = exit_code != CLI_OK;
+        if (exit_code && !failed)
+                (void)snprintf(p->groups, sizeof p->groups, "not carried over, see above; %s", later);
+        else
+                (void)snprintf(p->groups, sizeof p->groups, "%zu %s forward at %s, %zu could not be carried over%s%s", forward,
+                               p->report.dry_run ? "would move" : "moved", p->spec->destination, failed,
+                               failed ? ", see above; " : "", failed ? later : "");
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 static int collect(struct promote *p) {
@@ -367,6 +399,7 @@ static int run(struct promote *p) {
         if (!exit_code) exit_code = ask_source(p);
         if (!exit_code) ask_destination(p);
         if (!exit_code && p->report.source_reachable) count_records(p);
+        if (!exit_code) carry_groups(p);
         if (!exit_code && !p->report.dry_run) exit_code = mark(p, CODEC_INTAKE_STOPPED);
         p->report.now_ms = clock_wall_ms();
         p->report.state = p->report.dry_run ? p->spec ? p->spec->intake : "" : CODEC_INTAKE_STOPPED;
@@ -396,9 +429,9 @@ static void print_usage(FILE *out) {
               "                         [--timeout SECONDS] [--source-timeout SECONDS]\n"
               "\n"
               "Failover: the destination of the route takes over.  Stops the route (its lanes send what\n"
-              "they have read, commit and end; 'apply' does not start it again), and says how many records\n"
-              "of the source are not mirrored, or what is known of that when the source is gone.  May be\n"
-              "interrupted and run again.  docs/failover.md.\n"
+              "they have read, commit and end; 'apply' does not start it again), carries the route's consumer\n"
+              "groups over, and says how many records of the source are not mirrored, or what is known of\n"
+              "that when the source is gone.  May be interrupted and run again.  docs/failover.md.\n"
               "\n"
               "  -c, --config FILE         zookeeper.connect, and addresses of both clusters\n"
               "      --undo                let a stopped route mirror again, from its positions\n"
@@ -408,8 +441,9 @@ static void print_usage(FILE *out) {
               "      --source-timeout S    wait so long for the source cluster (default 10)\n"
               "  -h, --help                this text\n"
               "\n"
-              "Exit code: 0 the route is stopped, or with --undo is not; 1 failed; 2 wrong use; 3 ZooKeeper\n"
-              "cannot be reached.  A source that cannot be reached is no failure.\n",
+              "Exit code: 0 the route is stopped, or with --undo is not; 1 failed, or the route is stopped and\n"
+              "consumer groups could not be carried over; 2 wrong use; 3 ZooKeeper cannot be reached.  A\n"
+              "source that cannot be reached is no failure.\n",
               out);
 }
 
@@ -496,7 +530,7 @@ static int undo(struct promote *p, bool dry_run) {
 int cli_promote(int argc, char **argv) {
         struct arguments arguments;
         struct config config;
-        char err[CONFIG_ERROR_MAX], step[300];
+        char err[CONFIG_ERROR_MAX];
         bool done = false;
         int exit_code = arguments_parse(argc, argv, &arguments, &done);
         if (exit_code || done) return exit_code;
@@ -520,10 +554,8 @@ int cli_promote(int argc, char **argv) {
                 exit_code = undo(&p, arguments.dry_run);
         } else if (!exit_code) {
                 exit_code = run(&p);
-                (void)snprintf(step, sizeof step, "heliostat translate '%s' --all --config %s carries their positions over",
-                               p.route, arguments.config);
-                p.report.groups = step;
                 if (!exit_code) exit_code = print_report(&p.report, arguments.json);
+                if (!exit_code && p.groups_failed) exit_code = CLI_FAILED;
         }
         zk_sync_close(p.sync);
         promote_report_fini(&p.report);

@@ -24,7 +24,7 @@
 #define TIMEOUT_MAX_S 3600
 
 struct arguments {
-        const char *config, *route, *group, *groups;
+        const char *config, *route, *group, *groups, *exclude; /* exclude: NULL for none */
         bool dry_run, json;
         unsigned timeout_s;
 };
@@ -169,7 +169,7 @@ struct work {
         struct offset_maps *maps;
         struct table *table;
         json_t *groups;
-        size_t written, failed;
+        size_t forward, written, failed; /* groups */
 };
 
 static int exit_of(int rc) { return rc == ERR_KAFKA || rc == ERR_NOT_FOUND ? CLI_UNREACHABLE : CLI_FAILED; }
@@ -200,6 +200,7 @@ static int one_group(struct work *w, const char *name) {
                 cli_error("group %s: %s", name, why);
                 w->failed++;
         }
+        if (forward && result.state != GROUP_STATE_ACTIVE) w->forward++;
         if (result.written && forward) w->written++;
         if (w->groups && (result.count || matters)) json_array_append_new(w->groups, group_json(name, &result, why));
         if (w->table) group_table(w->table, name, &result);
@@ -211,7 +212,7 @@ static int all_groups(struct work *w) {
         char err[400], **names = NULL;
         size_t count = 0;
         if (w->arguments->group) return one_group(w, w->arguments->group);
-        int rc = group_sync_list(&w->sync, w->arguments->groups, "", &names, &count, err, sizeof err);
+        int rc = group_sync_list(&w->sync, w->arguments->groups, w->arguments->exclude ? w->arguments->exclude : "", &names, &count, err, sizeof err);
         if (rc) {
                 cli_error("%s", err);
                 return exit_of(rc);
@@ -249,38 +250,54 @@ static int print(struct work *w) {
         return CLI_OK;
 }
 
-static int run(const struct config *config, const struct arguments *arguments) {
-        static const char *const headings[] = {"GROUP", "PARTITION", ">OFFSET", "AT DESTINATION", ">BEFORE", ">OFFSET", "TRANSLATION"};
-        const struct config_route *route = config_route(config, arguments->route);
-        struct work w = {.arguments = arguments};
+/* w: with what it shall fill in. */
+static int translate(const struct config *config, struct work *w) {
+        const struct config_route *route = config_route(config, w->arguments->route);
         char topic[NAMES_TOPIC_SIZE], err[400];
         if (!route) {
-                cli_error("%s: there is no route '%.140s'", config->path, arguments->route);
+                cli_error("%s: there is no route '%.140s'", config->path, w->arguments->route);
                 return CLI_USAGE;
         }
-        w.sync = (struct group_sync){config, route->name, route->source, route->destination, arguments->timeout_s * 1000};
+        w->sync = (struct group_sync){config, route->name, route->source, route->destination, w->arguments->timeout_s * 1000};
         names_offsets_topic(topic, route->group_id);
-        int rc = offset_maps_new(config, route->destination, route->name, topic, -1, &w.maps, err, sizeof err);
-        if (!rc) rc = offset_maps_refresh(w.maps, w.sync.limit_ms, NULL, err, sizeof err);
+        int rc = offset_maps_new(config, route->destination, route->name, topic, -1, &w->maps, err, sizeof err);
+        if (!rc) rc = offset_maps_refresh(w->maps, w->sync.limit_ms, NULL, err, sizeof err);
         if (rc) {
                 cli_error("%s: %s%s", route->destination, err,
                           rc == ERR_NOT_FOUND ? "; it is there once the route has mirrored with offset.map.enabled=true" : "");
-                offset_maps_free(w.maps);
                 return rc == ERR_INVALID ? CLI_USAGE : exit_of(rc);
         }
-        if (offset_maps_unreadable(w.maps))
+        if (offset_maps_unreadable(w->maps))
                 cli_error("%s: %zu records of %s cannot be read: their partitions are unknown", route->destination,
-                          offset_maps_unreadable(w.maps), topic);
+                          offset_maps_unreadable(w->maps), topic);
+        return all_groups(w);
+}
+
+static int run(const struct config *config, const struct arguments *arguments) {
+        static const char *const headings[] = {"GROUP", "PARTITION", ">OFFSET", "AT DESTINATION", ">BEFORE", ">OFFSET", "TRANSLATION"};
+        struct work w = {.arguments = arguments};
         if (arguments->json) w.groups = json_array();
         else w.table = table_new(headings, sizeof headings / sizeof *headings);
-        int exit_code = w.groups || w.table ? all_groups(&w) : CLI_FAILED;
-        if (w.groups || w.table) {
+        int exit_code = w.groups || w.table ? translate(config, &w) : CLI_FAILED;
+        if (w.maps) {
                 int code = print(&w);
                 if (code > exit_code) exit_code = code;
         }
         if (w.groups) json_decref(w.groups);
         table_free(w.table);
         offset_maps_free(w.maps);
+        return exit_code;
+}
+
+int translate_route(const struct config *config, const char *route, const char *groups, const char *exclude,
+                    bool dry_run, unsigned timeout_s, size_t *out_forward, size_t *out_failed) {
+        const struct arguments arguments = {.config = config->path, .route = route, .groups = groups, .exclude = exclude,
+                                            .dry_run = dry_run, .timeout_s = timeout_s};
+        struct work w = {.arguments = &arguments};
+        int exit_code = translate(config, &w);
+        offset_maps_free(w.maps);
+        *out_forward = w.forward;
+        *out_failed = w.failed;
         return exit_code;
 }
 

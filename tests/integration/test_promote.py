@@ -29,7 +29,15 @@ def test_failover_and_back(field, topic, run_directory):
         load = mirror.load(topic, PARTITIONS, 1000)
         mirror.wait_status(lambda status: sum(p["position"] for p in status["partitions"]) > 2000, "records flow")
 
+        offsets = {str(partition): 100 + partition for partition in range(PARTITIONS)}
+        mirror.oracle.call("set-group-offsets", bootstrap=broker, group=f"readers.{topic}", topic=topic, offsets=offsets)
+
+        def carried():
+            found = mirror.oracle.call("group-offsets", bootstrap=mirror.destination, group=f"readers.{topic}").get(topic, {})
+            return {partition: entry["offset"] for partition, entry in found.items()}
+
         dry = promote(mirror, "--dry-run")
+        assert dry["groups"].startswith("1 would move forward at west, 0 could not") and not carried()
         assert dry["dry_run"] and dry["source_reachable"] and intake(mirror) is None
 
         # Killed while the lanes cannot end: nothing is half done that a second run does not finish.
@@ -44,12 +52,16 @@ def test_failover_and_back(field, topic, run_directory):
         report = promote(mirror)
         assert report["source_reachable"] and report["state"] == "stopped" and intake(mirror) == "stopped"
         assert all(lane["state"] == "FREE" for lane in mirror.status()["lanes"])
+        assert report["groups"].startswith("1 moved forward at west, 0 could not"), report
+        # Never ahead of its place; nothing was repeated before it, so it is at it.
+        assert carried() == offsets
 
         # Again, at rest: the exact number of records that are not mirrored, as Java's client counts them.
         load.stop()
         again = promote(mirror)
         missing = mirror.oracle.call("compare", source=broker, destination=mirror.destination, topic=topic,
                                      mode="at-least-once")["total"]["missing"]
+        assert again["groups"].startswith("0 moved forward at west, 0 could not"), again
         assert again["unmirrored_exact"] and again["unmirrored"] == missing > 0
         assert {p["partition"]: p["position"] for p in again["partitions"]} == \
                {p["partition"]: p["position"] for p in report["partitions"]}
@@ -68,6 +80,7 @@ def test_failover_and_back(field, topic, run_directory):
         broker.kill()
         report = promote(mirror)
         assert not report["source_reachable"] and intake(mirror) == "stopped"
+        assert report["groups"].startswith("not carried over: east does not answer"), report
         assert report["unknown_partitions"] == 0 and not report["unmirrored_exact"]
         ends = {p["partition"]: p["end_offset"] for p in report["partitions"]}
         assert all(end > 0 for end in ends.values()) and report["oldest_end_ms"] > 0
