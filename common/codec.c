@@ -315,7 +315,7 @@ static bool grow(uint64_t *sum, uint64_t by) {
 
 static int check_offset_map(const Heliostat__Pb__OffsetMap *m) {
         if (!topic_ok(m->topic) || !topic_ok(m->destination_topic) || m->partition > INT32_MAX ||
-            m->generation == 0 || m->begin < 0 || m->next < m->begin)
+            m->generation == 0 || m->begin < 0 || m->next < m->begin || m->returned < 0)
                 return ERR_INVALID;
         if (m->n_runs > CODEC_OFFSET_RUNS_MAX) return ERR_TOO_MANY;
         uint64_t source = (uint64_t)m->begin, destination = 0;

@@ -16,7 +16,12 @@ static void describe(struct group_row *row) {
         const struct offset_translation *t = &row->translation;
         switch (t->kind) {
         case OFFSET_UNKNOWN:
-                (void)snprintf(row->text, sizeof row->text, "unknown: the offset map begins later, or has no record yet");
+                if (t->by > 0)
+                        (void)snprintf(row->text, sizeof row->text,
+                                       "unknown: records that came from the destination are among the next %" PRId64, t->by);
+                else
+                        (void)snprintf(row->text, sizeof row->text,
+                                       "unknown: the offset map begins later, or has no record yet");
                 break;
         case OFFSET_EXACT: (void)snprintf(row->text, sizeof row->text, "exact"); break;
         case OFFSET_EARLIER:

@@ -186,6 +186,8 @@ void offset_map_jump(struct offset_map *map, int64_t source, int64_t destination
 
 void offset_map_continue(struct offset_map *map, struct offset_map *older, int64_t next) {
         int64_t begin = map->begin;
+        if (older->returned > map->returned) map->returned = older->returned;
+        older->returned = map->returned; /* whichever of them stays */
         if (older->begin < 0 || begin < 0) {
                 if (begin < 0 && older->begin >= 0) {
                         struct offset_map swap = *map;
@@ -235,6 +237,7 @@ static struct offset_translation inside(const struct offset_run *run, bool newes
 }
 
 struct offset_translation offset_map_translate(const struct offset_map *map, int64_t next, int64_t source) {
+        if (source < map->returned) return (struct offset_translation){OFFSET_UNKNOWN, -1, map->returned - source};
         if (map->begin < 0 || source < map->begin) return (struct offset_translation){OFFSET_UNKNOWN, -1, 0};
         if (map->count == 0) {
                 /* From 0 on, and nothing was mirrored: it will follow wherever
@@ -287,6 +290,7 @@ int offset_map_pack(const struct offset_map *map, const struct offset_map_name *
                 message.generation = name->generation;
                 message.begin = map->begin;
                 message.next = next;
+                message.returned = map->returned;
                 message.runs = pointers;
                 message.n_runs = map->count;
                 rc = codec_pack(&message.base, out_data, out_bytes);
@@ -318,6 +322,7 @@ int offset_map_unpack(const Heliostat__Pb__OffsetMap *message, struct offset_map
         }
         map.count = (uint32_t)message->n_runs;
         map.begin = message->begin;
+        map.returned = message->returned;
         set_next(&map);
         *out = map;
         return 0;

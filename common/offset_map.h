@@ -38,6 +38,7 @@ struct offset_run {
 
 struct offset_map {
         int64_t begin;            /* source; the map knows nothing below; -1: it is empty and new */
+        int64_t returned;         /* source; some below came from the destination; 0: none */
         int64_t next_source, next_destination; /* continues the newest run; -1: there is none */
         struct offset_run *runs;  /* oldest first; the newest one's count is kept in next_* */
         uint32_t count, capacity;
@@ -63,12 +64,21 @@ static inline void offset_map_add(struct offset_map *map, int64_t source, int64_
         }
 }
 
+/* The record at `source` came from the destination and is not sent back.  Its
+ * place there may lie before that of any record of ours, so a group that has not
+ * read it must not be carried over by the map. */
+static inline void offset_map_returned(struct offset_map *map, int64_t source) {
+        if (source >= map->returned) map->returned = source + 1;
+}
+
 /* `older` was complete below source offset `next`; `map` has what was sent since
  * map->begin, by us.  Makes one map of both, in `map`; older is empty then. */
 void offset_map_continue(struct offset_map *map, struct offset_map *older, int64_t next);
 
 enum offset_translation_kind {
-        OFFSET_UNKNOWN, /* below the map's begin, or there is no map */
+        /* Below the map's begin, or there is no map (by 0); or up to `by` source
+         * offsets on lie records that came from the destination. */
+        OFFSET_UNKNOWN,
         OFFSET_EXACT,   /* the record at the source offset, or the first behind it */
         OFFSET_EARLIER, /* before that by up to `by` records (-1: not known how many) */
         OFFSET_BEYOND,  /* not mirrored yet: the end of what was, `by` source offsets before */

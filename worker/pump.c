@@ -437,6 +437,7 @@ static bool returned(struct pump *pump, struct part *part, rd_kafka_message_t *m
                          (long long)m->offset);
         part->returned_told = true;
         if (m->offset < ledger_next(&part->ledger)) return true; /* seen before */
+        offset_map_returned(&part->map, m->offset);
         ledger_skip(&part->ledger, m->offset + 1);
         part->eof = false;
         part->record_ms = rd_kafka_message_timestamp(m, NULL);

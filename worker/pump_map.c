@@ -55,8 +55,11 @@ void map_part_fini(struct part *part) {
 
 /* ---- keeping ---- */
 
-static void join(struct part *part) {
+static void join(const struct pump *pump, struct part *part) {
         if (!part->flowed || part->map_older.begin < 0) return;
+        /* What an earlier owner had not written may have come from the destination. */
+        if (pump->settings.provenance && part->map_older_next < part->map.begin)
+                offset_map_returned(&part->map, part->map.begin - 1);
         offset_map_continue(&part->map, &part->map_older, part->map_older_next);
         part->map_next = -1;
 }
@@ -64,7 +67,7 @@ static void join(struct part *part) {
 void map_on_flow(struct pump *pump, struct part *part) {
         if (!pump->settings.offset_map) return;
         offset_map_restart(&part->map, part->position);
-        join(part);
+        join(pump, part);
 }
 
 /* ---- reading ---- */
@@ -106,7 +109,7 @@ static void take_loaded(struct pump *pump, const struct offset_maps *maps) {
                                 part->map_older = entry->map;
                                 part->map_older_next = entry->next;
                                 offset_map_init(&entry->map);
-                                join(part);
+                                join(pump, part);
                         }
                 }
         }

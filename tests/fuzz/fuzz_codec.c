@@ -127,7 +127,7 @@ static void check_offset_map(const Heliostat__Pb__OffsetMap *message) {
                         if (source <= last_source) continue;
                         last_source = source;
                         struct offset_translation t = offset_map_translate(&map, message->next, source);
-                        LAW(t.kind != OFFSET_UNKNOWN || source < map.begin);
+                        LAW(t.kind != OFFSET_UNKNOWN || source < map.begin || source < map.returned);
                         if (t.kind == OFFSET_UNKNOWN) continue;
                         LAW(t.offset >= 0 && t.offset >= last && t.by >= -1);
                         last = t.offset;

@@ -96,6 +96,18 @@ def test_provenance_lets_both_sides_use_the_same_names(field, topic, oracle, sou
             came = not base64.b64decode(record["key"]).startswith(own)
             assert [name for name, _ in record["headers"]] == (["heliostat.provenance"] if came else []), record
 
+    # A group that has not read what came from the other side has no place there by the map; one behind it has.
+    ends = {str(p): 400 for p in range(3)}
+    assert {partition: len(found) for partition, found in oracle.call("dump", bootstrap=source, topic=topic).items()} == ends
+    for group, offsets in ((f"{topic}-first", {str(p): 0 for p in range(3)}), (f"{topic}-all", ends)):
+        oracle.call("set-group-offsets", bootstrap=source, group=group, topic=topic, offsets=offsets)
+
+    def translated(group):
+        done = mirror.run("translate", "east->west", group, "--dry-run", "-o", "json", "--config", mirror.config)
+        return {p["translation"] for found in json.loads(done.stdout)["groups"] for p in found["partitions"]}
+    wait_until(lambda: translated(f"{topic}-all") == {"exact"}, 20, lambda: f"{translated(f'{topic}-all')}", 0.5)
+    assert translated(f"{topic}-first") == {"unknown"}
+
 
 @pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
 def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, oracle, source, destination, guarantee):

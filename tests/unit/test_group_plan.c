@@ -25,6 +25,7 @@ static void offsets_go_forward_only(void **state) {
                 {{OFFSET_EARLIER, 50, -1}, -1, 0, 100, GROUP_FORWARD, 50, "earlier, by how much is not known"},
                 {{OFFSET_BEYOND, 50, 9}, -1, 0, 100, GROUP_FORWARD, 50, "end of what was mirrored, 9 source offsets before"},
                 {{OFFSET_UNKNOWN, -1, 0}, -1, 0, 100, GROUP_UNKNOWN, -1, "unknown: the offset map begins later"},
+                {{OFFSET_UNKNOWN, -1, 7}, -1, 0, 100, GROUP_UNKNOWN, -1, "unknown: records that came from the destination"},
                 /* retention at the destination */
                 {{OFFSET_EXACT, 50, 0}, -1, 60, 100, GROUP_FORWARD, 60, "start of the destination's log; 50"},
                 {{OFFSET_EXACT, 50, 0}, 70, 60, 100, GROUP_KEPT, 60, "start of the destination's log; 50"},

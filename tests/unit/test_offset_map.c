@@ -54,6 +54,39 @@ static void a_partition_without_records_translates_from_0(void **state) {
         offset_map_fini(&m);
 }
 
+/* With a record before it that came from the destination, and lies anywhere there. */
+static void nothing_passes_a_record_that_came_back(void **state) {
+        (void)state;
+        struct offset_map m, older;
+        struct offset_map_name name = {"t", "t", 0, 1};
+        Heliostat__Pb__OffsetMap *message;
+        void *data;
+        size_t bytes;
+        offset_map_init(&m);
+        offset_map_restart(&m, 0);
+        add(&m, 0, 500, 10);
+        offset_map_returned(&m, 10);
+        add(&m, 11, 510, 4);
+        assert_translates(&m, 15, 5, OFFSET_UNKNOWN, -1, 6);
+        assert_translates(&m, 15, 10, OFFSET_UNKNOWN, -1, 1);
+        assert_translates(&m, 15, 11, OFFSET_EXACT, 510, 0);
+
+        /* The next owner knows it, also when it has read on before it reads the map. */
+        assert_int_equal(offset_map_pack(&m, &name, 15, &data, &bytes), 0);
+        assert_int_equal(codec_unpack_offset_map(data, bytes, &message), 0);
+        assert_int_equal(offset_map_unpack(message, &older), 0);
+        free(data);
+        codec_free(message);
+        offset_map_fini(&m);
+        offset_map_restart(&m, 15);
+        add(&m, 15, 514, 5);
+        offset_map_continue(&m, &older, 15);
+        assert_translates(&m, 20, 10, OFFSET_UNKNOWN, -1, 1);
+        assert_translates(&m, 20, 11, OFFSET_EXACT, 510, 0);
+        assert_translates(&m, 20, 20, OFFSET_EXACT, 519, 0);
+        offset_map_fini(&m);
+}
+
 static void the_newest_copy_counts(void **state) {
         (void)state;
         struct offset_map m;
@@ -298,6 +331,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(runs_translate_exactly),
                 cmocka_unit_test(a_partition_without_records_translates_from_0),
+                cmocka_unit_test(nothing_passes_a_record_that_came_back),
                 cmocka_unit_test(the_newest_copy_counts),
                 cmocka_unit_test(a_destination_that_begins_anew_is_known_from_there),
                 cmocka_unit_test(what_a_dead_owner_did_not_write_is_not_passed),
