@@ -125,8 +125,12 @@ def test_records_go_by_their_keys_as_javas_producer_sends_them(field, topic, ora
     oracle.call("produce", bootstrap=source, topic=topic, records=[*records[:200], refused, *records[200:], *keyless])
 
     def by_value(topic_):
-        dump = oracle.call("dump", bootstrap=destination, topic=topic_)
-        return {base64.b64decode(record["value"]).decode(): (int(partition), at) for partition, found in dump.items() for at, record in enumerate(found)}
+        """Where each lies first: repeats may still be on their way."""
+        places = {}
+        for partition, found in oracle.call("dump", bootstrap=destination, topic=topic_).items():
+            for at, record in enumerate(found):
+                places.setdefault(base64.b64decode(record["value"]).decode(), (int(partition), at))
+        return places
 
     mirror.up().wait_running(4)
     wait_until(lambda: len(by_value(topic)) == len(records) + len(keyless), 30, mirror.describe)
