@@ -40,16 +40,3 @@ int cli_check_zookeeper(const struct config *config) {
         }
         return CLI_OK;
 }
-
-bool cli_number(const char *text, uint32_t max, uint32_t *out) {
-        uint32_t number = 0;
-
-        if (!*text || strlen(text) > 9 || (*text == '0' && text[1])) return false;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9') return false;
-                number = number * 10 + (uint32_t)(*text - '0');
-        }
-        if (number > max) return false;
-        *out = number;
-        return true;
-}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/text.h"
 
 enum cli_exit {
         CLI_OK = 0,
@@ -31,7 +32,7 @@ int cli_load(const char *path, struct config *config);
 /* Whether zookeeper.connect is there and well formed; says what is wrong. */
 int cli_check_zookeeper(const struct config *config);
 
-/* "12" without sign, blanks or leading zeros, up to max.  *out is set on true. */
-bool cli_number(const char *text, uint32_t max, uint32_t *out);
+/* See text_number. */
+static inline bool cli_number(const char *text, uint32_t max, uint32_t *out) { return text_number(text, max, out); }
 
 #endif

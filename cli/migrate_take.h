@@ -4,7 +4,7 @@
 
 #include "cli/mirror_progress.h"
 #include "cli/mirror_table.h"
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 
 /* Brings the table's partitions up to date; one that no lane has is UNASSIGNED,
  * or PARKED with its topic's reason.  Partitions that the table does not have

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 
 #define RATE_WINDOW_MS 5000.0
 #define LINE_MAX_BYTES 512

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/table.h"
+#include "common/status_json.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -283,205 +284,6 @@ static char *render_text(const struct snapshot *s, const struct health *health, 
 
 /* ---- JSON ---- */
 
-/* A peer's text may not be UTF-8; then it is escaped as in a table.  "" and
- * NULL become null. */
-static json_t *string_or_null(const char *text) {
-        if (!text || !*text) return json_null();
-        json_t *json = json_string(text);
-        if (json) return json;
-        struct text escaped = {0};
-        text_add_peer(&escaped, text);
-        json = escaped.failed ? NULL : json_string(escaped.data);
-        free(escaped.data);
-        return json;
-}
-
-static json_t *number_or_null(int64_t number) {
-        return number == SNAPSHOT_UNKNOWN ? json_null() : json_integer(number);
-}
-
-/* Rounded to 1/1000: more digits would only be noise. */
-static json_t *real(double number) { return json_real(round(number * 1000) / 1000); }
-
-static json_t *real_or_null(double number) { return number < 0 ? json_null() : real(number); }
-
-static json_t *seconds_or_null(int64_t ms) {
-        return ms == SNAPSHOT_UNKNOWN ? json_null() : real((double)ms / 1000);
-}
-
-/* Takes value; remembers failure. */
-static void put(json_t *object, const char *key, json_t *value, bool *failed) {
-        if (json_object_set_new(object, key, value) != 0) *failed = true;
-}
-
-static json_t *health_json(const struct health *health, bool *failed) {
-        json_t *object = json_object(), *reasons = json_array();
-
-        for (size_t i = 0; i < health->count; i++)
-                if (json_array_append_new(reasons, string_or_null(health->reasons[i].text)) != 0)
-                        *failed = true;
-        put(object, "level", json_string(health_level_name(health->level)), failed);
-        put(object, "reasons", reasons, failed);
-        return object;
-}
-
-static json_t *leader_json(const struct status_leader *leader, bool *failed) {
-        if (!leader->id) return json_null();
-        json_t *object = json_object();
-        put(object, "id", string_or_null(leader->id), failed);
-        put(object, "host", string_or_null(leader->host), failed);
-        put(object, "pid", json_integer(leader->pid), failed);
-        put(object, "epoch", json_integer((json_int_t)leader->epoch), failed);
-        put(object, "since_ms", json_integer(leader->since_ms), failed);
-        put(object, "age_seconds", seconds_or_null(leader->age_ms), failed);
-        return object;
-}
-
-static json_t *skip_json(const struct status_skip *k, bool *failed) {
-        json_t *object = json_object();
-
-        put(object, "topic", string_or_null(k->topic), failed);
-        put(object, "partition", json_integer(k->partition), failed);
-        put(object, "lane", json_integer(k->lane), failed);
-        put(object, "kind", string_or_null(k->kind), failed);
-        put(object, "answer", string_or_null(k->answer), failed);
-        put(object, "from", number_or_null(k->from), failed);
-        put(object, "to", number_or_null(k->to), failed);
-        put(object, "at_ms", json_integer(k->at_ms), failed);
-        return object;
-}
-
-/* A list, though a partition has one at most: a list is empty more simply than
- * an object is null, and may grow. */
-static json_t *halts_json(const struct status_halt *h, bool *failed) {
-        json_t *list = json_array(), *object;
-
-        if (!h->kind) return list;
-        object = json_object();
-        put(object, "kind", string_or_null(h->kind), failed);
-        put(object, "from", number_or_null(h->from), failed);
-        put(object, "to", number_or_null(h->to), failed);
-        put(object, "answer", string_or_null(h->answer), failed);
-        put(object, "reason", string_or_null(h->reason), failed);
-        put(object, "since_ms", json_integer(h->since_ms), failed);
-        if (json_array_append_new(list, object) != 0) *failed = true;
-        return list;
-}
-
-static json_t *route_json(const struct status_route *r, bool *failed) {
-        json_t *object = json_object(), *states = json_object(), *parked = json_array();
-        json_t *skips = json_array();
-        bool known = !r->unreadable && !r->removed;
-
-        for (int i = 0; i < STATUS_STATES; i++)
-                put(states, status_state_name((enum status_state)i),
-                    json_integer((json_int_t)r->in_state[i]), failed);
-        for (size_t i = 0; i < r->parked_count; i++) {
-                json_t *topic = json_object();
-                put(topic, "topic", string_or_null(r->parked[i].topic), failed);
-                put(topic, "partitions", json_integer(r->parked[i].partitions), failed);
-                put(topic, "reason", string_or_null(r->parked[i].reason), failed);
-                if (json_array_append_new(parked, topic) != 0) *failed = true;
-        }
-        for (size_t i = 0; i < r->skip_count; i++)
-                if (json_array_append_new(skips, skip_json(&r->skips[i], failed)) != 0) *failed = true;
-        put(object, "name", string_or_null(r->name), failed);
-        put(object, "source", string_or_null(r->source), failed);
-        put(object, "destination", string_or_null(r->destination), failed);
-        put(object, "enabled", known ? json_boolean(r->enabled) : json_null(), failed);
-        put(object, "intake", *r->intake ? string_or_null(r->intake) : json_null(), failed);
-        put(object, "delivery_guarantee", string_or_null(r->delivery_guarantee), failed);
-        put(object, "group_id", string_or_null(r->group_id), failed);
-        put(object, "lanes", known ? json_integer(r->lanes) : json_null(), failed);
-        put(object, "topics", json_integer((json_int_t)r->topics), failed);
-        put(object, "partitions", json_integer((json_int_t)r->partitions), failed);
-        put(object, "states", states, failed);
-        put(object, "parked_topics", parked, failed);
-        put(object, "skips", skips, failed);
-        put(object, "lag", r->lag_known ? json_integer(r->lag) : json_null(), failed);
-        put(object, "lag_seconds", real_or_null(r->lag_seconds), failed);
-        put(object, "rate", real(r->rate), failed);
-        put(object, "discovered_age_seconds", seconds_or_null(r->discovered_age_ms), failed);
-        put(object, "error", string_or_null(r->error), failed);
-        put(object, "warning", string_or_null(r->warning), failed);
-        return object;
-}
-
-static json_t *worker_json(const struct status_worker *w, bool *failed) {
-        json_t *object = json_object();
-
-        put(object, "id", string_or_null(w->id), failed);
-        put(object, "incarnation", string_or_null(w->incarnation), failed);
-        put(object, "host", string_or_null(w->host), failed);
-        put(object, "pid", w->unreadable ? json_null() : json_integer(w->pid), failed);
-        put(object, "version", string_or_null(w->version), failed);
-        put(object, "http", string_or_null(w->http), failed);
-        put(object, "zone", string_or_null(w->zone), failed);
-        put(object, "capacity", w->unreadable ? json_null() : json_integer(w->capacity), failed);
-        put(object, "draining", json_boolean(w->draining), failed);
-        put(object, "drained", json_boolean(w->drained), failed);
-        put(object, "lanes", json_integer((json_int_t)w->lanes), failed);
-        put(object, "partitions", json_integer((json_int_t)w->partitions), failed);
-        put(object, "rate", real(w->rate), failed);
-        put(object, "bytes_rate", real(w->bytes_rate), failed);
-        put(object, "records_total", json_integer((json_int_t)w->records_total), failed);
-        put(object, "session_age_seconds", seconds_or_null(w->session_age_ms), failed);
-        put(object, "report_age_seconds", seconds_or_null(w->report_age_ms), failed);
-        put(object, "stale", json_boolean(w->stale), failed);
-        put(object, "error", string_or_null(w->error), failed);
-        return object;
-}
-
-static json_t *lane_json(const struct status_lane *l, bool *failed) {
-        json_t *object = json_object();
-
-        put(object, "route", string_or_null(l->route), failed);
-        put(object, "lane", json_integer(l->lane), failed);
-        put(object, "state", string_or_null(l->record_state), failed);
-        put(object, "worker", string_or_null(l->worker), failed);
-        put(object, "worker_live", json_boolean(l->worker_live), failed);
-        put(object, "pin", string_or_null(l->pin), failed);
-        put(object, "generation", json_integer((json_int_t)l->generation), failed);
-        put(object, "spec", json_integer(l->spec), failed);
-        put(object, "partitions", json_integer((json_int_t)l->partitions), failed);
-        put(object, "report_state", string_or_null(l->report_state), failed);
-        put(object, "error", string_or_null(l->error), failed);
-        return object;
-}
-
-/* The topic's name at the destination, or null. */
-static json_t *destination_topic(const struct snapshot *s, const struct status_partition *p) {
-        char name[TOPIC_NAME_SIZE], why[TOPIC_NAME_ERROR_MAX];
-        for (size_t i = 0; i < s->route_count; i++)
-                if (s->routes[i].namer && strcmp(s->routes[i].name, p->route) == 0)
-                        return topic_name_destination(s->routes[i].namer, p->topic, name, why) == 0
-                                       ? json_string(name)
-                                       : json_null();
-        return json_null();
-}
-
-static json_t *partition_json(const struct snapshot *s, const struct status_partition *p, bool *failed) {
-        json_t *object = json_object();
-
-        put(object, "route", string_or_null(p->route), failed);
-        put(object, "topic", string_or_null(p->topic), failed);
-        put(object, "destination_topic", destination_topic(s, p), failed);
-        put(object, "partition", json_integer(p->partition), failed);
-        put(object, "lane", json_integer(p->lane), failed);
-        put(object, "worker", string_or_null(p->worker), failed);
-        put(object, "state", json_string(status_state_name(p->state)), failed);
-        put(object, "position", number_or_null(p->position), failed);
-        put(object, "end_offset", number_or_null(p->end_offset), failed);
-        put(object, "lag", number_or_null(p->lag), failed);
-        put(object, "lag_seconds", real_or_null(p->lag_seconds), failed);
-        put(object, "rate", real(p->rate), failed);
-        put(object, "error", string_or_null(p->error), failed);
-        put(object, "report_age_seconds", seconds_or_null(p->report_age_ms), failed);
-        put(object, "stale", json_boolean(p->stale), failed);
-        put(object, "halts", halts_json(&p->halt, failed), failed);
-        return object;
-}
-
 #define ARRAY(array, items, count, item_json) \
         do { \
                 for (size_t i_ = 0; i_ < (count); i_++) \
@@ -489,38 +291,31 @@ static json_t *partition_json(const struct snapshot *s, const struct status_part
                                 failed = true; \
         } while (0)
 
-static json_t *problem_json(const struct status_problem *p, bool *failed) {
-        json_t *object = json_object();
-        put(object, "path", string_or_null(p->path), failed);
-        put(object, "error", string_or_null(p->text), failed);
-        return object;
-}
-
 static char *render_json(const struct snapshot *s, const struct health *health) {
         json_t *root = json_object(), *routes = json_array(), *workers = json_array();
         json_t *lanes = json_array(), *partitions = json_array(), *problems = json_array();
         bool failed = false;
         char *text = NULL;
 
-        ARRAY(routes, s->routes, s->route_count, route_json);
-        ARRAY(workers, s->workers, s->worker_count, worker_json);
-        ARRAY(lanes, s->lanes, s->lane_count, lane_json);
+        ARRAY(routes, s->routes, s->route_count, status_json_route);
+        ARRAY(workers, s->workers, s->worker_count, status_json_worker);
+        ARRAY(lanes, s->lanes, s->lane_count, status_json_lane);
         for (size_t i = 0; i < s->partition_count; i++)
-                if (json_array_append_new(partitions, partition_json(s, &s->partitions[i], &failed)) != 0)
+                if (json_array_append_new(partitions, status_json_partition(s, &s->partitions[i], &failed)) != 0)
                         failed = true;
-        ARRAY(problems, s->problems, s->problem_count, problem_json);
-        put(root, "schema", json_string(RENDER_SCHEMA), &failed);
-        put(root, "time_ms", json_integer(s->now_ms), &failed);
-        put(root, "zookeeper", string_or_null(s->zookeeper), &failed);
-        put(root, "facts_age_seconds", seconds_or_null(s->facts_age_ms), &failed);
-        put(root, "health", health_json(health, &failed), &failed);
-        put(root, "leader", leader_json(&s->leader, &failed), &failed);
-        put(root, "coordinators", json_integer((json_int_t)s->candidates), &failed);
-        put(root, "routes", routes, &failed);
-        put(root, "workers", workers, &failed);
-        put(root, "lanes", lanes, &failed);
-        put(root, "partitions", partitions, &failed);
-        put(root, "unreadable", problems, &failed);
+        ARRAY(problems, s->problems, s->problem_count, status_json_problem);
+        status_json_put(root, "schema", json_string(RENDER_SCHEMA), &failed);
+        status_json_put(root, "time_ms", json_integer(s->now_ms), &failed);
+        status_json_put(root, "zookeeper", status_json_text(s->zookeeper), &failed);
+        status_json_put(root, "facts_age_seconds", status_json_seconds(s->facts_age_ms), &failed);
+        status_json_put(root, "health", status_json_health(health, &failed), &failed);
+        status_json_put(root, "leader", status_json_leader(&s->leader, &failed), &failed);
+        status_json_put(root, "coordinators", json_integer((json_int_t)s->candidates), &failed);
+        status_json_put(root, "routes", routes, &failed);
+        status_json_put(root, "workers", workers, &failed);
+        status_json_put(root, "lanes", lanes, &failed);
+        status_json_put(root, "partitions", partitions, &failed);
+        status_json_put(root, "unreadable", problems, &failed);
         if (!failed) text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
         json_decref(root);
         if (!text) return NULL;

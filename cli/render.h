@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "cli/health.h"
-#include "cli/snapshot.h"
+#include "common/snapshot_health.h"
+#include "common/snapshot.h"
 
 enum render_format { RENDER_TABLE, RENDER_WIDE, RENDER_JSON };
 

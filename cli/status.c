@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/health.h"
+#include "common/snapshot_health.h"
 #include "cli/render.h"
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 #include "cli/status_read.h"
 #include "common/clock.h"
 #include "common/err.h"

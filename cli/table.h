@@ -8,19 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/text_grow.h"
+
 #define TABLE_COLUMNS_MAX 20
 
 enum table_colour { TABLE_PLAIN, TABLE_GREEN, TABLE_YELLOW, TABLE_RED, TABLE_DIM, TABLE_BOLD };
 
-/* A text that grows.  failed: out of memory, once and for all. */
-struct text {
-        char *data; /* NUL-terminated once anything was added; else NULL */
-        size_t bytes, room;
-        bool failed;
-};
-void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Escaped. */
-void text_add_peer(struct text *text, const char *peer);
 /* The escape sequence that begins a colour; "" without colours. */
 const char *table_colour_on(enum table_colour colour, bool colours);
 const char *table_colour_off(enum table_colour colour, bool colours);

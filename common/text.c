@@ -66,3 +66,16 @@ char *text_trim(char *text) {
         text[n - start] = '\0';
         return text;
 }
+
+bool text_number(const char *text, uint32_t max, uint32_t *out) {
+        uint32_t number = 0;
+
+        if (!*text || strlen(text) > 9 || (*text == '0' && text[1])) return false;
+        for (; *text; text++) {
+                if (*text < '0' || *text > '9') return false;
+                number = number * 10 + (uint32_t)(*text - '0');
+        }
+        if (number > max) return false;
+        *out = number;
+        return true;
+}

@@ -2,7 +2,9 @@
 #ifndef HELIOSTAT_COMMON_TEXT_H
 #define HELIOSTAT_COMMON_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Number of insertions, deletions, replacements and swaps of neighbours that
  * turn a into b; letters compare without case.  Words longer than 128 bytes
@@ -20,5 +22,8 @@ void text_one_line(char *text);
 /* Removes blanks (space, tab, form feed, carriage return, newline) at both
  * ends in place; returns text. */
 char *text_trim(char *text);
+
+/* "12" without sign, blanks or leading zeros, up to max.  *out is set on true. */
+bool text_number(const char *text, uint32_t max, uint32_t *out);
 
 #endif

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/health.h"
+#include "common/snapshot_health.h"
 #include "cli/render.h"
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 #include "cli/table.h"
 #include "common/codec.h"
 #include "common/err.h"

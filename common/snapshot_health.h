@@ -1,12 +1,12 @@
 /* Is the field well?  PURE: a snapshot in, a level and its reasons out.
  * Health means progress: partitions that are not mirrored, and everything that
  * keeps the next failure from being handled, are reasons. */
-#ifndef HELIOSTAT_CLI_HEALTH_H
-#define HELIOSTAT_CLI_HEALTH_H
+#ifndef HELIOSTAT_COMMON_SNAPSHOT_HEALTH_H
+#define HELIOSTAT_COMMON_SNAPSHOT_HEALTH_H
 
 #include <stddef.h>
 
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 
 enum health_level {
         HEALTH_OK,

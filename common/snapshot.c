@@ -1,6 +1,6 @@
 /* Everything is sorted first and found by binary search: a field has up to
  * 100,000 partitions, and `status` may run every second. */
-#include "cli/snapshot.h"
+#include "common/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "cli/health.h"
+#include "common/snapshot_health.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * moment.  A snapshot joins them: a partition's state is its lane's record
  * combined with its owner's report.  Everything in a snapshot borrows the
  * facts, so they must live longer. */
-#ifndef HELIOSTAT_CLI_SNAPSHOT_H
-#define HELIOSTAT_CLI_SNAPSHOT_H
+#ifndef HELIOSTAT_COMMON_SNAPSHOT_H
+#define HELIOSTAT_COMMON_SNAPSHOT_H
 
 #include <stdbool.h>
 #include <stddef.h>
