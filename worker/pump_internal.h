@@ -1,5 +1,6 @@
-/* Shared by pump.c (records), pump_start.c (positions, commits) and
- * pump_life.c (clients, states). */
+/* Shared by the files of the pump: pump.c (records), pump_request.c (what the
+ * control thread asks for), pump_life.c (clients, states), pump_start.c
+ * (positions, commits) and the others below. */
 #ifndef HELIOSTAT_WORKER_PUMP_INTERNAL_H
 #define HELIOSTAT_WORKER_PUMP_INTERNAL_H
 
@@ -388,5 +389,13 @@ void pump_advance(struct pump *pump);  /* after anything that a state may wait f
 void pump_retry_soon(struct pump *pump, uint64_t delay_ms);
 void pump_retry_parked(struct pump *pump); /* when the next parked partition is due */
 void pump_set_error(struct pump *pump, const char *text);
+const char *pump_state_name(const struct pump *pump);
+void life_begin(struct pump *pump);    /* on the pump's loop: timers, clients */
+void life_run(struct pump *pump);      /* READY -> RUNNING */
+void life_drain(struct pump *pump, uint64_t limit_ms);
+void life_free(struct pump *pump);
+
+/* pump_snapshot.c */
+struct pump_snapshot *snapshot_take(struct pump *pump); /* for pump_snapshot_free */
 
 #endif

@@ -4,13 +4,11 @@
  * threads and may take seconds.  A consumed message that the producer still
  * holds keeps the consumer alive, so clients are only destroyed when no record
  * is under way: purge first, then wait for the reports. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -39,6 +37,8 @@ static const struct {
         [PUMP_STOPPED] = {"STOPPED", 0},
 #undef TO
 };
+
+const char *pump_state_name(const struct pump *pump) { return states[pump->state].name; }
 
 static void pump_move(struct pump *pump, enum pump_state to) {
         if (!(states[pump->state].allowed & (1u << to))) abort(); /* a bug: better stop than harm */
@@ -397,6 +397,15 @@ static void handle_closed(uv_handle_t *handle) {
         free(pump);
 }
 
+/* The last of them frees the pump. */
+static void close_handles(struct pump *pump) {
+        uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->wake, handle_closed);
+}
+
 static void drain_done(struct pump *pump, bool clean) {
         if (!clean)
                 log_warn("lane.drain.unclean", "route=%s lane=%u under_way=%" PRIu64 " note=\"the next owner may repeat records since the last commit\"",
@@ -462,13 +471,7 @@ void pump_advance(struct pump *pump) {
         (void)uv_timer_stop(&pump->limit_timer);
         (void)uv_timer_stop(&pump->txn_timer);
         (void)uv_poll_stop(&pump->wake);
-        if (pump->free_wanted) {
-                uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->wake, handle_closed);
-        }
+        if (pump->free_wanted) close_handles(pump);
 }
 
 /* ---- timers ---- */
@@ -557,102 +560,11 @@ static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
         pump_advance(pump);
 }
 
-/* ---- what the control thread asks for ---- */
+/* ---- what pump_request.c asks for ---- */
 
-static struct dest_topic *topic_for(struct pump *pump, const char *name) {
-        for (struct dest_topic *t = pump->topics; t; t = t->next)
-                if (strcmp(t->name, name) == 0) return t;
-        struct dest_topic *topic = calloc(1, sizeof *topic);
-        if (!topic || !(topic->name = strdup(name))) abort();
-        if (pump->namer) (void)topic_name_destination(pump->namer, name, topic->target, topic->target_error);
-        else (void)snprintf(topic->target_error, sizeof topic->target_error, "%s", pump->naming_error);
-        topic->next = pump->topics;
-        pump->topics = topic;
-        return topic;
-}
-
-static struct part *find_part(const struct pump *pump, const char *topic, int32_t partition) {
-        for (size_t i = 0; i < pump->part_count; i++)
-                if (pump->parts[i]->partition == partition &&
-                    strcmp(pump->parts[i]->topic->name, topic) == 0)
-                        return pump->parts[i];
-        return NULL;
-}
-
-/* Partitions only ever join a lane; one that would leave it is an issue of
- * moving partitions between lanes, which needs the lane to be handed over. */
-static void add_parts(struct pump *pump, const struct pump_partition *partitions, size_t count) {
-        size_t old = pump->part_count;
-        bool unrecorded = false;
-        if (count == 0) return;
-        struct part **parts = realloc(pump->parts, (old + count) * sizeof *parts);
-        if (!parts) abort();
-        pump->parts = parts;
-        for (size_t i = 0; i < count; i++) {
-                struct part *there = old ? find_part(pump, partitions[i].topic, partitions[i].partition) : NULL;
-                if (there) {
-                        halt_from_record(pump, there, &partitions[i].halt, false);
-                        continue;
-                }
-                struct part *part = calloc(1, sizeof *part);
-                if (!part) abort();
-                part->topic = topic_for(pump, partitions[i].topic);
-                part->partition = partitions[i].partition;
-                part->started = partitions[i].started;
-                part->existed = partitions[i].existed;
-                part->position = part->committed = part->record_ms = -1;
-                part->txn_position = part->txn_next = part->poison = part->map_next = -1;
-                offset_map_init(&part->map);
-                offset_map_init(&part->map_older);
-                halt_from_record(pump, part, &partitions[i].halt, true);
-                unrecorded |= part->state == PART_HALTED && !part->halt_recorded;
-                pump->parts[pump->part_count++] = part;
-        }
-        if (unrecorded) pump_tell(pump, PUMP_TELL_FACTS, 0);
-}
-
-struct request {
-        struct pump *pump;
-        struct pump_partition *partitions; /* topics are owned */
-        struct pump_fact *facts;           /* so are theirs */
-        size_t count;
-        uint64_t value;
-        void (*snapshot_cb)(void *ctx, struct pump_snapshot *snapshot);
-        struct pump_snapshot *snapshot;
-};
-
-static struct request *request_new(struct pump *pump, const struct pump_partition *partitions,
-                                   size_t count, uint64_t value) {
-        struct request *request = calloc(1, sizeof *request);
-        if (!request) abort();
-        *request = (struct request){.pump = pump, .value = value};
-        if (count) {
-                request->partitions = calloc(count, sizeof *request->partitions);
-                if (!request->partitions) abort();
-                for (size_t i = 0; i < count; i++) {
-                        request->partitions[i] = partitions[i];
-                        request->partitions[i].topic = strdup(partitions[i].topic);
-                        if (!request->partitions[i].topic) abort();
-                }
-                request->count = count;
-        }
-        return request;
-}
-
-static void request_free(struct request *request) {
-        for (size_t i = 0; request->partitions && i < request->count; i++)
-                free((char *)request->partitions[i].topic);
-        for (size_t i = 0; request->facts && i < request->count; i++) free((char *)request->facts[i].topic);
-        free(request->partitions);
-        free(request->facts);
-        free(request);
-}
-
-static void handle_open(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
+void life_begin(struct pump *pump) {
         uv_loop_t *loop = &pump->loop->loop;
-        request_free(request);
+        pump->member.gap = on_gap;
         data_loop_join(pump->loop, &pump->member);
         /* None of these can fail. */
         (void)uv_timer_init(loop, &pump->commit_timer);
@@ -671,103 +583,10 @@ static void handle_open(void *arg) {
         pump_open_clients(pump);
 }
 
-struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
-                       const struct pump_settings *settings, const struct pump_events *events,
-                       void *ctx) {
-        struct pump *pump = calloc(1, sizeof *pump);
-        if (!pump) return NULL;
-        pump->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (pump->eventfd < 0) {
-                free(pump);
-                return NULL;
-        }
-        if (uv_mutex_init(&pump->denied.lock)) abort(); /* no memory */
-        pump->loop = loop;
-        pump->home = home;
-        pump->events = *events;
-        pump->ctx = ctx;
-        pump->settings = *settings;
-        pump->settings.route = strdup(settings->route);
-        pump->settings.source = strdup(settings->source);
-        pump->settings.destination = strdup(settings->destination);
-        pump->settings.group_id = strdup(settings->group_id);
-        pump->settings.gap_policy = strdup(settings->gap_policy);
-        pump->settings.poison_record_policy = strdup(settings->poison_record_policy);
-        if (!pump->settings.route || !pump->settings.source || !pump->settings.destination ||
-            !pump->settings.group_id || !pump->settings.gap_policy || !pump->settings.poison_record_policy)
-                abort();
-        (void)start_rules_ref(settings->start_rules); /* the same pointer */
-        /* Published by another version, if it cannot be read: the partitions park. */
-        if (topic_namer_new(&settings->naming, &pump->namer, pump->naming_error) == ERR_NOMEM) abort();
-        pump->settings.naming = (struct topic_naming){0};
-        pump->shared = settings->merge || settings->by_key;
-        pump->state = PUMP_OPENING;
-        pump->budget_bytes = settings->budget_bytes;
-        pump->sizes = budget_sizes(pump->budget_bytes);
-        /* Before the first record nothing is known: few are taken at once. */
-        pump->mean = (struct budget_mean){65536, 65536};
-        pump->mean_bytes = 65536;
-        pump_limit(pump);
-        pump->member.turn = pump_turn;
-        pump->member.gap = on_gap;
-        pump->snapshot_ms = clock_boot_ms();
-        mailbox_post(&loop->mailbox, handle_open, request_new(pump, NULL, 0, 0));
-        return pump;
-}
-
-static void handle_start(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        pump->settings.generation = request->value;
-        pump->started = true;
-        pump->map_state = pump->settings.offset_map ? MAP_WAITING : MAP_OFF; /* due at once */
-        add_parts(pump, request->partitions, request->count);
-        request_free(request);
+void life_run(struct pump *pump) {
         if (pump->state != PUMP_READY) return; /* stopped meanwhile */
         pump_move(pump, PUMP_RUNNING);
         pump_start_parts(pump);
-}
-
-void pump_start(struct pump *pump, uint64_t generation, const struct pump_partition *partitions,
-                size_t count) {
-        mailbox_post(&pump->loop->mailbox, handle_start, request_new(pump, partitions, count, generation));
-}
-
-static void handle_update(void *arg) {
-        struct request *request = arg;
-        add_parts(request->pump, request->partitions, request->count);
-        pump_start_parts(request->pump);
-        request_free(request);
-}
-
-void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count) {
-        mailbox_post(&pump->loop->mailbox, handle_update, request_new(pump, partitions, count, 0));
-}
-
-static void handle_recorded(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        for (size_t i = 0; i < request->count; i++) {
-                const struct pump_fact *fact = &request->facts[i];
-                struct part *part = find_part(pump, fact->topic, fact->partition);
-                if (part) halt_fact_recorded(pump, part, fact);
-        }
-        pump_flow_waiting(pump);
-        pump_start_parts(pump);
-        request_free(request);
-}
-
-void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count) {
-        struct request *request = request_new(pump, NULL, 0, 0);
-        request->facts = calloc(count ? count : 1, sizeof *request->facts);
-        if (!request->facts) abort();
-        request->count = count;
-        for (size_t i = 0; i < count; i++) {
-                request->facts[i] = facts[i];
-                request->facts[i].topic = strdup(facts[i].topic);
-                if (!request->facts[i].topic) abort();
-        }
-        mailbox_post(&pump->loop->mailbox, handle_recorded, request);
 }
 
 void pump_take_generation(struct pump *pump) {
@@ -779,38 +598,7 @@ void pump_take_generation(struct pump *pump) {
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, false);
 }
 
-static void handle_adopt(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        /* Not between a position record and what the group is told of it: the
-         * record has the old generation. */
-        pump->adopt_generation = request->value;
-        pump_take_generation(pump);
-        request_free(request);
-}
-
-void pump_adopt(struct pump *pump, uint64_t generation) {
-        mailbox_post(&pump->loop->mailbox, handle_adopt, request_new(pump, NULL, 0, generation));
-}
-
-static void handle_budget(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        pump->budget_bytes = request->value;
-        pump_limit(pump);
-        if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
-        request_free(request);
-}
-
-void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
-        mailbox_post(&pump->loop->mailbox, handle_budget, request_new(pump, NULL, 0, budget_bytes));
-}
-
-static void handle_drain(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        uint64_t limit_ms = request->value;
-        request_free(request);
+void life_drain(struct pump *pump, uint64_t limit_ms) {
         if (pump->state == PUMP_RUNNING) {
                 pump_move(pump, PUMP_DRAINING);
                 pump_drop_batch(pump);
@@ -823,130 +611,13 @@ static void handle_drain(void *arg) {
         pump_advance(pump);
 }
 
-void pump_drain(struct pump *pump, uint32_t limit_ms) {
-        mailbox_post(&pump->loop->mailbox, handle_drain, request_new(pump, NULL, 0, limit_ms));
-}
-
-static void handle_free(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        request_free(request);
+void life_free(struct pump *pump) {
         pump->free_wanted = true;
-        if (pump->state == PUMP_STOPPED) {
-                uv_close((uv_handle_t *)&pump->commit_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
-                uv_close((uv_handle_t *)&pump->wake, handle_closed);
-                return;
-        }
+        if (pump->state == PUMP_STOPPED) return close_handles(pump);
         if (pump->state != PUMP_STOPPING) {
                 pump_move(pump, PUMP_STOPPING);
                 pump_purge(pump);
                 pump_retry_soon(pump, 50);
         }
         pump_advance(pump);
-}
-
-void pump_free(struct pump *pump) {
-        mailbox_post(&pump->loop->mailbox, handle_free, request_new(pump, NULL, 0, 0));
-}
-
-/* ---- snapshots ---- */
-
-static void part_row(struct pump *pump, struct part *part, double seconds, struct pump_row *row) {
-        int64_t low = -1, high = -1, now = clock_boot_ms();
-        bool flowing = part->state == PART_FLOWING;
-        *row = (struct pump_row){.partition = part->partition, .end_offset = -1, .lag_seconds = -1};
-        row->topic = strdup(part->topic->name);
-        row->position = part_position(part);
-        if (pump->consumer && flowing &&
-            rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name, part->partition, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high >= 0)
-                row->end_offset = high > row->position ? high : row->position;
-        row->rate = seconds > 0 ? (double)(part->records - part->reported_records) / seconds : 0;
-        part->reported_records = part->records;
-        row->records = part->records;
-        row->bytes = part->bytes;
-        bool behind = row->end_offset > row->position;
-        if (row->end_offset >= 0) {
-                row->lag_seconds = 0;
-                if (behind) {
-                        int64_t age = part->record_ms >= 0 ? clock_wall_ms() - part->record_ms : -1;
-                        row->lag_seconds = age < 0 ? -1 : (double)age / 1000;
-                }
-        }
-        if (row->position != part->progress_position || !behind) {
-                part->progress_position = row->position;
-                part->progress_ms = now;
-        }
-        switch (part->state) {
-        case PART_NEW:
-        case PART_WAITING: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_ASSIGNED; break;
-        case PART_PARKED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_PARKED; break;
-        case PART_HALTED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED; break;
-        case PART_FLOWING:
-                row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
-                /* At the last stable offset of an open transaction nothing can
-                 * be read: that is not a stall. */
-                if (behind && now - part->progress_ms > PUMP_STALL_MS &&
-                    !(part->eof && !pump->blocked && !pump->held))
-                        row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
-                else
-                        *part->error = '\0';
-                break;
-        }
-        if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
-        if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED && !*part->error)
-                (void)snprintf(part->error, sizeof part->error, "%s",
-                               *pump->error ? pump->error
-                               : pump->blocked ? "waits for the destination's acknowledgements"
-                               : pump->held ? "waits for the check of its generation"
-                                            : "no record arrives from the source");
-        if (*part->error) row->error = strdup(part->error);
-}
-
-static void deliver_snapshot(void *arg) {
-        struct request *request = arg;
-        request->snapshot_cb((void *)(uintptr_t)request->value, request->snapshot);
-        request_free(request);
-}
-
-static void handle_snapshot(void *arg) {
-        struct request *request = arg;
-        struct pump *pump = request->pump;
-        struct pump_snapshot *snapshot = calloc(1, sizeof *snapshot);
-        int64_t now = clock_boot_ms();
-        double seconds = (double)(now - pump->snapshot_ms) / 1000;
-        if (!snapshot) abort();
-        pump->snapshot_ms = now;
-        snapshot->rows = calloc(pump->part_count ? pump->part_count : 1, sizeof *snapshot->rows);
-        if (!snapshot->rows) abort();
-        snapshot->count = pump->part_count;
-        for (size_t i = 0; i < pump->part_count; i++)
-                part_row(pump, pump->parts[i], seconds, &snapshot->rows[i]);
-        (void)snprintf(snapshot->error, sizeof snapshot->error, "%s", pump->error);
-        snapshot->state = states[pump->state].name;
-        snapshot->records = pump->records;
-        snapshot->bytes = pump->bytes;
-        request->snapshot = snapshot;
-        request->value = (uint64_t)(uintptr_t)pump->ctx;
-        mailbox_post(pump->home, deliver_snapshot, request);
-}
-
-void pump_snapshot(struct pump *pump, void (*cb)(void *ctx, struct pump_snapshot *snapshot)) {
-        struct request *request = request_new(pump, NULL, 0, 0);
-        request->snapshot_cb = cb;
-        mailbox_post(&pump->loop->mailbox, handle_snapshot, request);
-}
-
-void pump_snapshot_free(struct pump_snapshot *snapshot) {
-        if (!snapshot) return;
-        for (size_t i = 0; i < snapshot->count; i++) {
-                free(snapshot->rows[i].topic);
-                free(snapshot->rows[i].error);
-        }
-        free(snapshot->rows);
-        free(snapshot);
 }
