@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/secret.h"
 #include "common/zk.h"
 
 void cli_error(const char *format, ...) {
@@ -22,6 +23,7 @@ int cli_load(const char *path, struct config *config) {
                 cli_error("%s", err);
                 return CLI_USAGE;
         }
+        if (config->core_dumps) secret_core_dumps(true);
         log_set_level(
                 (enum log_level)log_level_parse(config->log_level)); /* checked by the table */
         return CLI_OK;

@@ -21,6 +21,7 @@
 #include "cli/verify.h"
 #include "cli/translate.h"
 #include "common/kafka.h"
+#include "common/secret.h"
 #include "common/text.h"
 #include "common/zk.h"
 #include "common/znode_path.h"
@@ -222,6 +223,7 @@ static void print_versions(void) {
 int main(int argc, char **argv) {
         const char *names[COUNT(verbs)];
 
+        secret_core_dumps(false); /* before a secret is read; core.dumps of the file allows them */
         if (argc < 2) {
                 print_usage(stderr);
                 return CLI_USAGE;

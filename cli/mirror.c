@@ -73,6 +73,18 @@ static void notices(const struct mirror_args *args, const struct mirror_config *
 
 /* ---- the three forms ---- */
 
+/* Passwords in arguments have been read: the process list need not show them any longer. */
+static void hide_arguments(const char *const *list, size_t count) {
+        for (size_t i = 0; i < count; i++) {
+                char *argument = (char *)list[i], *value = strchr(argument, '=');
+                if (!value) continue;
+                *value = '\0';
+                bool secret = config_key_is_secret(argument);
+                *value++ = '=';
+                if (secret) memset(value, '*', strlen(value));
+        }
+}
+
 /* MirrorMaker 1's two files, or the two lists of servers. */
 static int run_built(const struct mirror_args *args) {
         struct mirror_file consumer = {0}, producer = {0};
@@ -87,6 +99,8 @@ static int run_built(const struct mirror_args *args) {
         int rc = mirror_config_build(args, &consumer, &producer, &built, err, sizeof err);
         free_file(&consumer);
         free_file(&producer);
+        hide_arguments(args->consumer_properties, args->consumer_property_count);
+        hide_arguments(args->producer_properties, args->producer_property_count);
         if (rc) {
                 cli_error("%s", err);
                 return CLI_USAGE;

@@ -262,8 +262,6 @@ static int take_file(struct builder *b, int file, const struct mirror_file *from
         else if (!rc && !b->servers)
                 rc = fail(b, 0, NULL, "bootstrap.servers is missing: the addresses of the %s's brokers",
                           file == OF_CONSUMER ? "source" : "destination");
-        for (size_t i = 0; i < properties.count; i++)
-                explicit_bzero(properties.items[i].value, strlen(properties.items[i].value));
         properties_fini(&properties);
         return rc;
 }
@@ -276,7 +274,7 @@ static int take_properties(struct builder *b, int file, const char *flag, const 
                 if (!key) return no_memory(b);
                 char *value = strchr(key, '='); /* the arguments' check has seen it */
                 *value++ = '\0';
-                struct property p = {text_trim(key), text_trim(value), 0};
+                struct property p = {.key = text_trim(key), .value = text_trim(value)};
                 rc = take(b, file, &p);
                 if (!rc && b->zookeeper_line == 0 && find_row(p.key, file) &&
                     find_row(p.key, file)->action == ZOOKEEPER)

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/properties.h"
+#include "common/secret.h"
 #include "common/setting_value.h"
 #include "common/settings.h"
 #include "common/text.h"
@@ -56,7 +57,7 @@ struct parser {
         size_t err_size;
         struct properties properties;
         struct config config;
-        const struct property *clusters; /* the `clusters` property */
+        struct property *clusters; /* the `clusters` property */
         const struct property *program[SETTING_PROGRAM_COUNT];
         const struct property *common[SETTING_ROUTE_COUNT]; /* defaults for all routes */
         struct draft *drafts;
@@ -74,6 +75,9 @@ static int fail(struct parser *p, const struct property *at, const char *format,
                 va_start(ap, format);
                 (void)vsnprintf(p->err + n, p->err_size - (size_t)n, format, ap); /* cut */
                 va_end(ap);
+                if (at && at->secret && secret_shown(p->err + n, at->value))
+                        (void)snprintf(p->err + n, p->err_size - (size_t)n,
+                                       "what the placeholder stands for is not valid here");
         }
         text_one_line(p->err);
         return ERR_INVALID;
@@ -93,16 +97,30 @@ bool config_key_is_secret(const char *key) {
         return false;
 }
 
-/* The seam for secret placeholders: every value passes here once, before
- * anything looks at it.  Until they are supported they are refused, since a
- * password of "${file:...}" would only fail later, at the broker. */
-static int resolve_value(struct parser *p, struct property *property) {
-        static const char *const sources[] = {"${file:", "${env:", "${dir:"};
+/* Every value passes here once, before anything looks at it. */
+static int check_value(struct parser *p, struct property *property) {
+        char why[SECRET_ERROR_MAX];
         (void)text_trim(property->value);
-        for (size_t i = 0; i < COUNT(sources); i++)
-                if (strstr(property->value, sources[i]))
-                        return fail(p, property, "placeholders such as %s...} are not supported by "
-                                    "this version", sources[i]);
+        int rc = secret_sources(property->value, why, sizeof why);
+        return rc < 0 ? fail(p, property, "%s", why) : 0;
+}
+
+/* Puts in what the placeholders of a value stand for.  Of client settings this
+ * happens only when a client is made (kafka_settings.c): the configuration
+ * holds no secret, and what has changed meanwhile counts. */
+static int resolve_value(struct parser *p, struct property *property, int allowed) {
+        char why[SECRET_ERROR_MAX], *value;
+        int sources = secret_sources(property->value, why, sizeof why);
+        if (sources <= 0) return sources;
+        if (sources & ~allowed)
+                return fail(p, property, "settings of routes are published in ZooKeeper; expected no "
+                                         "${file:...} or ${dir:...}, only ${env:...}");
+        int rc = secret_resolve(property->value, &value, why, sizeof why);
+        if (rc == ERR_NOMEM) return no_memory(p);
+        if (rc) return fail(p, property, "%s", why);
+        free(property->value);
+        property->value = value;
+        property->secret = true;
         return 0;
 }
 
@@ -181,6 +199,8 @@ static int read_aliases(struct parser *p) {
                 if (strcmp(p->properties.items[i].key, "clusters") == 0)
                         p->clusters = &p->properties.items[i];
         if (!p->clusters) return 0;
+        int resolved = resolve_value(p, p->clusters, SECRET_ENV);
+        if (resolved) return resolved;
         char *list = strdup(p->clusters->value), *rest = list, *word;
         int rc = list ? 0 : no_memory(p);
         while (!rc && rest && *list && (word = strsep(&rest, ",")))
@@ -281,7 +301,7 @@ static bool role_prefix(const char *name, const char **rest, enum client_role *r
         return false;
 }
 
-static int read_alias_property(struct parser *p, const struct property *at,
+static int read_alias_property(struct parser *p, struct property *at,
                                struct config_cluster *cluster) {
         const char *name = at->key + strlen(cluster->alias) + 1, *rest = name;
         enum client_role role = CLIENT_CONSUMER;
@@ -291,6 +311,8 @@ static int read_alias_property(struct parser *p, const struct property *at,
                 if (!unscoped || *rest == 'm')
                         return fail(p, at, "expected '%s.bootstrap.servers', one address list for "
                                            "all clients of a cluster", cluster->alias);
+                int resolved = resolve_value(p, at, SECRET_ANY);
+                if (resolved) return resolved;
                 if (!servers_valid(at->value))
                         return fail(p, at, "expected 'host:port,host:port', not '%.*s'",
                                     VALUE_SHOWN, at->value);
@@ -334,7 +356,7 @@ static int give_route(struct parser *p, const char *route, const char *source,
 }
 
 /* `<source>-><destination>.<setting>` */
-static int read_route_property(struct parser *p, const struct property *at, const char *arrow) {
+static int read_route_property(struct parser *p, struct property *at, const char *arrow) {
         char source[VALUE_SHOWN + 64], destination[VALUE_SHOWN + 64], route[sizeof source * 2];
         char prefix[sizeof route + 16];
         const char *rest = arrow + 2, *name, *unprefixed = NULL;
@@ -368,7 +390,10 @@ static int read_route_property(struct parser *p, const struct property *at, cons
                 return add_property(p, at, unprefixed, false, role, NULL, route);
         }
         int setting = setting_find(setting_route, SETTING_ROUTE_COUNT, name);
-        if (setting >= 0) return give_route(p, route, source, to->alias, setting, at);
+        if (setting >= 0) {
+                int rc = resolve_value(p, at, SECRET_ENV);
+                return rc ? rc : give_route(p, route, source, to->alias, setting, at);
+        }
         const struct foreign *foreign = find_foreign(name);
         if (foreign) return fail_foreign(p, at, foreign);
         if (setting_find(setting_program, SETTING_PROGRAM_COUNT, name) >= 0)
@@ -547,10 +572,11 @@ static int read_property(struct parser *p, struct property *at) {
         if (arrow) return read_route_property(p, at, arrow);
         if ((i = setting_find(setting_program, SETTING_PROGRAM_COUNT, at->key)) >= 0) {
                 p->program[i] = at;
-                return 0;
+                return resolve_value(p, at, SECRET_ANY);
         }
         if ((i = setting_find(setting_route, SETTING_ROUTE_COUNT, at->key)) >= 0) {
-                return give(p, &p->common[i], at);
+                int rc = resolve_value(p, at, SECRET_ENV);
+                return rc ? rc : give(p, &p->common[i], at);
         }
         if ((cluster = alias_of(&p->config, at->key))) return read_alias_property(p, at, cluster);
         return fail_unknown_top(p, at);
@@ -564,7 +590,7 @@ static int read_all(struct parser *p) {
         c->path = strdup(p->path);
         if (!c->priv || !c->path) return no_memory(p);
         for (size_t i = 0; !rc && i < p->properties.count; i++)
-                rc = resolve_value(p, &p->properties.items[i]);
+                rc = check_value(p, &p->properties.items[i]);
         if (!rc) rc = read_aliases(p);
         for (size_t i = 0; !rc && i < p->properties.count; i++)
                 rc = read_property(p, &p->properties.items[i]);

@@ -25,7 +25,8 @@ enum client_role { CLIENT_CONSUMER, CLIENT_PRODUCER, CLIENT_ADMIN };
 
 struct config_property {
         char *name;   /* librdkafka's or Java's name, prefix removed */
-        char *value;  /* may be a secret: see config_key_is_secret */
+        char *value;  /* may be a secret: see config_key_is_secret; placeholders still in it
+                       * (secret.h), but for bootstrap.servers */
         int line;
         char *key;    /* as written in the file, for error messages */
         /* Given as `<alias>.x`, for all roles: one that the role at hand does
@@ -90,6 +91,7 @@ struct config {
         uint64_t worker_memory_budget_bytes;
         uint32_t report_interval_ms;
         char *log_level;
+        bool core_dumps;
 
         struct config_cluster *clusters;
         size_t cluster_count;

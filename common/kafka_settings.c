@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/kafka.h"
 #include "common/kafka_tables.h"
+#include "common/secret.h"
 #include "common/text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -186,6 +187,7 @@ struct filler {
         const struct config *config;
         int role;
         rd_kafka_conf_t *conf;
+        const char *hidden; /* a value that no message may show, or NULL */
         char *err;
         size_t err_size;
 };
@@ -201,6 +203,8 @@ static int fail(struct filler *f, const struct config_property *at, const char *
                 va_start(ap, format);
                 (void)vsnprintf(f->err + n, f->err_size - (size_t)n, format, ap); /* cut */
                 va_end(ap);
+                if (f->hidden && secret_shown(f->err + n, f->hidden))
+                        (void)snprintf(f->err + n, f->err_size - (size_t)n, "invalid value");
         }
         text_one_line(f->err);
         return ERR_INVALID;
@@ -303,10 +307,28 @@ static int set_user(struct filler *f, const struct config_property *at) {
         return set(f, at, at->name, at->value);
 }
 
+/* Placeholders become their values here, for the length of the call: librdkafka
+ * keeps the only other copy, and wipes it. */
+static int set_resolved(struct filler *f, const struct config_property *at) {
+        char why[SECRET_ERROR_MAX], *value = NULL;
+        int rc = secret_sources(at->value, why, sizeof why);
+        if (rc > 0) {
+                rc = secret_resolve(at->value, &value, why, sizeof why);
+                if (rc) return fail(f, at, "%s", why);
+        }
+        struct config_property copy = *at;
+        if (value) copy.value = value;
+        f->hidden = value || config_key_is_secret(at->key) ? copy.value : NULL;
+        rc = set_user(f, &copy);
+        f->hidden = NULL;
+        secret_free(value);
+        return rc;
+}
+
 int kafka_settings_fill(const struct config *config, const char *alias, const char *route,
                         enum client_role role, const struct kafka_setting *extra,
                         rd_kafka_conf_t *conf, char *err, size_t err_size) {
-        struct filler f = {config, role_bit(role), conf, err, err_size};
+        struct filler f = {config, role_bit(role), conf, NULL, err, err_size};
         const struct config_property **list = NULL;
         size_t count = 0;
 
@@ -320,7 +342,7 @@ int kafka_settings_fill(const struct config *config, const char *alias, const ch
         for (size_t i = 0; !rc && i < COUNT(preset_rows); i++)
                 if (preset_rows[i].roles & f.role)
                         rc = set(&f, NULL, preset_rows[i].name, preset_rows[i].value);
-        for (size_t i = 0; !rc && i < count; i++) rc = set_user(&f, list[i]);
+        for (size_t i = 0; !rc && i < count; i++) rc = set_resolved(&f, list[i]);
         for (; !rc && extra && extra->name; extra++) rc = set(&f, NULL, extra->name, extra->value);
         for (size_t i = 0; !rc && i < COUNT(fixed_rows); i++)
                 if (fixed_rows[i].roles & f.role)

@@ -173,7 +173,7 @@ static int cut(const char *s, size_t length, int line, struct property *out, cha
                size_t why_size) {
         size_t key_end = 0, value;
         bool backslash = false, separated = false;
-        struct property p = {NULL, NULL, line};
+        struct property p = {.line = line};
 
         while (key_end < length) {
                 char c = s[key_end];
@@ -278,7 +278,10 @@ fail:
 void properties_fini(struct properties *properties) {
         for (size_t i = 0; i < properties->count; i++) {
                 free(properties->items[i].key);
-                free(properties->items[i].value);
+                char *value = properties->items[i].value;
+                /* not left in freed memory */
+                if (value) explicit_bzero(value, strlen(value));
+                free(value);
         }
         free(properties->items);
         properties->items = NULL;

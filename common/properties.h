@@ -12,12 +12,14 @@
 #ifndef HELIOSTAT_COMMON_PROPERTIES_H
 #define HELIOSTAT_COMMON_PROPERTIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct property {
         char *key;
         char *value; /* blanks at its end are kept, as in Java */
         int line;    /* where it starts, from 1 */
+        bool secret; /* never shown; for the reader's use: false */
 };
 
 struct properties {

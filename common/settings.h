@@ -43,7 +43,10 @@
         ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
             "How often a worker writes positions, lag and rates to ZooKeeper, when they changed.") \
         ROW(log_level, "log.level", CHOICE, "info", 0, 0, START, \
-            "The least important lines to log: `debug`, `info`, `warn` or `error`.")
+            "The least important lines to log: `debug`, `info`, `warn` or `error`.") \
+        ROW(core_dumps, "core.dumps", BOOL, "false", 0, 0, START, \
+            "Whether a crash may leave a core dump, which holds passwords, and whether other " \
+            "processes of the user may look into this one (gdb, strace).")
 
 #define ROUTE_SETTINGS(ROW) \
         ROW(enabled, "enabled", BOOL, "false", 0, 0, APPLY, \

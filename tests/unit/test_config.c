@@ -202,8 +202,17 @@ static void errors(void **state) {
                 {"a = 1\nb = 2\na = 3", "f:3: a: given twice, the first time in line 1"},
                 {"worker.loops = \\u12", "f:1: \\u needs four hexadecimal digits"},
                 {"a\\nb = 1", "f:1: a?b: unknown key"},
-                {BASE "east.sasl.password = ${env:SECRET}", "f:4: east.sasl.password: placeholders such as ${env:...} are not supported by this version"},
+                /* placeholders: never a value */
+                {BASE "east.sasl.password = x${vault:a:b}", "f:4: east.sasl.password: unknown provider 'vault'; expected ${file:PATH:KEY}, ${dir:PATH:FILE} or ${env:NAME}"},
+                {BASE "east.sasl.password = ${file:/x}", "f:4: east.sasl.password: expected ${file:PATH:KEY}, not '${file:/x}'"},
+                {"worker.loops = ${env:HELIOSTAT_TEST_UNSET}", "f:1: worker.loops: the environment variable 'HELIOSTAT_TEST_UNSET' is not set"},
+                {"worker.loops = ${env:HELIOSTAT_TEST_SET}", "f:1: worker.loops: what the placeholder stands for is not valid here"},
+                {"clusters=a\na.bootstrap.servers = ${env:HELIOSTAT_TEST_SET}", "f:2: a.bootstrap.servers: what the placeholder stands for is not valid here"},
+                {"zookeeper.connect = ${file:/nowhere/s:zk}", "f:1: zookeeper.connect: cannot read /nowhere/s: No such file or directory"},
+                {BASE "east->west.topics = ${file:/x:y}", "f:4: east->west.topics: settings of routes are published in ZooKeeper; expected no ${file:...} or ${dir:...}, only ${env:...}"},
+                {"topics = ${dir:/x:y}", "f:1: topics: settings of routes are published in ZooKeeper; expected no ${file:...} or ${dir:...}, only ${env:...}"},
         };
+        assert_int_equal(setenv("HELIOSTAT_TEST_SET", "many-canaries", 1), 0);
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 struct config c;
                 char err[CONFIG_ERROR_MAX];

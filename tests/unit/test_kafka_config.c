@@ -104,6 +104,9 @@ static void settings_are_translated_and_overridden(void **state) {
                 {"east.producer.linger.ms = 0", CLIENT_PRODUCER, "queue.buffering.max.ms", "0"},
                 {"east.ssl.endpoint.identification.algorithm =", CLIENT_CONSUMER, "ssl.endpoint.identification.algorithm", "none"},
                 {"east.client.id = x", CLIENT_ADMIN, "client.id", "x"},
+                /* placeholders, put in when the client is made */
+                {"east.client.id = a-${env:HELIOSTAT_TEST_SET}", CLIENT_ADMIN, "client.id", "a-many-canaries"},
+                {"east.sasl.password = ${env:HELIOSTAT_TEST_SET}", CLIENT_ADMIN, "sasl.password", "many-canaries"},
                 /* settings of the other kind of client, for all: left out */
                 {"east.linger.ms = 7", CLIENT_CONSUMER, "fetch.wait.max.ms", "500"},
                 {"east.fetch.min.bytes = 7", CLIENT_PRODUCER, "linger.ms", "5"},
@@ -125,6 +128,7 @@ static void settings_are_translated_and_overridden(void **state) {
                 {"east.consumer.fetch.max.wait.ms = 2\neast.fetch.wait.max.ms = 1", CLIENT_CONSUMER, "fetch.wait.max.ms", "2"},
                 {"east->west.consumer.fetch.max.wait.ms = 3\neast.consumer.fetch.wait.max.ms = 2", CLIENT_CONSUMER, "fetch.wait.max.ms", "3"},
         };
+        assert_int_equal(setenv("HELIOSTAT_TEST_SET", "many-canaries", 1), 0);
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 char text[1024];
                 struct config c;
