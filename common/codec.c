@@ -194,7 +194,7 @@ static int check_leader(const Heliostat__Pb__Leader *l) {
 }
 
 static int check_candidate(const Heliostat__Pb__Candidate *c) {
-        return znode_id_valid(c->id) && text_ok(c->host, 255) ? 0 : ERR_INVALID;
+        return znode_id_valid(c->id) && text_ok(c->host, 255) && text_ok(c->http, 255) ? 0 : ERR_INVALID;
 }
 
 static int check_worker(const Heliostat__Pb__Worker *w) {

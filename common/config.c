@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "common/err.h"
+#include "common/http_rules.h"
 #include "common/properties.h"
 #include "common/secret.h"
 #include "common/setting_value.h"
@@ -582,6 +583,28 @@ static int read_property(struct parser *p, struct property *at) {
         return fail_unknown_top(p, at);
 }
 
+/* The row of a setting as the file has it; NULL: it has the default. */
+static const struct property *program_at(const struct parser *p, const char *name) {
+        int i = setting_find(setting_program, SETTING_PROGRAM_COUNT, name);
+        return i < 0 ? NULL : p->program[i];
+}
+
+static int check_http(struct parser *p) {
+        static const char *const names[] = {"worker.http.listen", "coordinator.http.listen"};
+        const char *const listen[] = {p->config.worker_http_listen, p->config.coordinator_http_listen};
+        const struct property *tls = program_at(p, "http.tls.certificate");
+        char why[256];
+        for (size_t i = 0; i < COUNT(names); i++) {
+                struct http_settings settings = {.listen = listen[i], .token = p->config.http_token,
+                                                 .certificate = p->config.http_tls_certificate,
+                                                 .key = p->config.http_tls_key, .insecure = p->config.http_insecure};
+                const struct property *at = program_at(p, names[i]);
+                if (!at) at = tls ? tls : program_at(p, "http.tls.key"); /* the default address is always good */
+                if (http_check(&settings, why, sizeof why)) return fail(p, at, "%s", why);
+        }
+        return 0;
+}
+
 static int read_all(struct parser *p) {
         struct config *c = &p->config;
         int rc = 0;
@@ -599,6 +622,7 @@ static int read_all(struct parser *p) {
                 const char *value = p->program[i] ? p->program[i]->value : s->value;
                 if (value) rc = set_field(p, c, s, p->program[i], value);
         }
+        if (!rc) rc = check_http(p);
         for (size_t i = 0; !rc && i < c->cluster_count; i++)
                 if (!c->clusters[i].bootstrap_servers)
                         rc = fail(p, p->clusters,

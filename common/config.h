@@ -90,6 +90,9 @@ struct config {
         char *worker_zone;
         uint64_t worker_memory_budget_bytes;
         uint32_t report_interval_ms;
+        char *worker_http_listen, *coordinator_http_listen; /* "": no server */
+        char *http_token, *http_tls_certificate, *http_tls_key; /* "" for none */
+        bool http_insecure;
         char *log_level;
         bool core_dumps;
 

@@ -42,6 +42,20 @@
             "What a worker may take in memory; divided over its lanes (docs/operations.md).") \
         ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
             "How often a worker writes positions, lag and rates to ZooKeeper, when they changed.") \
+        ROW(worker_http_listen, "worker.http.listen", TEXT, "127.0.0.1:9180", 0, 0, START, \
+            "Where a worker serves metrics and health: `<IP address>:<port>`, port 0 for any free one; " \
+            "empty: nowhere. An address that other machines reach needs `http.token`, and TLS or " \
+            "`http.insecure` (docs/metrics.md).") \
+        ROW(coordinator_http_listen, "coordinator.http.listen", TEXT, "127.0.0.1:9181", 0, 0, START, \
+            "Where a coordinator does.") \
+        ROW(http_token, "http.token", TEXT, "", 0, 0, START, \
+            "What a client sends as `Authorization: Bearer <token>`; health needs none. Best as " \
+            "`${file:...}`.") \
+        ROW(http_tls_certificate, "http.tls.certificate", TEXT, "", 0, 0, START, \
+            "PEM file with the server's certificate, and those between it and the root.") \
+        ROW(http_tls_key, "http.tls.key", TEXT, "", 0, 0, START, "PEM file with its private key.") \
+        ROW(http_insecure, "http.insecure", BOOL, "false", 0, 0, START, \
+            "Whether other machines may be served without TLS, because something else encrypts.") \
         ROW(log_level, "log.level", CHOICE, "info", 0, 0, START, \
             "The least important lines to log: `debug`, `info`, `warn` or `error`.") \
         ROW(core_dumps, "core.dumps", BOOL, "false", 0, 0, START, \

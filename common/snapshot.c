@@ -187,7 +187,7 @@ static void leader_join(const struct facts *facts, struct snapshot *s) {
                  * alive leads. */
                 if (!c || !leader || strcmp(c->id, leader->candidate) != 0) continue;
                 s->leader = (struct status_leader){
-                        .id = leader->candidate, .host = leader->host, .pid = leader->pid,
+                        .id = leader->candidate, .host = leader->host, .http = c->http, .pid = leader->pid,
                         .epoch = leader->epoch, .since_ms = leader->since_ms,
                         .age_ms = age(s->now_ms, leader->since_ms)};
         }

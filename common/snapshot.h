@@ -169,6 +169,7 @@ struct status_route {
 struct status_leader {
         const char *id; /* NULL: nobody leads */
         const char *host;
+        const char *http; /* where it serves; "": nowhere */
         uint32_t pid;
         uint64_t epoch;
         int64_t since_ms; /* wall clock */

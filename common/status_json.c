@@ -50,6 +50,7 @@ json_t *status_json_leader(const struct status_leader *leader, bool *failed) {
         status_json_put(object, "id", status_json_text(leader->id), failed);
         status_json_put(object, "host", status_json_text(leader->host), failed);
         status_json_put(object, "pid", json_integer(leader->pid), failed);
+        status_json_put(object, "http", status_json_text(leader->http), failed);
         status_json_put(object, "epoch", json_integer((json_int_t)leader->epoch), failed);
         status_json_put(object, "since_ms", json_integer(leader->since_ms), failed);
         status_json_put(object, "age_seconds", status_json_seconds(leader->age_ms), failed);

@@ -6,31 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <uv.h>
-
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "common/zk.h"
-#include "coordinator/discover.h"
-#include "coordinator/elect.h"
-#include "coordinator/groups.h"
-#include "coordinator/store.h"
+#include "coordinator/coordinator_internal.h"
 
-struct coordinator {
-        uv_loop_t loop;
-        const struct config *config;
-        const char *id;
-        char host[256];
-        struct zk *zk;
-        struct elect *elect;
-        struct store *store;
-        struct discover *discover;
-        struct groups *groups;
-        uv_signal_t sigterm, sigint;
-        uv_timer_t retry;
-        bool closing;
-};
 
 /* ---- leadership ---- */
 
@@ -155,13 +135,14 @@ int coordinator_main(const struct config *config, const char *id) {
         (void)uv_signal_start(&c->sigint, on_signal, SIGINT);
         log_info("coordinator.start", "id=%s host=%s pid=%d zookeeper=%s version=%s", id, c->host,
                  (int)getpid(), config->zookeeper_connect, HELIOSTAT_VERSION);
+        coordinator_http_start(c);
         int rc = zk_open(&c->loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms,
                          on_zk_state, c, &c->zk);
         if (rc) {
                 log_error("coordinator.start", "zookeeper=%s error=\"%s\"", config->zookeeper_connect, err_text(rc));
                 return 1;
         }
-        c->elect = elect_new(c->zk, id, c->host, &elect_events, c);
+        c->elect = elect_new(c->zk, id, c->host, http_url(c->http), &elect_events, c);
         c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
         c->discover = discover_new(&c->loop, config, &discover_events, c);
         c->groups = groups_new(&c->loop, config);

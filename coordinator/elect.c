@@ -19,7 +19,7 @@
 
 struct elect {
         struct zk *zk;
-        const char *id, *host;
+        const char *id, *host, *http;
         struct elect_events events;
         void *ctx;
         char uuid[33];
@@ -200,6 +200,7 @@ static void make_candidate(struct elect *elect) {
         candidate.id = (char *)elect->id;
         candidate.host = (char *)elect->host;
         candidate.pid = (uint32_t)getpid();
+        candidate.http = (char *)elect->http;
         if (codec_pack(&candidate.base, &data, &bytes)) return;
         (void)snprintf(path, sizeof path, ZNODE_ELECTION "/c-%s-", elect->uuid);
         elect->busy = zk_create(elect->zk, path, data, bytes, ZK_EPHEMERAL | ZK_SEQUENCE,
@@ -291,11 +292,11 @@ void elect_lost(struct elect *elect) {
         elect_list(elect);
 }
 
-struct elect *elect_new(struct zk *zk, const char *id, const char *host,
+struct elect *elect_new(struct zk *zk, const char *id, const char *host, const char *http,
                         const struct elect_events *events, void *ctx) {
         struct elect *elect = calloc(1, sizeof *elect);
         if (!elect) return NULL;
-        *elect = (struct elect){.zk = zk, .id = id, .host = host, .events = *events, .ctx = ctx};
+        *elect = (struct elect){.zk = zk, .id = id, .host = host, .http = http, .events = *events, .ctx = ctx};
         new_uuid(elect->uuid);
         return elect;
 }

@@ -26,8 +26,9 @@ struct elect_events {
         void (*resign)(void *ctx, const char *reason);
 };
 
-/* id and host are borrowed for its life.  NULL on no memory. */
-struct elect *elect_new(struct zk *zk, const char *id, const char *host,
+/* id, host and http (a URL that may change, "" for none; the candidate's znode
+ * has what it is then) are borrowed for its life.  NULL on no memory. */
+struct elect *elect_new(struct zk *zk, const char *id, const char *host, const char *http,
                         const struct elect_events *events, void *ctx);
 void elect_free(struct elect *elect);
 /* To be called with each state of the session. */

@@ -641,6 +641,8 @@ class Heliostat:
             "zookeeper.connect": f"{zookeeper}{self.chroot}" if zookeeper else self.connect,
             "zookeeper.session.timeout.ms": self.session_timeout_ms,
             "clusters": ", ".join(self.clusters),
+            "worker.http.listen": f"{LOOPBACK}:0",
+            "coordinator.http.listen": f"{LOOPBACK}:0",
         }
         for alias, broker in (clusters or self.clusters).items():
             address = getattr(broker, "address", broker)

@@ -18,7 +18,11 @@ void data_loop_tick(struct data_loop *loop) {
                 m->gap(m, gap);
 }
 
-static void on_beat(uv_timer_t *timer) { data_loop_tick(timer->data); }
+static void on_beat(uv_timer_t *timer) {
+        struct data_loop *loop = timer->data;
+        data_loop_tick(loop);
+        atomic_store_explicit(&loop->beat_ms, loop->last_us / 1000, memory_order_relaxed);
+}
 
 static void on_idle(uv_idle_t *idle) { (void)idle; }
 
@@ -76,6 +80,7 @@ static void run(void *arg) {
 
 int data_loop_start(struct data_loop *loop, unsigned index) {
         *loop = (struct data_loop){.index = index};
+        atomic_init(&loop->beat_ms, clock_boot_ms());
         loop->members.next = loop->members.prev = &loop->members;
         loop->ready_tail = &loop->ready_head;
         if (uv_loop_init(&loop->loop)) return ERR_SYSTEM;

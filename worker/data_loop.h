@@ -6,6 +6,7 @@
 #ifndef HELIOSTAT_WORKER_DATA_LOOP_H
 #define HELIOSTAT_WORKER_DATA_LOOP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -37,6 +38,7 @@ struct data_loop {
         uv_prepare_t prepare; /* gives the turns */
         uv_timer_t beat;      /* bounds the poll, so that a gap is seen */
         int64_t last_us;      /* boot clock, of the last tick */
+        _Atomic int64_t beat_ms; /* boot clock, of the last beat; any thread may read it */
         struct data_loop_member members;             /* list head */
         struct data_loop_member *ready_head, **ready_tail;
         unsigned index;

@@ -51,6 +51,8 @@ static int pack_self(struct worker *worker, void **data, size_t *bytes) {
         self.version = (char *)HELIOSTAT_VERSION;
         self.draining = worker->stopping;
         self.started_ms = worker->started_ms;
+        (void)snprintf(worker->http_told, sizeof worker->http_told, "%s", http_url(worker->http));
+        self.http = worker->http_told;
         return codec_pack(&self.base, data, bytes);
 }
 
@@ -228,26 +230,30 @@ void worker_maybe_finish(struct worker *worker) {
         finish(worker, 0);
 }
 
-static void on_draining_told(void *ctx, int code, const struct zk_stat *stat) {
+static void on_self_told(void *ctx, int code, const struct zk_stat *stat) {
         (void)ctx;
-        (void)code; /* only a hint to the coordinator; releases speak for themselves */
+        (void)code; /* only a hint: releases speak for themselves, and the URL is for people */
         (void)stat;
+}
+
+static void tell_self(struct worker *worker) {
+        char self[ZNODE_PATH_MAX];
+        void *data;
+        size_t bytes;
+        if (!worker->registered || !worker->connected || znode_path_worker(self, worker->id) ||
+            pack_self(worker, &data, &bytes))
+                return;
+        (void)zk_set(worker->zk, self, data, bytes, -1, on_self_told, worker);
+        free(data);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
         struct worker *worker = handle->data;
-        char self[ZNODE_PATH_MAX];
-        void *data;
-        size_t bytes;
         if (worker->stopping) return;
         worker->stopping = true;
         worker->stop_since_ms = clock_boot_ms();
         log_info("worker.stop", "worker=%s signal=%d", worker->id, number);
-        if (worker->registered && worker->connected && znode_path_worker(self, worker->id) == 0 &&
-            pack_self(worker, &data, &bytes) == 0) {
-                (void)zk_set(worker->zk, self, data, bytes, -1, on_draining_told, worker);
-                free(data);
-        }
+        tell_self(worker);
         assign_stop(worker);
         worker_maybe_finish(worker);
 }
@@ -257,6 +263,7 @@ static void on_house(uv_timer_t *timer) {
         int64_t now = clock_boot_ms();
         if (worker->finishing) return;
         if (worker->connected && !worker->registered) worker_register(worker);
+        if (strcmp(worker->http_told, http_url(worker->http)) != 0) tell_self(worker);
         assign_house(worker, now);
         worker_maybe_finish(worker);
 }
@@ -316,6 +323,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         log_info("worker.start", "worker=%s host=%s pid=%d loops=%u zookeeper=%s version=%s", id,
                  worker->host, (int)getpid(), worker->data_loop_count, config->zookeeper_connect,
                  HELIOSTAT_VERSION);
+        worker_http_start(worker);
         int rc = zk_open(&worker->loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms,
                          on_zk_state, worker, &worker->zk);
         if (rc) {
@@ -328,6 +336,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         int exit_code = worker->exit_code;
         (void)uv_timer_stop(&worker->report_timer);
         (void)uv_timer_stop(&worker->report_write_timer);
+        http_close(worker->http);
         wait_for_pumps(worker);
         if (worker->pump_count) {
                 /* A client hangs in its end (librdkafka #4724).  All that it

@@ -6,6 +6,7 @@
 
 #include "common/codec.h"
 #include "common/config.h"
+#include "common/http.h"
 #include "common/mailbox.h"
 #include "common/zk.h"
 #include "worker/data_loop.h"
@@ -58,6 +59,8 @@ struct worker {
         int supervisor_fd;         /* -1: none */
         struct zk *zk;
         struct mailbox home;
+        struct http *http;         /* NULL: none */
+        char http_told[320];       /* its URL as /worker/<id> has it */
         struct data_loop *data_loops;
         unsigned data_loop_count, next_loop;
 
@@ -108,6 +111,9 @@ void assign_house(struct worker *worker, int64_t now_ms);
 /* No lane needs ZooKeeper or a pump any more (or cannot have it). */
 bool assign_idle(const struct worker *worker);
 void assign_fini(struct worker *worker);
+
+/* worker_http.c */
+void worker_http_start(struct worker *worker);
 
 /* report.c */
 void report_start(struct worker *worker);
