@@ -153,7 +153,7 @@ static void print_clients(FILE *out) {
 #define MINUS "becomes `%s`; -1 becomes 0"
 #define EMPTY "same name; an empty value becomes `%s`"
 #define BYTES "ByteArray classes are accepted, others refused%s"
-#define PKCS12 "`PKCS12` is accepted, others refused%s"
+#define SECURITY "%s"
 #define IGNORE "ignored: %s"
 #define UNKNOWN "passed on, or ignored where it is %s"
 #define REFUSE "refused: %s"

@@ -9,7 +9,9 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/kafka_security.h"
 #include "common/kafka_settings.h"
+#include "common/kafka_token.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -119,8 +121,11 @@ int kafka_client_new(const struct config *config, const char *alias, const char 
                 return rc;
         }
         rd_kafka_conf_set_log_cb(conf, kafka_log);
+        kafka_token_prepare(conf);
         if (conf_hook) conf_hook(conf, ctx);
-        return start(conf, role, config->path, alias, out, err, err_size);
+        rc = start(conf, role, config->path, alias, out, err, err_size);
+        if (!rc) kafka_token_begin(*out);
+        return rc;
 }
 
 /* ---- checks ------------------------------------------------------------- */
@@ -163,6 +168,19 @@ static int check_client(const struct config *config, const char *alias, const ch
         return rc;
 }
 
+static void on_notice(void *ctx, const char *text) {
+        log_warn("config.insecure", "cluster=%s text=\"%s\"", (const char *)ctx, text);
+}
+
+/* Of one client, for all of its cluster. */
+static void security_notices(const struct config *config, const char *alias) {
+        char err[CONFIG_ERROR_MAX];
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        if (kafka_settings_fill(config, alias, NULL, CLIENT_CONSUMER, NULL, conf, err, sizeof err) == 0)
+                kafka_security_notices(conf, on_notice, (void *)alias);
+        rd_kafka_conf_destroy(conf);
+}
+
 static int check_all(const struct config *config, bool make, char *err, size_t err_size) {
         static const enum client_role roles[] = {CLIENT_CONSUMER, CLIENT_PRODUCER, CLIENT_ADMIN};
         int rc = 0;
@@ -189,6 +207,7 @@ int kafka_config_check_names(const struct config *config, char *err, size_t err_
 
 int kafka_config_check(const struct config *config, char *err, size_t err_size) {
         int rc = check_all(config, true, err, err_size);
+        for (size_t i = 0; !rc && i < config->cluster_count; i++) security_notices(config, config->clusters[i].alias);
         for (size_t i = 0; !rc && i < config_property_count(config); i++) {
                 const struct config_property *p = config_property_at(config, i);
                 const char *why = kafka_settings_ignored(p);

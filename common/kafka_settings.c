@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_security.h"
 #include "common/kafka_tables.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -40,7 +41,7 @@ static const struct preset {
 #undef ROW
 };
 
-enum action { RENAME, KIB, MINUS, EMPTY, BYTES, PKCS12, IGNORE, UNKNOWN, REFUSE };
+enum action { RENAME, KIB, MINUS, EMPTY, BYTES, SECURITY, IGNORE, UNKNOWN, REFUSE };
 
 static const struct java {
         const char *name;
@@ -188,6 +189,8 @@ struct filler {
         int role;
         rd_kafka_conf_t *conf;
         const char *hidden; /* a value that no message may show, or NULL */
+        const struct config_property *original; /* of the resolved one at hand */
+        struct kafka_security security;
         char *err;
         size_t err_size;
 };
@@ -273,10 +276,9 @@ static int set_java(struct filler *f, const struct config_property *at, const st
                 return fail(f, at,
                             "records are mirrored byte by byte; expected ByteArraySerializer or "
                             "ByteArrayDeserializer, or nothing");
-        case PKCS12:
-                if (strcasecmp(at->value, "PKCS12") == 0) return 0;
-                return fail(f, at, "expected PKCS12; for PEM files use ssl.key.location and "
-                                   "ssl.certificate.location");
+        case SECURITY:
+                if (kafka_security_take(&f->security, f->original, at->value) != 0) return fail(f, at, "%s", err_text(ERR_NOMEM));
+                return 0;
         case IGNORE:
         case UNKNOWN:
                 return 0; /* kafka_config_check has noted it */
@@ -318,6 +320,7 @@ static int set_resolved(struct filler *f, const struct config_property *at) {
         }
         struct config_property copy = *at;
         if (value) copy.value = value;
+        f->original = at;
         f->hidden = value || config_key_is_secret(at->key) ? copy.value : NULL;
         rc = set_user(f, &copy);
         f->hidden = NULL;
@@ -325,10 +328,18 @@ static int set_resolved(struct filler *f, const struct config_property *at) {
         return rc;
 }
 
+static int apply_security(struct filler *f, const char *alias) {
+        char why[KAFKA_SECURITY_ERROR_MAX] = "";
+        const struct config_property *at = NULL;
+        int rc = kafka_security_apply(&f->security, f->conf, &at, why, sizeof why);
+        if (rc) rc = at ? fail(f, at, "%s", why) : fail(f, NULL, "%s: client settings of '%s': %s", f->config->path, alias, why);
+        return rc;
+}
+
 int kafka_settings_fill(const struct config *config, const char *alias, const char *route,
                         enum client_role role, const struct kafka_setting *extra,
                         rd_kafka_conf_t *conf, char *err, size_t err_size) {
-        struct filler f = {config, role_bit(role), conf, NULL, err, err_size};
+        struct filler f = {.config = config, .role = role_bit(role), .conf = conf, .err = err, .err_size = err_size};
         const struct config_property **list = NULL;
         size_t count = 0;
 
@@ -343,6 +354,8 @@ int kafka_settings_fill(const struct config *config, const char *alias, const ch
                 if (preset_rows[i].roles & f.role)
                         rc = set(&f, NULL, preset_rows[i].name, preset_rows[i].value);
         for (size_t i = 0; !rc && i < count; i++) rc = set_resolved(&f, list[i]);
+        if (!rc) rc = apply_security(&f, alias);
+        kafka_security_fini(&f.security);
         for (; !rc && extra && extra->name; extra++) rc = set(&f, NULL, extra->name, extra->value);
         for (size_t i = 0; !rc && i < COUNT(fixed_rows); i++)
                 if (fixed_rows[i].roles & f.role)

@@ -80,7 +80,7 @@ enum kafka_role {
  * MINUS     to the argument; -1 (the system's default) becomes 0
  * EMPTY     same name; an empty value becomes the argument
  * BYTES     a (de)serializer class: ByteArray's is ignored, others are refused
- * PKCS12    a key store type: PKCS12 is ignored, others are refused
+ * SECURITY  taken apart by kafka_security.c; the argument says what becomes of it
  * IGNORE    has no effect here; the argument says why; noted in the log
  * UNKNOWN   ignored where the linked librdkafka does not know it
  * REFUSE    the argument says what to do instead */
@@ -99,12 +99,26 @@ enum kafka_role {
         ROW("ssl.endpoint.identification.algorithm", EVERY, EMPTY, "none") \
         ROW("ssl.truststore.certificates", EVERY, RENAME, "ssl.ca.pem") \
         ROW("ssl.keystore.key", EVERY, RENAME, "ssl.key.pem") \
-        ROW("ssl.keystore.certificate.chain", EVERY, RENAME, "ssl.certificate.pem") \
+        ROW("ssl.keystore.certificate.chain", EVERY, SECURITY, "the certificate and its issuers") \
+        ROW("ssl.certificate.pem", EVERY, SECURITY, "the certificate and its issuers") \
+        ROW("ssl.truststore.location", EVERY, SECURITY, \
+            "read by its content, whatever its name: PEM, PKCS12 or JKS") \
+        ROW("ssl.truststore.password", EVERY, SECURITY, "the trust store's") \
+        ROW("ssl.truststore.type", EVERY, SECURITY, "not needed: the content tells") \
+        ROW("ssl.keystore.location", EVERY, SECURITY, \
+            "read by its content: PEM or PKCS12; for a JKS store, the error says how to convert it") \
+        ROW("ssl.keystore.password", EVERY, SECURITY, "the key store's") \
+        ROW("sasl.jaas.config", EVERY, SECURITY, \
+            "its login module (Plain, Scram, Krb5, OAuthBearer) becomes librdkafka's settings") \
+        ROW("sasl.oauthbearer.token.file", EVERY, SECURITY, \
+            "Heliostat's own: a file with the token, read again before it expires") \
+        ROW("sasl.oauthbearer.token.command", EVERY, SECURITY, \
+            "Heliostat's own: a shell command that prints the token, run again before it expires") \
         ROW("key.deserializer", CONSUMER, BYTES, "") \
         ROW("value.deserializer", CONSUMER, BYTES, "") \
         ROW("key.serializer", PRODUCER, BYTES, "") \
         ROW("value.serializer", PRODUCER, BYTES, "") \
-        ROW("ssl.keystore.type", EVERY, PKCS12, "") \
+        ROW("ssl.keystore.type", EVERY, SECURITY, "not needed: the content tells") \
         ROW("client.dns.lookup", EVERY, UNKNOWN, "not in the linked librdkafka") \
         ROW("retry.backoff.max.ms", EVERY, UNKNOWN, "not in the linked librdkafka") \
         ROW("enable.metrics.push", EVERY, UNKNOWN, "not in the linked librdkafka") \
@@ -150,11 +164,10 @@ enum kafka_role {
         ROW("interceptor.classes", EVERY, REFUSE, "Java classes cannot run here") \
         ROW("ssl.engine.factory.class", EVERY, REFUSE, "Java classes cannot run here") \
         ROW("sasl.client.callback.handler.class", EVERY, REFUSE, "Java classes cannot run here") \
+        ROW("sasl.login.callback.handler.class", EVERY, REFUSE, \
+            "Java classes cannot run here; for a token of your own, sasl.oauthbearer.token.file or " \
+            "sasl.oauthbearer.token.command") \
         ROW("sasl.login.*", EVERY, REFUSE, "Java classes cannot run here") \
-        ROW("sasl.jaas.config", EVERY, REFUSE, \
-            "not supported by this version; use sasl.username and sasl.password") \
-        ROW("ssl.truststore.*", EVERY, REFUSE, \
-            "not supported by this version; use ssl.ca.location with a PEM file") \
         ROW("transactional.id", PRODUCER, REFUSE, "belongs to the lane, not to the configuration") \
         ROW("plugin.library.paths", EVERY, REFUSE, "plug-ins could break what is promised")
 

@@ -110,9 +110,7 @@ void secret_core_dumps(bool allowed) {
 
 /* ---- reading ---- */
 
-/* A regular file's text, NUL behind; *out is the caller's (wipe it).  Messages
- * have the placeholder's path in them. */
-static int read_file(const char *path, char **out, size_t *out_bytes, char *why, size_t why_size) {
+int secret_read_file(const char *path, size_t max_bytes, char **out, size_t *out_bytes, char *why, size_t why_size) {
         struct stat stat;
         size_t bytes = 0;
         char *text = NULL;
@@ -125,22 +123,22 @@ static int read_file(const char *path, char **out, size_t *out_bytes, char *why,
         } else if (!S_ISREG(stat.st_mode)) {
                 rc = ERR_IO;
                 (void)snprintf(why, why_size, "cannot read %.*s: not a regular file", NAME_SHOWN, path);
-        } else if (!(text = malloc(SECRET_FILE_BYTES_MAX + 1))) {
+        } else if (!(text = malloc(max_bytes + 1))) {
                 rc = ERR_NOMEM;
                 (void)snprintf(why, why_size, "%s", err_text(rc));
         }
         while (!rc) {
-                ssize_t n = read(fd, text + bytes, SECRET_FILE_BYTES_MAX + 1 - bytes);
+                ssize_t n = read(fd, text + bytes, max_bytes + 1 - bytes);
                 if (n < 0 && errno == EINTR) continue;
                 if (n < 0) {
                         rc = ERR_IO;
                         (void)snprintf(why, why_size, "cannot read %.*s: %s", NAME_SHOWN, path, strerror(errno));
                 } else if (n == 0) {
                         break;
-                } else if ((bytes += (size_t)n) > SECRET_FILE_BYTES_MAX) {
+                } else if ((bytes += (size_t)n) > max_bytes) {
                         rc = ERR_TOO_BIG;
                         (void)snprintf(why, why_size, "%.*s has more than %zu bytes", NAME_SHOWN, path,
-                                       SECRET_FILE_BYTES_MAX);
+                                       max_bytes);
                 }
         }
         if (fd >= 0) (void)close(fd);
@@ -165,7 +163,7 @@ static int from_file(const char *path, const char *key, char **out, char *why, s
         struct properties_error error;
         char *text;
         size_t bytes;
-        int rc = read_file(path, &text, &bytes, why, why_size);
+        int rc = secret_read_file(path, SECRET_FILE_BYTES_MAX, &text, &bytes, why, why_size);
 
         if (rc) return rc;
         rc = properties_parse(text, bytes, &properties, &error);
@@ -193,7 +191,7 @@ static int from_dir(const char *directory, const char *name, char **out, char *w
         char path[2100];
         size_t bytes;
         (void)snprintf(path, sizeof path, "%s/%s", directory, name); /* fits: 1023 + 1 + 1023 */
-        int rc = read_file(path, out, &bytes, why, why_size);
+        int rc = secret_read_file(path, SECRET_FILE_BYTES_MAX, out, &bytes, why, why_size);
         if (rc) return rc;
         if (memchr(*out, '\0', bytes)) {
                 explicit_bzero(*out, bytes);

@@ -32,6 +32,10 @@ int secret_sources(const char *value, char *why, size_t why_size);
  * ERR_NOMEM; why names the path and key. */
 int secret_resolve(const char *value, char **out, char *why, size_t why_size);
 
+/* All of a regular file of up to max_bytes, with a NUL behind; the caller wipes
+ * and frees it.  0 | ERR_NOT_FOUND | ERR_IO | ERR_TOO_BIG | ERR_NOMEM */
+int secret_read_file(const char *path, size_t max_bytes, char **out, size_t *out_bytes, char *why, size_t why_size);
+
 /* Wipes and frees; NULL is fine. */
 void secret_free(char *value);
 

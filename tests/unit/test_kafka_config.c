@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "tests/unit/test.h"
 
+#define STORES SOURCE_ROOT "/tests/unit/stores/"
 #define BASE \
         "clusters = east, west\n" \
         "east.bootstrap.servers = e1:9092\n" \
@@ -107,6 +108,13 @@ static void settings_are_translated_and_overridden(void **state) {
                 /* placeholders, put in when the client is made */
                 {"east.client.id = a-${env:HELIOSTAT_TEST_SET}", CLIENT_ADMIN, "client.id", "a-many-canaries"},
                 {"east.sasl.password = ${env:HELIOSTAT_TEST_SET}", CLIENT_ADMIN, "sasl.password", "many-canaries"},
+                /* stores and login modules */
+                {"east.ssl.truststore.location = " STORES "root.pem\neast.ssl.truststore.type = JKS", CLIENT_ADMIN, "ssl.ca.location", STORES "root.pem"},
+                {"east.ssl.keystore.location = " STORES "chain.pem\neast.ssl.keystore.type = PEM", CLIENT_ADMIN, "ssl.key.location", STORES "chain.pem"},
+                {"east.ssl.keystore.location = " STORES "chain.pem", CLIENT_ADMIN, "ssl.certificate.location", STORES "chain.pem"},
+                {"east.sasl.mechanism = SCRAM-SHA-512\neast.sasl.jaas.config = org.apache.kafka.common.security.scram.ScramLoginModule required username=\"u\" \\\n password=\"${env:HELIOSTAT_TEST_SET}\";", CLIENT_ADMIN, "sasl.password", "many-canaries"},
+                {"east.security.protocol = SASL_SSL\neast.sasl.mechanism = OAUTHBEARER\neast.sasl.oauthbearer.token.file = /t", CLIENT_ADMIN, "sasl.oauthbearer.config", "file:/t"},
+                {"east.security.protocol = SASL_SSL\neast.sasl.mechanism = OAUTHBEARER\neast.sasl.oauthbearer.token.command = a b", CLIENT_CONSUMER, "sasl.oauthbearer.config", "command:a b"},
                 /* settings of the other kind of client, for all: left out */
                 {"east.linger.ms = 7", CLIENT_CONSUMER, "fetch.wait.max.ms", "500"},
                 {"east.fetch.min.bytes = 7", CLIENT_PRODUCER, "linger.ms", "5"},
@@ -179,8 +187,15 @@ static void bad_settings(void **state) {
                 {"east.consumer.zookeeper.connect = a:1", "f:5: east.consumer.zookeeper.connect: a setting of Kafka's old consumer; use bootstrap.servers"},
                 {"east.interceptor.classes = a", "f:5: east.interceptor.classes: Java classes cannot run here"},
                 {"east.sasl.login.class = a", "f:5: east.sasl.login.class: Java classes cannot run here"},
-                {"east.sasl.jaas.config = top secret", "f:5: east.sasl.jaas.config: not supported by this version; use sasl.username and sasl.password"},
-                {"east.ssl.truststore.location = a", "f:5: east.ssl.truststore.location: not supported by this version; use ssl.ca.location with a PEM file"},
+                {"east.sasl.jaas.config = top secret", "f:5: east.sasl.jaas.config: unknown login module; expected Kafka's PlainLoginModule, ScramLoginModule or OAuthBearerLoginModule, or Krb5LoginModule"},
+                {"east.sasl.jaas.config = org.apache.kafka.common.security.plain.PlainLoginModule required username=u password=p;",
+                 "f:5: east.sasl.jaas.config: PlainLoginModule goes with sasl.mechanism = PLAIN, not GSSAPI"},
+                {"east.ssl.truststore.location = /nowhere/a", "f:5: east.ssl.truststore.location: cannot read /nowhere/a: No such file or directory"},
+                {"east.ssl.truststore.location = " STORES "trust.jks\neast.ssl.truststore.password = x", "f:6: east.ssl.truststore.password: " STORES "trust.jks: the password is wrong, or the store is damaged"},
+                {"east.ssl.truststore.location = " STORES "make", "f:5: east.ssl.truststore.location: " STORES "make: expected a PKCS12, JKS or PEM store"},
+                {"east.ssl.keystore.location = " STORES "identity.jks", "f:5: east.ssl.keystore.location: a JKS key store, whose keys only Java can read; convert it once: keytool -importkeystore -srckeystore " STORES "identity.jks -destkeystore " STORES "identity.p12 -deststoretype PKCS12"},
+                {"east.security.protocol = sasl_ssl\neast.sasl.mechanism = OAUTHBEARER", "f: client settings of 'east': OAUTHBEARER needs sasl.oauthbearer.token.file, sasl.oauthbearer.token.command or, where librdkafka has it, sasl.oauthbearer.method = oidc"},
+                {"east.sasl.oauthbearer.token.file = a\neast.sasl.oauthbearer.token.command = b", "f:6: east.sasl.oauthbearer.token.command: expected this or sasl.oauthbearer.token.file, not both"},
                 {"east.key.deserializer = org.apache.kafka.common.serialization.StringDeserializer",
                  "f:5: east.key.deserializer: records are mirrored byte by byte; expected ByteArraySerializer or ByteArrayDeserializer, or nothing"},
                 {"east.fetch.min.bytes = x", "f:5: east.fetch.min.bytes: Invalid value for configuration property \"fetch.min.bytes\""},
