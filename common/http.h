@@ -28,7 +28,7 @@
 #define HTTP_HEADER_BYTES_MAX (16 * 1024)
 #define HTTP_IDLE_S 15
 #define HTTP_BODIES_BYTES_MAX (32 * 1024 * 1024)
-#define HTTP_ANSWER_HEADERS_MAX 4
+#define HTTP_ANSWER_HEADERS_MAX 6
 
 #define HTTP_TEXT "text/plain; charset=utf-8"
 #define HTTP_JSON "application/json"

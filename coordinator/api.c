@@ -111,7 +111,7 @@ static bool param_parse(enum take take, const char *key, const char *value, stru
         return false;
 }
 
-static bool query_parse(unsigned takes, const struct api_param *params, size_t count, struct query *out, char *why) {
+static bool query_parse(unsigned takes, const struct http_arg *args, size_t count, struct query *out, char *why) {
         static const char *const names[] = {"route", "topic", "q",     "worker", "lane",  "state",
                                             "sort",  "order", "limit", "offset", "points"};
         bool ordered = false;
@@ -119,17 +119,17 @@ static bool query_parse(unsigned takes, const struct api_param *params, size_t c
         *out = (struct query){.lane = -1, .limit = 100, .points = 241};
         for (size_t i = 0; i < count; i++) {
                 size_t k = 0;
-                while (k < COUNT(names) && strcmp(names[k], params[i].key) != 0) k++;
+                while (k < COUNT(names) && strcmp(names[k], args[i].name) != 0) k++;
                 if (k == COUNT(names) || !(takes & 1u << k)) {
                         const char *taken[COUNT(names)];
                         for (size_t n = 0; n < COUNT(names); n++) taken[n] = takes & 1u << n ? names[n] : NULL;
-                        const char *near = text_nearest(params[i].key, taken, COUNT(names));
-                        (void)snprintf(why, WHY_SIZE, "unknown parameter '%.60s'%s%s%s", params[i].key,
+                        const char *near = text_nearest(args[i].name, taken, COUNT(names));
+                        (void)snprintf(why, WHY_SIZE, "unknown parameter '%.60s'%s%s%s", args[i].name,
                                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
                         return false;
                 }
-                if (!params[i].value || !*params[i].value) continue;
-                if (!param_parse((enum take)(1u << k), names[k], params[i].value, out, why)) return false;
+                if (!args[i].value || !*args[i].value) continue;
+                if (!param_parse((enum take)(1u << k), names[k], args[i].value, out, why)) return false;
                 if (1u << k == TAKE_ORDER) ordered = true;
         }
         if (!ordered) out->descending = out->sort != SORT_TOPIC;
@@ -448,6 +448,28 @@ static json_t *history_answer(const struct api_view *view, const struct query *q
         return root;
 }
 
+/* The newest first. */
+static json_t *events_answer(const struct api_view *view, const struct query *query, bool *failed) {
+        json_t *root = envelope(view, "events", failed), *list = json_array();
+        size_t matching = 0;
+
+        for (size_t i = view->event_count; i-- > 0;) {
+                const struct api_event *e = &view->events[i];
+                if (query->route && strcmp(query->route, e->route) != 0) continue;
+                if (matching++ < query->offset || json_array_size(list) >= query->limit) continue;
+                json_t *object = json_object();
+                put(object, "time_ms", json_integer(e->time_ms), failed);
+                put(object, "kind", status_json_text(e->kind), failed);
+                put(object, "tone", status_json_text(e->tone), failed);
+                put(object, "route", status_json_text(e->route), failed);
+                put(object, "text", status_json_text(e->text), failed);
+                append(list, object, failed);
+        }
+        put(root, "total", json_integer((json_int_t)matching), failed);
+        put(root, "events", list, failed);
+        return root;
+}
+
 static json_t *config_answer(const struct api_view *view, const struct query *query, bool *failed) {
         json_t *root = envelope(view, "config", failed), *routes = json_array();
         size_t matching = 0;
@@ -487,6 +509,7 @@ static const struct endpoint {
         {"partitions", TAKE_ROUTE | TAKE_TOPIC | TAKE_Q | TAKE_WORKER | TAKE_LANE | TAKE_STATE | TAKE_SORT | TAKE_ORDER | PAGED,
          partitions_answer},
         {"history", TAKE_ROUTE | TAKE_POINTS, history_answer},
+        {"events", TAKE_ROUTE | PAGED, events_answer},
         {"config", TAKE_ROUTE | PAGED, config_answer},
 };
 
@@ -507,7 +530,7 @@ static int error_answer(unsigned status, const char *text, struct api_answer *ou
         return finish(root, failed, status, out);
 }
 
-int api_answer(const struct api_view *view, const char *name, const struct api_param *params, size_t count,
+int api_answer(const struct api_view *view, const char *name, const struct http_arg *args, size_t count,
                struct api_answer *out) {
         const struct endpoint *endpoint = NULL;
         struct query query;
@@ -517,7 +540,7 @@ int api_answer(const struct api_view *view, const char *name, const struct api_p
         for (size_t i = 0; i < COUNT(endpoints); i++)
                 if (strcmp(endpoints[i].name, name) == 0) endpoint = &endpoints[i];
         if (!endpoint) return error_answer(404, "no such resource; /api/v1/openapi.json lists them", out);
-        if (!query_parse(endpoint->takes, params, count, &query, why)) return error_answer(400, why, out);
+        if (!query_parse(endpoint->takes, args, count, &query, why)) return error_answer(400, why, out);
         if (!view->snapshot) {
                 (void)snprintf(why, sizeof why, "coordinator %.60s has not read ZooKeeper yet%s%.100s", view->id,
                                *view->trouble ? ": " : "", view->trouble);

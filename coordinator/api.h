@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/http_rules.h"
 #include "common/snapshot.h"
 #include "common/snapshot_health.h"
 #include "coordinator/history.h"
@@ -21,6 +22,15 @@
 #define API_SKIPS_MAX 32      /* newest ones of a route */
 #define API_PROBLEMS_MAX 20
 
+/* Of the field's recent past, oldest first. */
+struct api_event {
+        int64_t time_ms;    /* wall clock */
+        const char *kind;
+        const char *tone;   /* "ok", "warn", "err", or "" */
+        const char *route;  /* "" for none */
+        const char *text;   /* one line for people */
+};
+
 /* Everything is borrowed for the length of a call. */
 struct api_view {
         const struct facts *facts;       /* NULL: nothing was read yet; so the next two */
@@ -29,15 +39,12 @@ struct api_view {
         int64_t age_ms;                  /* of the reading */
         const char *trouble;             /* why there is no newer one; "" for none */
         const struct history *history;
+        const struct api_event *events;
+        size_t event_count;
         int64_t boot_ms, wall_ms;        /* now */
         const struct config *config;
         const char *id, *host;           /* of this coordinator */
         bool leads;
-};
-
-/* Of the URL, decoded. */
-struct api_param {
-        const char *key, *value;
 };
 
 struct api_answer {
@@ -48,7 +55,7 @@ struct api_answer {
 
 /* name: what follows /api/v1/.  A parameter that the name does not take is an
  * error (400); one without a value counts as not given.  0 | ERR_NOMEM */
-int api_answer(const struct api_view *view, const char *name, const struct api_param *params,
-               size_t count, struct api_answer *out);
+int api_answer(const struct api_view *view, const char *name, const struct http_arg *args, size_t count,
+               struct api_answer *out);
 
 #endif

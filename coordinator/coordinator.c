@@ -109,6 +109,7 @@ static void on_signal(uv_signal_t *handle, int number) {
         store_suspend(c->store);
         discover_pause(c->discover);
         groups_pause(c->groups);
+        observe_stop(c->observe);
         /* Ends the session: the next in line leads at once. */
         zk_close(c->zk, on_zk_closed, c);
 }
@@ -146,7 +147,8 @@ int coordinator_main(const struct config *config, const char *id) {
         c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
         c->discover = discover_new(&c->loop, config, &discover_events, c);
         c->groups = groups_new(&c->loop, config);
-        if (!c->elect || !c->store || !c->discover || !c->groups) abort();
+        if (c->http) c->observe = observe_new(&c->loop, c->zk, config);
+        if (!c->elect || !c->store || !c->discover || !c->groups || (c->http && !c->observe)) abort();
         (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */
         c->retry.data = c;
         (void)uv_timer_start(&c->retry, on_retry, ELECT_RETRY_MS, ELECT_RETRY_MS);

@@ -2,6 +2,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "coordinator/coordinator_internal.h"
+#include "coordinator/page.h"
 
 static void on_livez(void *ctx, const struct http_request *request, struct http_answer *answer) {
         (void)ctx;
@@ -10,9 +11,30 @@ static void on_livez(void *ctx, const struct http_request *request, struct http_
         http_answer_text(answer, 200, "ok\n");
 }
 
+static void on_page(void *ctx, const struct http_request *request, struct http_answer *answer) {
+        (void)ctx;
+        page_answer_html(request, answer);
+}
+
+static void on_openapi(void *ctx, const struct http_request *request, struct http_answer *answer) {
+        (void)ctx;
+        page_answer_openapi(request, answer);
+}
+
+static void on_api(void *ctx, const struct http_request *request, struct http_answer *answer) {
+        struct coordinator *c = ctx;
+        struct api_view view = {.trouble = "", .config = c->config, .id = c->id, .host = c->host,
+                                .leads = store_cluster(c->store) != NULL};
+        observe_view(c->observe, &view);
+        page_answer_api(&view, request, answer);
+}
+
 /* The first that matches. */
 static const struct http_path paths[] = {
         {"/livez", on_livez, true},
+        {"/", on_page, true},
+        {"/api/v1/openapi.json", on_openapi, true},
+        {PAGE_API_PREFIX "*", on_api, false},
 };
 
 void coordinator_http_start(struct coordinator *c) {

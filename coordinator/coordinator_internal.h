@@ -10,6 +10,7 @@
 #include "coordinator/discover.h"
 #include "coordinator/elect.h"
 #include "coordinator/groups.h"
+#include "coordinator/observe.h"
 #include "coordinator/store.h"
 
 struct coordinator {
@@ -23,6 +24,7 @@ struct coordinator {
         struct store *store;
         struct discover *discover;
         struct groups *groups;
+        struct observe *observe; /* NULL: nobody is served */
         uv_signal_t sigterm, sigint;
         uv_timer_t retry;
         bool closing;

@@ -56,7 +56,7 @@ static void unmake(struct made *m) {
 /* "partitions?q=x&limit=3" */
 static struct api_answer raw(struct made *m, const char *url) {
         char copy[300];
-        struct api_param params[16];
+        struct http_arg params[16];
         struct api_answer answer = {0};
         size_t count = 0;
         (void)snprintf(copy, sizeof copy, "%s", url);
@@ -65,7 +65,7 @@ static struct api_answer raw(struct made *m, const char *url) {
         for (char *word; rest && (word = strsep(&rest, "&"));) {
                 char *value = strchr(word, '=');
                 if (value) *value++ = '\0';
-                params[count++] = (struct api_param){word, value};
+                params[count++] = (struct http_arg){word, value};
         }
         assert_int_equal(api_answer(&m->view, copy, params, count, &answer), 0);
         assert_int_equal(answer.bytes, strlen(answer.body));
@@ -251,7 +251,7 @@ static void an_old_reading_is_an_error_of_its_own(void **state) {
 }
 
 static void secrets_are_in_no_answer(void **state) {
-        static const char *const names[] = {"status", "workers", "routes", "lanes", "partitions", "history", "config"};
+        static const char *const names[] = {"status", "workers", "routes", "lanes", "partitions", "history", "events", "config"};
         struct made m;
         (void)state;
         make(&m, &small);
@@ -271,7 +271,7 @@ static void secrets_are_in_no_answer(void **state) {
 }
 
 static void an_empty_cluster_has_answers(void **state) {
-        static const char *const names[] = {"status", "workers", "routes", "lanes", "partitions", "history", "config"};
+        static const char *const names[] = {"status", "workers", "routes", "lanes", "partitions", "history", "events", "config"};
         struct made m;
         (void)state;
         make(&m, &(struct made_field){.now_ms = NOW, .led = true});
