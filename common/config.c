@@ -1,8 +1,9 @@
 /* Properties are classified by their key, one pass each for aliases, settings
  * and routes, since a key can only be read when the aliases are known: aliases
- * may hold dots, so `a.b.topics` is not cut at a fixed place.  The first error
- * in that order ends the reading; a list of errors would mostly be echoes of
- * the first. */
+ * may hold dots, so `a.b.topics` is not cut at a fixed place.  What became of
+ * each is kept.  The first error in that order ends the reading, but for
+ * config_examine: there the others are read on, except where the first leaves
+ * nothing to read them by. */
 #include "common/config.h"
 
 #include <errno.h>
@@ -12,8 +13,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/config_internal.h"
 #include "common/err.h"
+#include "common/foreign.h"
 #include "common/http_rules.h"
+#include "common/kafka_tables.h"
 #include "common/properties.h"
 #include "common/secret.h"
 #include "common/setting_value.h"
@@ -24,25 +28,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define VALUE_SHOWN 100  /* bytes of a value in a message */
-
-struct config_private {
-        struct config_property *items;
-        size_t count, room;
-};
-
-static const struct foreign {
-        const char *name, *answer;
-} foreign_settings[] = {
-#define ROW(name, answer) {name, answer},
-        FOREIGN_SETTINGS(ROW)
-#undef ROW
-};
-
-static const struct foreign *find_foreign(const char *name) {
-        for (size_t i = 0; i < COUNT(foreign_settings); i++)
-                if (strcmp(foreign_settings[i].name, name) == 0) return &foreign_settings[i];
-        return NULL;
-}
 
 /* ---- the reading -------------------------------------------------------- */
 
@@ -61,31 +46,67 @@ struct parser {
         struct property *clusters; /* the `clusters` property */
         const struct property *program[SETTING_PROGRAM_COUNT];
         const struct property *common[SETTING_ROUTE_COUNT]; /* defaults for all routes */
+        const struct property **guarantees; /* `<alias>.exactly.once.source.support`, by cluster */
         struct draft *drafts;
         size_t draft_count;
+        bool all;     /* errors, not only the first */
+        bool lost;    /* the first error hides what the rest means */
 };
+
+/* What became of a property; a refusal stays. */
+static struct config_fate *fate_of(struct parser *p, const struct property *at) {
+        return &p->config.priv->fates[at - p->properties.items];
+}
+
+static void set_fate(struct parser *p, const struct property *at, enum config_fate_kind kind,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void set_fate(struct parser *p, const struct property *at, enum config_fate_kind kind,
+                     const char *format, ...) {
+        struct config_fate *fate = fate_of(p, at);
+        char *text = NULL;
+        va_list ap;
+        if (fate->kind == FATE_REFUSED) return;
+        va_start(ap, format);
+        if (format && vasprintf(&text, format, ap) < 0) text = NULL; /* then without a reason */
+        va_end(ap);
+        if (text) text_one_line(text);
+        free(fate->text);
+        fate->kind = kind;
+        fate->text = text;
+}
 
 /* Writes the one line and returns ERR_INVALID. */
 static int fail(struct parser *p, const struct property *at, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 static int fail(struct parser *p, const struct property *at, const char *format, ...) {
+        char text[CONFIG_ERROR_MAX];
         va_list ap;
-        int n = at ? snprintf(p->err, p->err_size, "%s:%d: %.150s: ", p->path, at->line, at->key)
-                   : snprintf(p->err, p->err_size, "%s: ", p->path);
-        if (n >= 0 && (size_t)n < p->err_size) {
-                va_start(ap, format);
-                (void)vsnprintf(p->err + n, p->err_size - (size_t)n, format, ap); /* cut */
-                va_end(ap);
-                if (at && at->secret && secret_shown(p->err + n, at->value))
-                        (void)snprintf(p->err + n, p->err_size - (size_t)n,
-                                       "what the placeholder stands for is not valid here");
+        va_start(ap, format);
+        (void)vsnprintf(text, sizeof text, format, ap); /* cut */
+        va_end(ap);
+        if (at && at->secret && secret_shown(text, at->value))
+                (void)snprintf(text, sizeof text, "what the placeholder stands for is not valid here");
+        text_one_line(text);
+        struct config_private *priv = p->config.priv;
+        if (priv && priv->error_count++ == 0) {
+                int n = at ? snprintf(p->err, p->err_size, "%s:%d: %.150s: ", p->path, at->line, at->key)
+                           : snprintf(p->err, p->err_size, "%s: ", p->path);
+                if (n >= 0 && (size_t)n < p->err_size)
+                        (void)snprintf(p->err + n, p->err_size - (size_t)n, "%s", text); /* cut */
+                text_one_line(p->err);
         }
-        text_one_line(p->err);
+        if (at) set_fate(p, at, FATE_REFUSED, "%s", text);
+        else if (priv && !priv->general) priv->general = strdup(text);
         return ERR_INVALID;
 }
 
+/* Whether to read on behind an error. */
+static int go_on(const struct parser *p, int rc) {
+        return rc == ERR_INVALID && p->all && !p->lost ? 0 : rc;
+}
+
 static int no_memory(struct parser *p) {
-        (void)fail(p, NULL, "%s", err_text(ERR_NOMEM));
+        (void)snprintf(p->err, p->err_size, "%s: %s", p->path, err_text(ERR_NOMEM));
         return ERR_NOMEM;
 }
 
@@ -132,10 +153,20 @@ static int fail_unknown(struct parser *p, const struct property *at, const char 
                        : fail(p, at, "unknown key");
 }
 
-static int fail_foreign(struct parser *p, const struct property *at, const struct foreign *f) {
-        return f->answer ? fail(p, at, "a MirrorMaker setting that has no meaning here: %s",
-                                f->answer)
-                         : fail(p, at, "a MirrorMaker setting that this version does not support");
+/* A key of MirrorMaker's that is no setting here. */
+static int take_foreign(struct parser *p, const struct property *at, const struct foreign *row) {
+        bool ignored = row->action == FOREIGN_IGNORE ||
+                       (row->action == FOREIGN_ONLY && foreign_accepts(row, at->value));
+        if (ignored) {
+                set_fate(p, at, FATE_IGNORED, "%s", row->why);
+                return 0;
+        }
+        if (row->action != FOREIGN_ONLY)
+                return fail(p, at, "a MirrorMaker setting that has no meaning here: %s", row->why);
+        size_t n = strcspn(row->argument, "|");
+        if (n == 0) return fail(p, at, "expected nothing, not '%.*s': %s", VALUE_SHOWN, at->value, row->why);
+        return fail(p, at, "expected %.*s, not '%.*s': %s", (int)n, row->argument, VALUE_SHOWN,
+                    at->value, row->why);
 }
 
 static int set_text(struct parser *p, char **field, const char *value) {
@@ -207,6 +238,7 @@ static int read_aliases(struct parser *p) {
         while (!rc && rest && *list && (word = strsep(&rest, ",")))
                 rc = add_alias(p, text_trim(word));
         free(list);
+        p->lost = rc != 0;
         return rc;
 }
 
@@ -267,7 +299,7 @@ static bool servers_valid(const char *servers) {
 /* ---- client properties -------------------------------------------------- */
 
 static int add_property(struct parser *p, const struct property *at, const char *name,
-                        bool unscoped, enum client_role role, const char *alias,
+                        enum config_level level, enum client_role role, const char *alias,
                         const char *route) {
         struct config_private *priv = p->config.priv;
         if (!*name) return fail(p, at, "unknown key; the name of a client setting is missing");
@@ -278,11 +310,21 @@ static int add_property(struct parser *p, const struct property *at, const char 
                 priv->items = items;
                 priv->room = room;
         }
-        struct config_property item = {strdup(name), strdup(at->value), at->line, strdup(at->key),
-                                       unscoped,     role,              alias,    NULL};
+        struct config_property item = {
+                .name = strdup(name),
+                .value = strdup(at->value),
+                .line = at->line,
+                .key = strdup(at->key),
+                .level = level,
+                .unscoped = level == CONFIG_EVERY || level == CONFIG_ALIAS,
+                .role = role,
+                .alias = alias,
+                .fate = (size_t)(at - p->properties.items),
+        };
         if (route) item.route = strdup(route);
         priv->items[priv->count++] = item; /* config_fini frees it, whole or not */
         if (!item.name || !item.value || !item.key || (route && !item.route)) return no_memory(p);
+        set_fate(p, at, FATE_CLIENT, NULL);
         return 0;
 }
 
@@ -302,12 +344,47 @@ static bool role_prefix(const char *name, const char **rest, enum client_role *r
         return false;
 }
 
+/* One setting may have two names; one name twice is an error of the file's notation. */
+static int give(struct parser *p, const struct property **given, const struct property *at) {
+        if (*given)
+                return fail(p, at, "the same setting as '%.*s' in line %d; expected one of them",
+                            VALUE_SHOWN, (*given)->key, (*given)->line);
+        *given = at;
+        set_fate(p, at, FATE_KEPT, NULL);
+        return 0;
+}
+
+static bool java_client_name(const char *name) {
+        static const char *const names[] = {
+#define ROW(name, role, action, argument) name,
+                KAFKA_JAVA(ROW)
+#undef ROW
+        };
+        for (size_t i = 0; i < COUNT(names); i++) {
+                size_t n = strlen(names[i]);
+                if (names[i][n - 1] == '*' ? strncmp(names[i], name, n - 1) == 0 : strcmp(names[i], name) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static int read_alias_property(struct parser *p, struct property *at,
                                struct config_cluster *cluster) {
         const char *name = at->key + strlen(cluster->alias) + 1, *rest = name;
         enum client_role role = CLIENT_CONSUMER;
         bool unscoped = !role_prefix(name, &rest, &role);
+        /* what both tables know is a client's here */
+        const struct foreign *foreign = unscoped && !java_client_name(name) ? foreign_find(name) : NULL;
+        int setting = unscoped ? setting_find(setting_route, SETTING_ROUTE_COUNT, name) : -1;
 
+        if (foreign && foreign->action == FOREIGN_SAME &&
+            strcmp(foreign->argument, "delivery.guarantee") == 0)
+                return give(p, &p->guarantees[cluster - p->config.clusters], at);
+        if (setting >= 0 && strcmp(name, "group.id") != 0)
+                return fail(p, at, "a setting of routes; expected '%s-><destination>.%.*s', or '%.*s' for all routes",
+                            cluster->alias, VALUE_SHOWN, name, VALUE_SHOWN, name);
+        if (foreign && strcmp(name, "bootstrap.servers") != 0)
+                return take_foreign(p, at, foreign);
         if (strcmp(rest, "bootstrap.servers") == 0 || strcmp(rest, "metadata.broker.list") == 0) {
                 if (!unscoped || *rest == 'm')
                         return fail(p, at, "expected '%s.bootstrap.servers', one address list for "
@@ -320,7 +397,7 @@ static int read_alias_property(struct parser *p, struct property *at,
                 int rc = set_text(p, &cluster->bootstrap_servers, at->value);
                 if (rc) return rc;
         }
-        return add_property(p, at, rest, unscoped, role, cluster->alias, NULL);
+        return add_property(p, at, rest, unscoped ? CONFIG_ALIAS : CONFIG_ALIAS_ROLE, role, cluster->alias, NULL);
 }
 
 /* ---- routes ------------------------------------------------------------- */
@@ -329,15 +406,6 @@ static struct draft *find_draft(struct parser *p, const char *route) {
         for (size_t i = 0; i < p->draft_count; i++)
                 if (strcmp(p->drafts[i].name, route) == 0) return &p->drafts[i];
         return NULL;
-}
-
-/* One setting may have two names; one name twice is an error of the file's notation. */
-static int give(struct parser *p, const struct property **given, const struct property *at) {
-        if (*given)
-                return fail(p, at, "the same setting as '%.*s' in line %d; expected one of them",
-                            VALUE_SHOWN, (*given)->key, (*given)->line);
-        *given = at;
-        return 0;
 }
 
 static int give_route(struct parser *p, const char *route, const char *source,
@@ -353,16 +421,44 @@ static int give_route(struct parser *p, const char *route, const char *source,
                                         .destination = strdup(destination)};
                 if (!draft->name || !draft->source || !draft->destination) return no_memory(p);
         }
-        return give(p, &draft->given[setting], at);
+        int rc = give(p, &draft->given[setting], at);
+        const char *name = setting_route[setting].name, *end = at->key + strlen(at->key) - strlen(name);
+        if (!rc && (end < at->key || strcmp(end, name) != 0)) set_fate(p, at, FATE_RENAMED, "becomes %s", name);
+        return rc;
+}
+
+/* Client settings behind a route; the longer prefix first.  level 0: no
+ * client takes them. */
+static const struct end {
+        const char *prefix, *word;
+        enum config_level level;
+        enum client_role role;
+        bool at_source;
+} ends[] = {
+        {"source.consumer.", "consumer", CONFIG_ROUTE_END, CLIENT_CONSUMER, true},
+        {"source.producer.", "producer", 0, CLIENT_PRODUCER, true},
+        {"source.admin.", "admin", 0, CLIENT_ADMIN, true},
+        {"target.consumer.", "consumer", 0, CLIENT_CONSUMER, false},
+        {"target.producer.", "producer", CONFIG_ROUTE_END, CLIENT_PRODUCER, false},
+        {"target.admin.", "admin", 0, CLIENT_ADMIN, false},
+        {"producer.override.", "producer", CONFIG_ROUTE_END, CLIENT_PRODUCER, false},
+        {"consumer.", "consumer", CONFIG_ROUTE, CLIENT_CONSUMER, true},
+        {"producer.", "producer", CONFIG_ROUTE, CLIENT_PRODUCER, false},
+        {"admin.", "admin", 0, CLIENT_ADMIN, false},
+};
+
+static const struct end *find_end(const char *name) {
+        for (size_t i = 0; i < COUNT(ends); i++)
+                if (strncmp(name, ends[i].prefix, strlen(ends[i].prefix)) == 0) return &ends[i];
+        return NULL;
 }
 
 /* `<source>-><destination>.<setting>` */
 static int read_route_property(struct parser *p, struct property *at, const char *arrow) {
         char source[VALUE_SHOWN + 64], destination[VALUE_SHOWN + 64], route[sizeof source * 2];
         char prefix[sizeof route + 16];
-        const char *rest = arrow + 2, *name, *unprefixed = NULL;
+        const char *rest = arrow + 2, *name, *unprefixed;
         const char *names[SETTING_ROUTE_COUNT];
-        enum client_role role = CLIENT_CONSUMER;
 
         (void)snprintf(source, sizeof source, "%.*s", (int)(arrow - at->key),
                        at->key); /* cut: unknown */
@@ -380,23 +476,25 @@ static int read_route_property(struct parser *p, struct property *at, const char
                             source);
         (void)snprintf(route, sizeof route, "%s->%s", source, to->alias); /* fits: 128 + 2 + 128 */
         name = rest + strlen(to->alias) + 1;
-        if (role_prefix(name, &unprefixed, &role)) {
-                if (role == CLIENT_ADMIN)
-                        return fail(p, at, "admin settings belong to a cluster: expected "
-                                           "'<alias>.%.*s'", VALUE_SHOWN, name);
+        const struct end *end = find_end(name);
+        if (end) {
+                const char *alias = end->at_source ? source : to->alias;
+                unprefixed = name + strlen(end->prefix);
+                if (!end->level)
+                        return fail(p, at, "expected '%s.%s.%.*s': such clients have no settings of a route",
+                                    alias, end->word, VALUE_SHOWN, unprefixed);
                 if (strcmp(unprefixed, "bootstrap.servers") == 0)
                         return fail(p, at, "expected '%s.bootstrap.servers', one address list for "
-                                           "all clients of a cluster",
-                                    role == CLIENT_CONSUMER ? source : to->alias);
-                return add_property(p, at, unprefixed, false, role, NULL, route);
+                                           "all clients of a cluster", alias);
+                return add_property(p, at, unprefixed, end->level, end->role, NULL, route);
         }
         int setting = setting_find(setting_route, SETTING_ROUTE_COUNT, name);
         if (setting >= 0) {
                 int rc = resolve_value(p, at, SECRET_ENV);
                 return rc ? rc : give_route(p, route, source, to->alias, setting, at);
         }
-        const struct foreign *foreign = find_foreign(name);
-        if (foreign) return fail_foreign(p, at, foreign);
+        const struct foreign *foreign = foreign_find(name);
+        if (foreign) return take_foreign(p, at, foreign);
         if (setting_find(setting_program, SETTING_PROGRAM_COUNT, name) >= 0)
                 return fail(p, at, "not a setting of a route; expected '%s' alone", name);
         for (size_t i = 0; i < SETTING_ROUTE_COUNT; i++) names[i] = setting_route[i].name;
@@ -459,18 +557,93 @@ static int check_naming(struct parser *p, const struct draft *draft,
         return rc;
 }
 
+/* `<alias>.consumer.auto.offset.reset` and the like: the most specific one that
+ * concerns the route's consumers.  Java's name of start.from. */
+static const struct config_property *reset_of(struct parser *p, const struct config_route *route) {
+        const struct config_private *priv = p->config.priv;
+        const struct config_property *best = NULL;
+        int best_rank = 0;
+        for (size_t i = 0; i < priv->count; i++) {
+                const struct config_property *item = &priv->items[i];
+                if (strcmp(item->name, "auto.offset.reset") != 0) continue;
+                int rank = config_rank(item, route->source, route->name, CLIENT_CONSUMER);
+                if (rank > best_rank) {
+                        best = item;
+                        best_rank = rank;
+                }
+        }
+        return best;
+}
+
+/* NULL: leaves it at the default. */
+static const char *start_of_reset(const char *value) {
+        static const char *const words[][2] = {
+                {"earliest", "earliest"}, {"smallest", "earliest"}, {"beginning", "earliest"},
+                {"latest", "latest"},     {"largest", "latest"},    {"end", "latest"},
+        };
+        for (size_t i = 0; i < COUNT(words); i++)
+                if (strcmp(words[i][0], value) == 0) return words[i][1];
+        return NULL;
+}
+
+static int check_resets(struct parser *p) {
+        int rc = 0;
+        for (size_t i = 0; !rc && i < p->config.priv->count; i++) {
+                const struct config_property *item = &p->config.priv->items[i];
+                const struct property *at = &p->properties.items[item->fate];
+                if (strcmp(item->name, "auto.offset.reset") != 0) continue;
+                bool none = strcmp(item->value, "none") == 0 || strcmp(item->value, "error") == 0;
+                if (none) set_fate(p, at, FATE_IGNORED, "a gap is never passed by, see gap.policy");
+                else if (start_of_reset(item->value))
+                        set_fate(p, at, FATE_OVERRIDDEN, "no route of the file takes its start.from from it");
+                else
+                        rc = go_on(p, fail(p, at, "expected earliest, latest or none, not '%.*s'; it decides "
+                                                  "where partitions without a position begin, see start.from",
+                                           VALUE_SHOWN, item->value));
+        }
+        return rc;
+}
+
+/* What a setting of the route is taken from, and its value: of the route, of
+ * all routes, of another key that says the same, or the table's default. */
+static const struct property *source_of(struct parser *p, struct draft *draft, const struct config_route *route,
+                                        size_t setting, const char **value) {
+        const struct setting *s = &setting_route[setting];
+        const struct property *at = draft->given[setting];
+        if (!at && strcmp(s->name, "delivery.guarantee") == 0) {
+                at = p->guarantees[config_cluster(&p->config, route->destination) - p->config.clusters];
+                if (at) set_fate(p, at, FATE_RENAMED, "becomes delivery.guarantee of the routes to %s", route->destination);
+        }
+        if (!at) at = p->common[setting];
+        *value = at ? at->value : s->value;
+        if (at || strcmp(s->name, "start.from") != 0) return at;
+        const struct config_property *reset = reset_of(p, route);
+        const char *start = reset ? start_of_reset(reset->value) : NULL;
+        if (!start) return NULL;
+        at = &p->properties.items[reset->fate];
+        set_fate(p, at, FATE_RENAMED, "becomes start.from = %s of the routes from %s", start, route->source);
+        *value = start;
+        return at;
+}
+
 static int build_route(struct parser *p, struct draft *draft, struct config_route *route) {
+        bool wrong = false;
         route->name = draft->name;
         route->source = draft->source;
         route->destination = draft->destination;
         draft->name = draft->source = draft->destination = NULL;
+        route->lines = calloc(SETTING_ROUTE_COUNT, sizeof *route->lines);
+        if (!route->lines) return no_memory(p);
         for (size_t i = 0; i < SETTING_ROUTE_COUNT; i++) {
-                const struct setting *s = &setting_route[i];
-                const struct property *at = draft->given[i] ? draft->given[i] : p->common[i];
-                const char *value = at ? at->value : s->value;
-                int rc = value ? set_field(p, route, s, at, value) : 0;
+                const char *value = NULL;
+                const struct property *at = source_of(p, draft, route, i, &value);
+                int rc = value ? set_field(p, route, &setting_route[i], at, value) : 0;
+                wrong = wrong || rc;
+                rc = go_on(p, rc);
                 if (rc) return rc;
+                route->lines[i] = at ? at->line : 0;
         }
+        if (wrong) return 0; /* what follows needs each value */
         int rc = check_naming(p, draft, route);
         if (rc) return rc;
         if (!route->group_id) {
@@ -512,9 +685,10 @@ static int build_routes(struct parser *p) {
         /* defaults are checked even where each route has its own value */
         for (size_t i = 0; !rc && i < SETTING_ROUTE_COUNT; i++)
                 if (p->common[i])
-                        rc = set_field(p, &scratch, &setting_route[i], p->common[i],
-                                       p->common[i]->value);
+                        rc = go_on(p, set_field(p, &scratch, &setting_route[i], p->common[i],
+                                                p->common[i]->value));
         setting_free_all(setting_route, SETTING_ROUTE_COUNT, &scratch);
+        if (!rc) rc = check_resets(p);
         if (rc) return rc;
 
         if (p->draft_count) {
@@ -523,9 +697,16 @@ static int build_routes(struct parser *p) {
         }
         while (c->route_count < p->draft_count) {
                 size_t i = c->route_count++;
-                rc = build_route(p, &p->drafts[i], &c->routes[i]);
+                rc = go_on(p, build_route(p, &p->drafts[i], &c->routes[i]));
                 if (rc) return rc;
         }
+        for (size_t i = 0; i < SETTING_ROUTE_COUNT; i++) {
+                bool used = p->draft_count == 0;
+                for (size_t k = 0; !used && k < p->draft_count; k++) used = !p->drafts[k].given[i];
+                if (p->common[i] && !used)
+                        set_fate(p, p->common[i], FATE_OVERRIDDEN, "every route has its own");
+        }
+        if (p->config.priv->error_count) return 0;
         if (c->route_count) qsort(c->routes, c->route_count, sizeof *c->routes, by_name);
         return check_groups(p);
 }
@@ -534,18 +715,10 @@ static int build_routes(struct parser *p) {
 
 static int fail_unknown_top(struct parser *p, const struct property *at) {
         const char *names[SETTING_PROGRAM_COUNT + SETTING_ROUTE_COUNT + 1];
-        const char *dot = strchr(at->key, '.'), *rest;
+        const char *dot = strchr(at->key, '.');
         size_t n = 0, servers = strlen(".bootstrap.servers"), length = strlen(at->key);
-        enum client_role role;
         char word[VALUE_SHOWN + 64];
 
-        const struct foreign *foreign = find_foreign(at->key);
-        if (foreign) return fail_foreign(p, at, foreign);
-        if (role_prefix(at->key, &rest, &role))
-                return fail(p, at,
-                            "a client setting needs the alias of a cluster in front: expected "
-                            "'<alias>.%.*s'",
-                            VALUE_SHOWN, at->key);
         if (strncmp(at->value, "->", 2) == 0)
                 return fail(p, at, "a blank ends the key; write '%.*s->...' without blanks",
                             VALUE_SHOWN, at->key);
@@ -564,22 +737,47 @@ static int fail_unknown_top(struct parser *p, const struct property *at) {
                      : fail_unknown(p, at, "", NULL);
 }
 
+/* Client settings that MirrorMaker 2 takes without an alias; others would be
+ * taken for misspelt settings of ours. */
+static bool of_every_cluster(const char *key) {
+        return strcmp(key, "security.protocol") == 0 || strncmp(key, "ssl.", 4) == 0 ||
+               strncmp(key, "sasl.", 5) == 0;
+}
+
 static int read_property(struct parser *p, struct property *at) {
         const char *arrow = strstr(at->key, "->");
         struct config_cluster *cluster;
+        enum client_role role = CLIENT_CONSUMER;
+        const char *rest;
         int i;
 
-        if (strcmp(at->key, "clusters") == 0) return 0;
+        if (strcmp(at->key, "clusters") == 0) {
+                set_fate(p, at, FATE_KEPT, NULL);
+                return 0;
+        }
         if (arrow) return read_route_property(p, at, arrow);
         if ((i = setting_find(setting_program, SETTING_PROGRAM_COUNT, at->key)) >= 0) {
                 p->program[i] = at;
+                set_fate(p, at, FATE_KEPT, NULL);
                 return resolve_value(p, at, SECRET_ANY);
         }
         if ((i = setting_find(setting_route, SETTING_ROUTE_COUNT, at->key)) >= 0) {
                 int rc = resolve_value(p, at, SECRET_ENV);
-                return rc ? rc : give(p, &p->common[i], at);
+                if (!rc) rc = give(p, &p->common[i], at);
+                if (!rc && strcmp(at->key, setting_route[i].name) != 0)
+                        set_fate(p, at, FATE_RENAMED, "becomes %s", setting_route[i].name);
+                return rc;
         }
         if ((cluster = alias_of(&p->config, at->key))) return read_alias_property(p, at, cluster);
+        if (role_prefix(at->key, &rest, &role)) {
+                if (strcmp(rest, "bootstrap.servers") == 0)
+                        return fail(p, at, "expected '<alias>.bootstrap.servers', one address list for "
+                                           "all clients of a cluster");
+                return add_property(p, at, rest, CONFIG_EVERY_ROLE, role, NULL, NULL);
+        }
+        const struct foreign *foreign = foreign_find(at->key);
+        if (foreign) return take_foreign(p, at, foreign);
+        if (of_every_cluster(at->key)) return add_property(p, at, at->key, CONFIG_EVERY, role, NULL, NULL);
         return fail_unknown_top(p, at);
 }
 
@@ -607,189 +805,74 @@ static int check_http(struct parser *p) {
 
 static int read_all(struct parser *p) {
         struct config *c = &p->config;
+        size_t count = p->properties.count;
         int rc = 0;
 
         c->priv = calloc(1, sizeof *c->priv);
         c->path = strdup(p->path);
-        if (!c->priv || !c->path) return no_memory(p);
-        for (size_t i = 0; !rc && i < p->properties.count; i++)
-                rc = check_value(p, &p->properties.items[i]);
+        if (c->priv) c->priv->fates = calloc(count ? count : 1, sizeof *c->priv->fates);
+        if (!c->path || !c->priv || !c->priv->fates) return no_memory(p);
+        for (; c->priv->fate_count < count; c->priv->fate_count++) {
+                const struct property *at = &p->properties.items[c->priv->fate_count];
+                struct config_fate *fate = fate_of(p, at);
+                *fate = (struct config_fate){.key = strdup(at->key), .line = at->line, .kind = FATE_UNREAD};
+                if (!fate->key) return no_memory(p);
+        }
+        for (size_t i = 0; !rc && i < count; i++) rc = go_on(p, check_value(p, &p->properties.items[i]));
         if (!rc) rc = read_aliases(p);
-        for (size_t i = 0; !rc && i < p->properties.count; i++)
-                rc = read_property(p, &p->properties.items[i]);
+        if (!rc && !(p->guarantees = calloc(c->cluster_count + 1, sizeof *p->guarantees))) return no_memory(p);
+        for (size_t i = 0; !rc && i < count; i++)
+                if (c->priv->fates[i].kind != FATE_REFUSED)
+                        rc = go_on(p, read_property(p, &p->properties.items[i]));
         for (size_t i = 0; !rc && i < SETTING_PROGRAM_COUNT; i++) {
                 const struct setting *s = &setting_program[i];
                 const char *value = p->program[i] ? p->program[i]->value : s->value;
-                if (value) rc = set_field(p, c, s, p->program[i], value);
+                if (value) rc = go_on(p, set_field(p, c, s, p->program[i], value));
+                c->priv->program_lines[i] = p->program[i] ? p->program[i]->line : 0;
         }
-        if (!rc) rc = check_http(p);
+        if (!rc && !c->priv->error_count) rc = go_on(p, check_http(p));
         for (size_t i = 0; !rc && i < c->cluster_count; i++)
                 if (!c->clusters[i].bootstrap_servers)
-                        rc = fail(p, p->clusters,
-                                  "alias '%s' has no address; expected '%s.bootstrap.servers'",
-                                  c->clusters[i].alias, c->clusters[i].alias);
-        return rc ? rc : build_routes(p);
+                        rc = go_on(p, fail(p, p->clusters, "alias '%s' has no address; expected '%s.bootstrap.servers'",
+                                           c->clusters[i].alias, c->clusters[i].alias));
+        if (!rc) rc = build_routes(p);
+        return rc || !c->priv->error_count ? rc : ERR_INVALID;
+}
+
+static int parse(struct parser *p, const char *text, size_t bytes, struct config *out) {
+        struct properties_error error;
+
+        int rc = properties_parse(text, bytes, &p->properties, &error);
+        if (rc) {
+                if (error.line)
+                        (void)snprintf(p->err, p->err_size, "%s:%d: %s", p->path, error.line, error.text);
+                else (void)snprintf(p->err, p->err_size, "%s: %s", p->path, error.text);
+                text_one_line(p->err);
+                return rc == ERR_EXISTS ? ERR_INVALID : rc;
+        }
+        rc = read_all(p);
+        for (size_t i = 0; i < p->draft_count; i++) {
+                free(p->drafts[i].name);
+                free(p->drafts[i].source);
+                free(p->drafts[i].destination);
+        }
+        free(p->drafts);
+        free(p->guarantees);
+        properties_fini(&p->properties);
+        if (rc == ERR_INVALID && p->all) rc = 0;
+        if (rc) config_fini(&p->config);
+        else *out = p->config;
+        return rc;
 }
 
 int config_parse(const char *path, const char *text, size_t bytes, struct config *out, char *err,
                  size_t err_size) {
         struct parser p = {.path = path, .err = err, .err_size = err_size};
-        struct properties_error error;
-
-        int rc = properties_parse(text, bytes, &p.properties, &error);
-        if (rc) {
-                if (error.line)
-                        (void)snprintf(err, err_size, "%s:%d: %s", path, error.line, error.text);
-                else (void)snprintf(err, err_size, "%s: %s", path, error.text);
-                text_one_line(err);
-                return rc == ERR_EXISTS ? ERR_INVALID : rc;
-        }
-        rc = read_all(&p);
-        for (size_t i = 0; i < p.draft_count; i++) {
-                free(p.drafts[i].name);
-                free(p.drafts[i].source);
-                free(p.drafts[i].destination);
-        }
-        free(p.drafts);
-        properties_fini(&p.properties);
-        if (rc) config_fini(&p.config);
-        else *out = p.config;
-        return rc;
+        return parse(&p, text, bytes, out);
 }
 
-int config_load(const char *path, struct config *out, char *err, size_t err_size) {
-        char *text = NULL;
-        size_t bytes = 0, room = 0;
-        int rc = ERR_IO;
-
-        err[0] = '\0';
-        FILE *file = fopen(path, "re");
-        if (!file) {
-                (void)snprintf(err, err_size, "%s: cannot open the file: %s", path,
-                               strerror(errno));
-                text_one_line(err);
-                return ERR_IO;
-        }
-        for (;;) {
-                if (bytes == room) {
-                        room = room ? room * 2 : 16384;
-                        char *more = room > 2 * PROPERTIES_BYTES_MAX ? NULL : realloc(text, room);
-                        if (!more) {
-                                rc = room > 2 * PROPERTIES_BYTES_MAX ? ERR_TOO_BIG : ERR_NOMEM;
-                                (void)snprintf(err, err_size, "%s: %s", path, err_text(rc));
-                                break;
-                        }
-                        text = more;
-                }
-                errno = 0;
-                size_t n = fread(text + bytes, 1, room - bytes, file);
-                bytes += n;
-                if (n) continue;
-                if (ferror(file)) {
-                        (void)snprintf(err, err_size, "%s: cannot read the file: %s", path,
-                                       strerror(errno));
-                        break;
-                }
-                rc = config_parse(path, text, bytes, out, err, err_size);
-                break;
-        }
-        text_one_line(err);
-        free(text);
-        (void)fclose(file); /* only read from */
-        return rc;
-}
-
-void config_fini(struct config *config) {
-        setting_free_all(setting_program, SETTING_PROGRAM_COUNT, config);
-        for (size_t i = 0; i < config->cluster_count; i++) {
-                free(config->clusters[i].alias);
-                free(config->clusters[i].bootstrap_servers);
-        }
-        free(config->clusters);
-        for (size_t i = 0; i < config->route_count; i++) {
-                struct config_route *r = &config->routes[i];
-                free(r->name);
-                free(r->source);
-                free(r->destination);
-                setting_free_all(setting_route, SETTING_ROUTE_COUNT, r);
-        }
-        free(config->routes);
-        for (size_t i = 0; config->priv && i < config->priv->count; i++) {
-                struct config_property *item = &config->priv->items[i];
-                free(item->name);
-                /* not left in freed memory for a core dump to show */
-                if (item->value) explicit_bzero(item->value, strlen(item->value));
-                free(item->value);
-                free(item->key);
-                free((char *)item->route);
-        }
-        if (config->priv) free(config->priv->items);
-        free(config->priv);
-        free(config->path);
-        memset(config, 0, sizeof *config);
-}
-
-/* ---- questions ---------------------------------------------------------- */
-
-const struct config_cluster *config_cluster(const struct config *config, const char *alias) {
-        for (size_t i = 0; i < config->cluster_count; i++)
-                if (strcmp(config->clusters[i].alias, alias) == 0) return &config->clusters[i];
-        return NULL;
-}
-
-const struct config_route *config_route(const struct config *config, const char *name) {
-        for (size_t i = 0; i < config->route_count; i++)
-                if (strcmp(config->routes[i].name, name) == 0) return &config->routes[i];
-        return NULL;
-}
-
-size_t config_property_count(const struct config *config) { return config->priv->count; }
-
-const struct config_property *config_property_at(const struct config *config, size_t index) {
-        return &config->priv->items[index];
-}
-
-/* 0: does not concern the client, else how specific it is. */
-static int rank(const struct config_property *item, const char *alias, const char *route,
-                enum client_role role) {
-        if (item->alias) {
-                if (strcmp(item->alias, alias) != 0) return 0;
-                if (item->unscoped) return 1;
-                return item->role == role ? 2 : 0;
-        }
-        if (!route || strcmp(item->route, route) != 0 || item->role != role) return 0;
-        const char *arrow = strstr(route, "->");
-        size_t n = (size_t)(arrow - route);
-        bool mine = role == CLIENT_CONSUMER ? strlen(alias) == n && memcmp(alias, route, n) == 0
-                                            : strcmp(arrow + 2, alias) == 0;
-        return mine ? 3 : 0;
-}
-
-int config_client_properties(const struct config *config, const char *alias, const char *route,
-                             enum client_role role, const struct config_property ***out,
-                             size_t *out_count) {
-        const struct config_private *priv = config->priv;
-        size_t count = 0;
-
-        if (!config_cluster(config, alias)) return ERR_NOT_FOUND;
-        const struct config_property **list = malloc((priv->count + 1) * sizeof *list);
-        if (!list) return ERR_NOMEM;
-        for (int level = 1; level <= 3; level++)
-                for (size_t i = 0; i < priv->count; i++) {
-                        const struct config_property *item = &priv->items[i];
-                        if (rank(item, alias, route, role) != level) continue;
-                        /* the later place matters too: librdkafka's and Java's
-                         * names of one thing must override each other */
-                        for (size_t k = 0; k < count; k++)
-                                if (strcmp(list[k]->name, item->name) == 0) {
-                                        memmove(&list[k], &list[k + 1],
-                                                (count - k - 1) * sizeof *list);
-                                        count--;
-                                        break;
-                                }
-                        list[count++] = item;
-                }
-        *out = list;
-        *out_count = count;
-        return 0;
+int config_examine(const char *path, const char *text, size_t bytes, struct config *out, char *err,
+                   size_t err_size) {
+        struct parser p = {.path = path, .err = err, .err_size = err_size, .all = true};
+        return parse(&p, text, bytes, out);
 }

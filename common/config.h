@@ -8,10 +8,9 @@
  * Settings of the program and of routes stand in one table (settings.h), from
  * which parser, defaults, help, docs and sample derive.  A route exists when
  * one of its settings is given; a route setting without a route in front is
- * the default for all routes.  Client settings are `<alias>.<x>`,
- * `<alias>.consumer.<x>`, `<alias>.producer.<x>`, `<alias>.admin.<x>` and
- * `<route>.consumer.<x>`, `<route>.producer.<x>`; the more specific wins.
- * Whether a client setting exists is not known here: kafka_config_check. */
+ * the default for all routes.  Client settings, the more specific wins: see
+ * enum config_level.  Whether one exists is not known here:
+ * kafka_config_check. */
 #ifndef HELIOSTAT_COMMON_CONFIG_H
 #define HELIOSTAT_COMMON_CONFIG_H
 
@@ -23,18 +22,31 @@
 
 enum client_role { CLIENT_CONSUMER, CLIENT_PRODUCER, CLIENT_ADMIN };
 
+/* How a client setting is written, the least specific first. */
+enum config_level {
+        CONFIG_EVERY = 1,  /* `security.protocol`, `ssl.x`, `sasl.x`: of every cluster */
+        CONFIG_EVERY_ROLE, /* `consumer.x`, `producer.x`, `admin.x` */
+        CONFIG_ALIAS,      /* `<alias>.x` */
+        CONFIG_ALIAS_ROLE, /* `<alias>.consumer.x` ... */
+        CONFIG_ROUTE,      /* `<route>.consumer.x` at its source, `<route>.producer.x` at its destination */
+        CONFIG_ROUTE_END,  /* `<route>.source.consumer.x`, `<route>.target.producer.x`,
+                            * `<route>.producer.override.x`: MirrorMaker 2's */
+};
+
 struct config_property {
         char *name;   /* librdkafka's or Java's name, prefix removed */
         char *value;  /* may be a secret: see config_key_is_secret; placeholders still in it
                        * (secret.h), but for bootstrap.servers */
         int line;
         char *key;    /* as written in the file, for error messages */
-        /* Given as `<alias>.x`, for all roles: one that the role at hand does
+        enum config_level level;
+        /* Given as `<alias>.x` or `x`, for all roles: one that the role at hand does
          * not know is then left out, where a scoped one is an error. */
         bool unscoped;
         enum client_role role; /* when not unscoped */
         const char *alias; /* of `<alias>...`, or NULL */
         const char *route; /* of `<route>...`, or NULL */
+        size_t fate;       /* index, for config_fate_at */
 };
 
 struct config_cluster {
@@ -76,6 +88,25 @@ struct config_route {
         uint32_t transaction_commit_records;
         uint32_t refresh_topics_interval_s;
         int32_t replication_factor;  /* -1: the broker's default */
+        int *lines; /* where each setting of the table stands; 0: its default.  NULL: not of a file */
+};
+
+/* What became of one property of the file. */
+enum config_fate_kind {
+        FATE_KEPT,       /* in effect */
+        FATE_RENAMED,    /* in effect as another setting: the text says which */
+        FATE_CLIENT,     /* a client setting: kafka_settings_fate knows */
+        FATE_OVERRIDDEN, /* others are more specific everywhere */
+        FATE_IGNORED,    /* no effect here; the text says why */
+        FATE_REFUSED,    /* an error */
+        FATE_UNREAD,     /* not looked at, since an earlier error hides what it means */
+};
+
+struct config_fate {
+        char *key;
+        int line;
+        enum config_fate_kind kind;
+        char *text; /* one line, or NULL */
 };
 
 struct config_private;
@@ -110,16 +141,35 @@ int config_load(const char *path, struct config *out, char *err, size_t err_size
 /* The same from text; path is for messages only. */
 int config_parse(const char *path, const char *text, size_t bytes, struct config *out,
                  char *err, size_t err_size);
+/* As config_parse, for telling everything about a file: with errors, too, *out
+ * is the caller's, for its fates and properties alone.  0 (see
+ * config_error_count) | ERR_INVALID (no properties file) | ERR_TOO_BIG | ERR_NOMEM */
+int config_examine(const char *path, const char *text, size_t bytes, struct config *out, char *err,
+                   size_t err_size);
 void config_fini(struct config *config);
+
+/* Of each property of the file, in its order. */
+size_t config_fate_count(const struct config *config);
+const struct config_fate *config_fate_at(const struct config *config, size_t index);
+/* Errors, of config_examine; those of no property too. */
+size_t config_error_count(const struct config *config);
+/* An error that no property stands for, or NULL. */
+const char *config_general_error(const struct config *config);
+/* Where a program setting (index in settings.h's table) stands; 0: its default. */
+int config_program_line(const struct config *config, size_t index);
+
+/* Reads a whole file: malloc'd, for the caller to wipe and free.  0 | ERR_IO |
+ * ERR_TOO_BIG | ERR_NOMEM; err holds one line. */
+int config_read_file(const char *path, char **out, size_t *out_bytes, char *err, size_t err_size);
 
 /* NULL when there is none. */
 const struct config_cluster *config_cluster(const struct config *config, const char *alias);
 const struct config_route *config_route(const struct config *config, const char *name);
 
 /* Client properties of one end of a route, least specific first, each name
- * once (the most specific won): `<alias>.x`, `<alias>.consumer.x`, then
- * `<route>.consumer.x`; a route's consumer settings hold at its source and its
- * producer settings at its destination only.  route may be NULL (admin
+ * once (the most specific won): by enum config_level; a route's consumer
+ * settings hold at its source and its producer settings at its destination
+ * only.  route may be NULL (admin
  * clients), and need not be one of the file: routes come from ZooKeeper, the
  * file of a worker may name clusters alone.  bootstrap.servers is included.
  * The array is malloc'd (caller frees it, not the strings, which borrow config).

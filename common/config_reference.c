@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/foreign.h"
 #include "common/kafka_tables.h"
 #include "common/settings.h"
 
@@ -102,11 +103,19 @@ static void print_clients(FILE *out) {
               "\n"
               "| Key | Concerns |\n|---|---|\n"
               "| `<alias>.bootstrap.servers` | its address, `host:port,host:port`; required |\n"
+              "| `security.protocol`, `ssl.<name>`, `sasl.<name>` | all clients of all clusters |\n"
+              "| `consumer.<name>`, `producer.<name>`, `admin.<name>` | the clients of one kind, of all clusters |\n"
               "| `<alias>.<name>` | all clients of the cluster that know the setting |\n"
               "| `<alias>.consumer.<name>`, `<alias>.producer.<name>`, `<alias>.admin.<name>` "
               "| the clients of one kind |\n"
               "| `<route>.consumer.<name>` | consumers of the route, at its source |\n"
               "| `<route>.producer.<name>` | producers of the route, at its destination |\n"
+              "| `<route>.source.consumer.<name>`, `<route>.target.producer.<name>`, "
+              "`<route>.producer.override.<name>` | the same, and stronger: MirrorMaker 2's names |\n"
+              "\n"
+              "A `<route>.consumer.<name>` wins over an `<alias>.consumer.<name>`. (In MirrorMaker 2 it is\n"
+              "the other way round: there only `<route>.source.consumer.<name>` does.) `heliostat config\n"
+              "show FILE` prints what is in effect, and where it comes from.\n"
               "\n"
               "Addresses and credentials are read from the local file by each process;\n"
               "they are never written to ZooKeeper.\n"
@@ -149,6 +158,7 @@ static void print_clients(FILE *out) {
               "\n| Java's name | Client | What becomes of it |\n|---|---|---|\n",
               out);
 #define RENAME "becomes `%s`"
+#define CAP "becomes `%s`; more than that can be is taken as the most"
 #define KIB "becomes `%s`, divided by 1024"
 #define MINUS "becomes `%s`; -1 becomes 0"
 #define EMPTY "same name; an empty value becomes `%s`"
@@ -156,10 +166,50 @@ static void print_clients(FILE *out) {
 #define SECURITY "%s"
 #define IGNORE "ignored: %s"
 #define UNKNOWN "passed on, or ignored where it is %s"
+#define START "becomes `%s` of the routes: `earliest` or `latest`; `none` is ignored"
+#define LATER "passed on, or refused where it is %s"
+#define FALSE "`false` is ignored, else refused: %s"
 #define REFUSE "refused: %s"
 #define ROW(name, role, action, argument) \
         fprintf(out, "| `%s` | %s | " action " |\n", name, role_text(KAFKA_##role), argument);
         KAFKA_JAVA(ROW)
+#undef ROW
+}
+
+static void print_only(FILE *out, const char *words, const char *why) {
+        fputs(*words ? "only `" : "refused unless it is empty: ", out);
+        for (const char *c = words; *c; c++)
+                if (*c != '|') fputc(*c, out);
+                else if (c[1]) fputs("`, `", out);
+        if (*words) fputs("`, else refused: ", out);
+        fputs(why, out);
+}
+
+static void print_foreign(FILE *out) {
+        fputs("\n## MirrorMaker's keys\n"
+              "\n"
+              "Settings of MirrorMaker 2 that have the same name and meaning stand in the table of\n"
+              "routes. Of the others (`*`: all that begin so):\n"
+              "\n| Key | What becomes of it |\n|---|---|\n",
+              out);
+        for (size_t i = 0; i < foreign_row_count; i++) {
+                const struct foreign *row = &foreign_rows[i];
+                fprintf(out, "| `%s` | ", row->name);
+                switch (row->action) {
+                case FOREIGN_SAME: fprintf(out, "becomes `%s`: %s", row->argument, row->why); break;
+                case FOREIGN_IGNORE: fprintf(out, "ignored: %s", row->why); break;
+                case FOREIGN_ONLY: print_only(out, row->argument, row->why); break;
+                case FOREIGN_REFUSE: fprintf(out, "refused: %s", row->why); break;
+                }
+                fputs(" |\n", out);
+        }
+        fputs("\n"
+              "MirrorMaker 2 does otherwise where its file says nothing; `heliostat config translate`\n"
+              "writes down what it does:\n"
+              "\n| Key | MirrorMaker 2's default | |\n|---|---|---|\n",
+              out);
+#define ROW(name, value, why) fprintf(out, "| `%s` | `%s` | %s |\n", name, value, why);
+        MM2_DEFAULTS(ROW)
 #undef ROW
 }
 
@@ -175,7 +225,8 @@ char *config_reference_markdown(void) {
               "\n"
               "One file in the syntax of Java's `.properties` and the notation of\n"
               "MirrorMaker 2 configures workers, coordinators and the command line.\n"
-              "`heliostat config sample` prints one to start from.\n"
+              "`heliostat config sample` prints one to start from, `heliostat config translate` makes\n"
+              "one of MirrorMaker's files, `heliostat config check FILE` tells what becomes of each key.\n"
               "\n"
               "```\n"
               "zookeeper.connect = zk1:2181,zk2:2181,zk3:2181/heliostat\n"
@@ -208,6 +259,7 @@ char *config_reference_markdown(void) {
               "expressions are PCRE2's; what Java reads otherwise (`[a-z&&[^b]]`,\n"
               "`[a[bc]]`, `\\p{java...}`, `\\p{Is...}`, `\\Q`) is refused.\n",
               out);
+        print_foreign(out);
         print_clients(out);
         if (fclose(out) == 0) return text;
         free(text);

@@ -208,6 +208,12 @@ int kafka_config_check_names(const struct config *config, char *err, size_t err_
 int kafka_config_check(const struct config *config, char *err, size_t err_size) {
         int rc = check_all(config, true, err, err_size);
         for (size_t i = 0; !rc && i < config->cluster_count; i++) security_notices(config, config->clusters[i].alias);
+        for (size_t i = 0; !rc && i < config_fate_count(config); i++) {
+                const struct config_fate *fate = config_fate_at(config, i);
+                if (fate->kind == FATE_IGNORED)
+                        log_info("config.ignored", "file=%s line=%d key=%s reason=\"%s\"", config->path,
+                                 fate->line, fate->key, fate->text ? fate->text : "");
+        }
         for (size_t i = 0; !rc && i < config_property_count(config); i++) {
                 const struct config_property *p = config_property_at(config, i);
                 const char *why = kafka_settings_ignored(p);

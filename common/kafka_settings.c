@@ -34,14 +34,16 @@ static const struct fixed {
 static const struct preset {
         const char *name;
         int roles;
-        const char *value;
+        const char *value, *why;
 } preset_rows[] = {
-#define ROW(name, role, value, why) {name, KAFKA_##role, value},
+#define ROW(name, role, value, why) {name, KAFKA_##role, value, why},
         KAFKA_DEFAULTS(ROW)
 #undef ROW
 };
 
-enum action { RENAME, KIB, MINUS, EMPTY, BYTES, SECURITY, IGNORE, UNKNOWN, REFUSE };
+/* kafka_tables.h writes it shorter; the name is a macro's in some headers. */
+#define FALSE FALSE_ONLY
+enum action { COMPUTE, RENAME, CAP, KIB, MINUS, EMPTY, BYTES, SECURITY, IGNORE, UNKNOWN, LATER, FALSE_ONLY, START, REFUSE };
 
 static const struct java {
         const char *name;
@@ -49,11 +51,11 @@ static const struct java {
         enum action action;
         const char *argument;
 } java_rows[] = {
+#define ROW(name, role, why) {name, KAFKA_##role, COMPUTE, why},
+        KAFKA_COMPUTED(ROW)
+#undef ROW
 #define ROW(name, role, action, argument) {name, KAFKA_##role, action, argument},
         KAFKA_JAVA(ROW)
-#undef ROW
-#define ROW(name, role, why) {name, KAFKA_##role, IGNORE, why},
-        KAFKA_COMPUTED(ROW)
 #undef ROW
 };
 
@@ -63,6 +65,7 @@ static const struct java {
 
 static struct known {
         char *name, *canonical; /* canonical: of an alias, else NULL */
+        char *range;            /* "1 .. 100000000", "true, false"; "" for any text */
         int roles;
         bool settable; /* not by a call of its own only */
 } known[KNOWN_MAX];
@@ -78,6 +81,7 @@ static struct known *find_known(const char *name) {
 /* "linger.ms | P | 0 .. 900000 | 5 | high | Alias for `queue.buffering.max.ms`: ..." */
 static void add_known(char *line) {
         char *rest = line, *name = strsep(&rest, "|"), *role = strsep(&rest, "|");
+        char *range = strsep(&rest, "|");
         if (!rest || known_count == KNOWN_MAX) return;
         name = text_trim(name);
         role = text_trim(role);
@@ -92,8 +96,8 @@ static void add_known(char *line) {
                 return;
         }
         k = &known[known_count];
-        *k = (struct known){.name = strdup(name), .roles = roles};
-        if (!k->name) return;
+        *k = (struct known){.name = strdup(name), .range = strdup(text_trim(range)), .roles = roles};
+        if (!k->name || !k->range) return;
         k->settable = !strstr(rest, "see dedicated API");
         char *alias = strstr(rest, "Alias for `");
         if (alias) {
@@ -166,7 +170,7 @@ static int role_bit(enum client_role role) {
 static const char *ignored_by(const char *name, int role, bool *used) {
         const struct java *row = find_java(name, role);
         const struct known *k = find_known(name);
-        if (row && (row->action == IGNORE || (row->action == UNKNOWN && !k)))
+        if (row && (row->action == IGNORE || row->action == COMPUTE || (row->action == UNKNOWN && !(k && (k->roles & role)))))
                 return row->argument;
         if (row || (k && (k->roles & role))) *used = true;
         return NULL;
@@ -191,9 +195,16 @@ struct filler {
         const char *hidden; /* a value that no message may show, or NULL */
         const struct config_property *original; /* of the resolved one at hand */
         struct kafka_security security;
+        const struct kafka_trace *trace; /* or NULL */
+        enum kafka_origin origin;        /* of what is being set */
+        struct kafka_fate *fate;         /* of the property at hand, or NULL */
         char *err;
         size_t err_size;
 };
+
+static void note_fate(struct filler *f, enum kafka_fate_kind kind, const char *name, const char *why) {
+        if (f->fate) *f->fate = (struct kafka_fate){kind, name, why};
+}
 
 static int fail(struct filler *f, const struct config_property *at, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -213,13 +224,29 @@ static int fail(struct filler *f, const struct config_property *at, const char *
         return ERR_INVALID;
 }
 
+/* why: of a value of our own. */
+static int set_because(struct filler *f, const struct config_property *at, const char *name,
+                       const char *value, const char *why) {
+        char text[256] = "";
+        if (rd_kafka_conf_set(f->conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK) {
+                if (f->trace) f->trace->set(f->trace->ctx, canonical(name), f->hidden ? NULL : value, f->origin, at, why);
+                return 0;
+        }
+        if (!at) return fail(f, NULL, "client setting %s: %s", name, text);
+        if (config_key_is_secret(at->key)) return fail(f, at, "expected another value; this one is not valid");
+        const struct known *k = find_known(canonical(name));
+        if (!k || !*k->range || strcasecmp(k->range, "true, false") == 0)
+                return k && *k->range ? fail(f, at, "expected true or false, not '%.100s'", at->value)
+                                      : fail(f, at, "expected another value: %s", text);
+        if (strcmp(at->name, name) == 0) return fail(f, at, "expected %s, not '%.100s'", k->range, at->value);
+        return fail(f, at, "expected %s, as %s has it, not '%.100s'", k->range, name, at->value);
+}
+
 /* at is NULL for values of our own. */
 static int set(struct filler *f, const struct config_property *at, const char *name,
                const char *value) {
-        char why[256] = "";
-        if (rd_kafka_conf_set(f->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK) return 0;
-        if (at && config_key_is_secret(at->key)) return fail(f, at, "invalid value");
-        return at ? fail(f, at, "%s", why) : fail(f, NULL, "client setting %s: %s", name, why);
+        if (at) note_fate(f, strcmp(at->name, name) == 0 ? KAFKA_FATE_KEPT : KAFKA_FATE_RENAMED, name, NULL);
+        return set_because(f, at, name, value, NULL);
 }
 
 static const char *role_name(int roles) {
@@ -230,7 +257,9 @@ static const char *role_name(int roles) {
 
 /* The name is known, but not to this kind of client. */
 static int other_role(struct filler *f, const struct config_property *at, int roles) {
-        return at->unscoped ? 0 : fail(f, at, "a setting of %s only", role_name(roles));
+        note_fate(f, KAFKA_FATE_ELSEWHERE, NULL, NULL);
+        if (at->unscoped) return 0;
+        return fail(f, at, "a setting of %s only; expected one of %s", role_name(roles), role_name(f->role));
 }
 
 static int fail_unknown(struct filler *f, const struct config_property *at) {
@@ -240,7 +269,8 @@ static int fail_unknown(struct filler *f, const struct config_property *at) {
                 if (known[i].settable && (at->unscoped || (known[i].roles & f->role)))
                         names[n++] = known[i].name;
         for (size_t i = 0; i < COUNT(java_rows); i++)
-                if (java_rows[i].action != REFUSE && java_rows[i].action != IGNORE)
+                if (java_rows[i].action != REFUSE && java_rows[i].action != IGNORE &&
+                    java_rows[i].name[strlen(java_rows[i].name) - 1] != '*')
                         names[n++] = java_rows[i].name;
         const char *nearest = text_nearest(at->name, names, n);
         int prefix = (int)(strlen(at->key) - strlen(at->name));
@@ -258,6 +288,19 @@ static int set_java(struct filler *f, const struct config_property *at, const st
         switch (row->action) {
         case RENAME:
                 return set(f, at, row->argument, at->value);
+        case CAP: {
+                const struct known *k = find_known(row->argument);
+                const char *dots = k ? strstr(k->range, ".. ") : NULL;
+                long long most = dots ? strtoll(dots + 3, NULL, 10) : 0;
+                errno = 0;
+                value = strtoll(at->value, &end, 10);
+                if (!most || end == at->value || *end || errno || value <= most)
+                        return set(f, at, row->argument, at->value);
+                (void)snprintf(number, sizeof number, "%lld", most);
+                int rc = set(f, at, row->argument, number);
+                note_fate(f, KAFKA_FATE_RENAMED, row->argument, "the most that it can be");
+                return rc;
+        }
         case KIB:
                 errno = 0;
                 value = strtoll(at->value, &end, 10);
@@ -272,16 +315,31 @@ static int set_java(struct filler *f, const struct config_property *at, const st
         case EMPTY:
                 return set(f, at, at->name, *at->value ? at->value : row->argument);
         case BYTES:
+                note_fate(f, KAFKA_FATE_IGNORED, NULL, "records are mirrored byte by byte");
                 if (bytes_class(at->value)) return 0;
                 return fail(f, at,
                             "records are mirrored byte by byte; expected ByteArraySerializer or "
                             "ByteArrayDeserializer, or nothing");
         case SECURITY:
                 if (kafka_security_take(&f->security, f->original, at->value) != 0) return fail(f, at, "%s", err_text(ERR_NOMEM));
+                note_fate(f, KAFKA_FATE_SECURITY, NULL, row->argument);
+                if (f->trace) f->trace->set(f->trace->ctx, row->name, f->hidden ? NULL : at->value, f->origin, at, NULL);
                 return 0;
+        case START:
+                note_fate(f, KAFKA_FATE_STARTS, NULL, NULL);
+                return 0;
+        case COMPUTE:
+                note_fate(f, KAFKA_FATE_COMPUTED, NULL, row->argument);
+                return 0;
+        case FALSE_ONLY:
+                note_fate(f, KAFKA_FATE_IGNORED, NULL, row->argument);
+                if (strcasecmp(at->value, "false") == 0) return 0;
+                return fail(f, at, "expected false: %s", row->argument);
         case IGNORE:
         case UNKNOWN:
+                note_fate(f, KAFKA_FATE_IGNORED, NULL, row->argument);
                 return 0; /* kafka_config_check has noted it */
+        case LATER:
         case REFUSE:
                 break;
         }
@@ -292,7 +350,8 @@ static int set_user(struct filler *f, const struct config_property *at) {
         const struct known *k = find_known(at->name);
         const struct java *row = find_java(at->name, f->role);
 
-        if (row && !(row->action == UNKNOWN && k)) return set_java(f, at, row);
+        bool asks = row && (row->action == UNKNOWN || row->action == LATER);
+        if (row && !(asks && k && (k->roles & f->role))) return set_java(f, at, row);
         if (!k && known_count) {
                 row = find_java(at->name, 0);
                 return row ? other_role(f, at, row->roles) : fail_unknown(f, at);
@@ -305,7 +364,10 @@ static int set_user(struct filler *f, const struct config_property *at) {
                 return fail(f, at, "is always '%s' here and cannot be changed: %s", fixed->value,
                             fixed->why);
         if (k && !(k->roles & f->role)) return other_role(f, at, k->roles);
-        if (fixed) return 0;
+        if (fixed) {
+                note_fate(f, KAFKA_FATE_FIXED, NULL, fixed->why);
+                return 0;
+        }
         return set(f, at, at->name, at->value);
 }
 
@@ -336,10 +398,42 @@ static int apply_security(struct filler *f, const char *alias) {
         return rc;
 }
 
+/* ---- what becomes of a property ------------------------------------------ */
+
+static const int every_role[] = {KAFKA_CONSUMER, KAFKA_PRODUCER, KAFKA_ADMIN};
+
+int kafka_settings_fate(const struct config *config, const struct config_property *property,
+                        struct kafka_fate out[static 3], char *err, size_t err_size) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        int rc = 0;
+
+        (void)pthread_once(&known_once, load_known); /* cannot fail with this control */
+        for (int i = 0; i < 3; i++) {
+                out[i] = (struct kafka_fate){.kind = KAFKA_FATE_ELSEWHERE};
+                if (rc || (!property->unscoped && role_bit(property->role) != every_role[i])) continue;
+                struct filler f = {.config = config, .role = every_role[i], .conf = conf, .fate = &out[i],
+                                   .err = err, .err_size = err_size};
+                rc = set_resolved(&f, property);
+                kafka_security_fini(&f.security);
+        }
+        rd_kafka_conf_destroy(conf);
+        return rc;
+}
+
+/* ---- all of a client's --------------------------------------------------- */
+
 int kafka_settings_fill(const struct config *config, const char *alias, const char *route,
                         enum client_role role, const struct kafka_setting *extra,
                         rd_kafka_conf_t *conf, char *err, size_t err_size) {
-        struct filler f = {.config = config, .role = role_bit(role), .conf = conf, .err = err, .err_size = err_size};
+        return kafka_settings_trace(config, alias, route, role, extra, NULL, conf, err, err_size);
+}
+
+int kafka_settings_trace(const struct config *config, const char *alias, const char *route,
+                         enum client_role role, const struct kafka_setting *extra,
+                         const struct kafka_trace *trace, rd_kafka_conf_t *conf, char *err,
+                         size_t err_size) {
+        struct filler f = {.config = config, .role = role_bit(role), .conf = conf, .trace = trace,
+                           .err = err, .err_size = err_size};
         const struct config_property **list = NULL;
         size_t count = 0;
 
@@ -350,16 +444,20 @@ int kafka_settings_fill(const struct config *config, const char *alias, const ch
                            alias);
         else if (rc)
                 (void)fail(&f, NULL, "%s", err_text(rc));
+        f.origin = KAFKA_ORIGIN_DEFAULT;
         for (size_t i = 0; !rc && i < COUNT(preset_rows); i++)
                 if (preset_rows[i].roles & f.role)
-                        rc = set(&f, NULL, preset_rows[i].name, preset_rows[i].value);
+                        rc = set_because(&f, NULL, preset_rows[i].name, preset_rows[i].value, preset_rows[i].why);
+        f.origin = KAFKA_ORIGIN_FILE;
         for (size_t i = 0; !rc && i < count; i++) rc = set_resolved(&f, list[i]);
         if (!rc) rc = apply_security(&f, alias);
         kafka_security_fini(&f.security);
+        f.origin = KAFKA_ORIGIN_COMPUTED;
         for (; !rc && extra && extra->name; extra++) rc = set(&f, NULL, extra->name, extra->value);
+        f.origin = KAFKA_ORIGIN_FIXED;
         for (size_t i = 0; !rc && i < COUNT(fixed_rows); i++)
                 if (fixed_rows[i].roles & f.role)
-                        rc = set(&f, NULL, fixed_rows[i].name, fixed_rows[i].value);
+                        rc = set_because(&f, NULL, fixed_rows[i].name, fixed_rows[i].value, fixed_rows[i].why);
         free(list);
         return rc;
 }

@@ -76,6 +76,7 @@ enum kafka_role {
  * ends in `*` stands for all that begin so.
  *   name, role, ACTION, argument
  * RENAME    to the argument, same value
+ * CAP       to the argument; more than that can be is taken as the most
  * KIB       to the argument, value / 1024
  * MINUS     to the argument; -1 (the system's default) becomes 0
  * EMPTY     same name; an empty value becomes the argument
@@ -83,11 +84,15 @@ enum kafka_role {
  * SECURITY  taken apart by kafka_security.c; the argument says what becomes of it
  * IGNORE    has no effect here; the argument says why; noted in the log
  * UNKNOWN   ignored where the linked librdkafka does not know it
+ * LATER     refused where the linked librdkafka does not know it
+ * FALSE     `false` is ignored, else it is refused
+ * START     becomes the argument of the routes; config.c reads it
  * REFUSE    the argument says what to do instead */
 #define KAFKA_JAVA(ROW) \
-        ROW("request.timeout.ms", CONSUMER, RENAME, "socket.timeout.ms") \
-        ROW("request.timeout.ms", ADMIN, RENAME, "socket.timeout.ms") \
-        ROW("metadata.max.age.ms", EVERY, RENAME, "topic.metadata.refresh.interval.ms") \
+        ROW("auto.offset.reset", CONSUMER, START, "start.from") \
+        ROW("request.timeout.ms", CONSUMER, CAP, "socket.timeout.ms") \
+        ROW("request.timeout.ms", ADMIN, CAP, "socket.timeout.ms") \
+        ROW("metadata.max.age.ms", EVERY, CAP, "topic.metadata.refresh.interval.ms") \
         ROW("send.buffer.bytes", EVERY, MINUS, "socket.send.buffer.bytes") \
         ROW("receive.buffer.bytes", EVERY, MINUS, "socket.receive.buffer.bytes") \
         ROW("fetch.max.wait.ms", CONSUMER, RENAME, "fetch.wait.max.ms") \
@@ -119,12 +124,19 @@ enum kafka_role {
         ROW("key.serializer", PRODUCER, BYTES, "") \
         ROW("value.serializer", PRODUCER, BYTES, "") \
         ROW("ssl.keystore.type", EVERY, SECURITY, "not needed: the content tells") \
+        ROW("connections.max.idle.ms", EVERY, MINUS, "connections.max.idle.ms") \
+        ROW("retry.backoff.ms", EVERY, UNKNOWN, "only of producers in the linked librdkafka") \
         ROW("client.dns.lookup", EVERY, UNKNOWN, "not in the linked librdkafka") \
         ROW("retry.backoff.max.ms", EVERY, UNKNOWN, "not in the linked librdkafka") \
         ROW("enable.metrics.push", EVERY, UNKNOWN, "not in the linked librdkafka") \
         ROW("default.api.timeout.ms", EVERY, IGNORE, "each request has its own bound") \
         ROW("metadata.max.idle.ms", EVERY, IGNORE, "metadata is kept for the topics in use") \
-        ROW("metadata.recovery.strategy", EVERY, UNKNOWN, "not in the linked librdkafka") \
+        ROW("metadata.recovery.*", EVERY, UNKNOWN, "not in the linked librdkafka") \
+        ROW("socket.connection.setup.timeout.max.ms", EVERY, IGNORE, \
+            "socket.connection.setup.timeout.ms is not raised") \
+        ROW("internal.*", EVERY, IGNORE, "inside Java's clients") \
+        ROW("share.*", CONSUMER, IGNORE, "no share group is used") \
+        ROW("transaction.two.phase.commit.enable", PRODUCER, FALSE, "no other system takes part in transactions") \
         ROW("retries", ADMIN, IGNORE, "requests are repeated until they work") \
         ROW("metric.reporters", EVERY, IGNORE, "a Java class") \
         ROW("metrics.*", EVERY, IGNORE, "for Java's metrics") \
@@ -136,6 +148,18 @@ enum kafka_role {
         ROW("ssl.trustmanager.algorithm", EVERY, IGNORE, "for Java's TLS") \
         ROW("ssl.secure.random.implementation", EVERY, IGNORE, "for Java's TLS") \
         ROW("security.providers", EVERY, IGNORE, "for Java's TLS") \
+        ROW("ssl.client.auth", EVERY, IGNORE, "a setting of servers") \
+        ROW("sasl.oauthbearer.client.credentials.client.id", EVERY, RENAME, "sasl.oauthbearer.client.id") \
+        ROW("sasl.oauthbearer.client.credentials.client.secret", EVERY, RENAME, \
+            "sasl.oauthbearer.client.secret") \
+        ROW("sasl.oauthbearer.assertion.*", EVERY, LATER, "not in the linked librdkafka") \
+        ROW("sasl.oauthbearer.header.urlencode", EVERY, FALSE, "the linked librdkafka does not encode them") \
+        ROW("sasl.oauthbearer.jwks.*", EVERY, IGNORE, "for brokers, which check tokens") \
+        ROW("sasl.oauthbearer.expected.*", EVERY, IGNORE, "for brokers, which check tokens") \
+        ROW("sasl.oauthbearer.clock.skew.seconds", EVERY, IGNORE, "for brokers, which check tokens") \
+        ROW("sasl.oauthbearer.scope.claim.name", EVERY, IGNORE, "the token is passed on as it is") \
+        ROW("sasl.oauthbearer.sub.claim.name", EVERY, IGNORE, "the token is passed on as it is") \
+        ROW("sasl.oauthbearer.jwt.*", EVERY, REFUSE, "Java classes cannot run here") \
         ROW("sasl.kerberos.kinit.cmd", EVERY, IGNORE, \
             "Java's is a path, librdkafka's a whole command") \
         ROW("sasl.kerberos.ticket.renew.*", EVERY, IGNORE, "for Java's Kerberos") \
@@ -158,6 +182,7 @@ enum kafka_role {
         ROW("max.block.ms", PRODUCER, IGNORE, "a full queue pauses the source, it never drops") \
         ROW("producer.type", PRODUCER, IGNORE, "every record is acknowledged") \
         ROW("partitioner.*", PRODUCER, IGNORE, "a record keeps its partition") \
+        ROW("bootstrap.controllers", ADMIN, REFUSE, "use bootstrap.servers") \
         ROW("group.id", EVERY, REFUSE, "set the route's group.id") \
         ROW("zookeeper.connect", EVERY, REFUSE, \
             "a setting of Kafka's old consumer; use bootstrap.servers") \
@@ -167,6 +192,10 @@ enum kafka_role {
         ROW("sasl.login.callback.handler.class", EVERY, REFUSE, \
             "Java classes cannot run here; for a token of your own, sasl.oauthbearer.token.file or " \
             "sasl.oauthbearer.token.command") \
+        ROW("sasl.login.refresh.*", EVERY, IGNORE, "librdkafka renews tokens by itself") \
+        ROW("sasl.login.retry.*", EVERY, IGNORE, "librdkafka renews tokens by itself") \
+        ROW("sasl.login.connect.timeout.ms", EVERY, IGNORE, "librdkafka renews tokens by itself") \
+        ROW("sasl.login.read.timeout.ms", EVERY, IGNORE, "librdkafka renews tokens by itself") \
         ROW("sasl.login.*", EVERY, REFUSE, "Java classes cannot run here") \
         ROW("transactional.id", PRODUCER, REFUSE, "belongs to the lane, not to the configuration") \
         ROW("plugin.library.paths", EVERY, REFUSE, "plug-ins could break what is promised")

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/foreign.h"
 #include "common/start_from.h"
 #include "common/topic_name.h"
 #include "common/topic_rules.h"
@@ -66,10 +67,6 @@ static const struct synonym {
 #define ROW(setting, word, meaning) {setting, word, meaning},
         SETTING_WORD_SYNONYMS(ROW)
 #undef ROW
-}, keys[] = {
-#define ROW(word, setting) {NULL, word, setting},
-        SETTING_KEY_SYNONYMS(ROW)
-#undef ROW
 };
 
 static const char *canonical_word(const char *setting, const char *word) {
@@ -80,8 +77,8 @@ static const char *canonical_word(const char *setting, const char *word) {
 }
 
 int setting_find(const struct setting *table, size_t count, const char *name) {
-        for (size_t i = 0; i < COUNT(keys); i++)
-                if (strcmp(keys[i].word, name) == 0) name = keys[i].meaning;
+        const struct foreign *foreign = foreign_find(name);
+        if (foreign && foreign->action == FOREIGN_SAME) name = foreign->argument;
         for (size_t i = 0; i < count; i++)
                 if (strcmp(table[i].name, name) == 0) return (int)i;
         return -1;
@@ -198,7 +195,7 @@ static int check_topics(struct answer *a, const struct setting *s, const char *v
         char why[256] = "";
         int rc = topic_rule_check(value, why, sizeof why);
         if (rc == ERR_NOMEM) return rc;
-        if (rc) return fail(a, "invalid regular expression: %s", why);
+        if (rc) return fail(a, "expected regular expressions with ',' between them: %s", why);
         if (!*value && strcmp(s->name, "topics") == 0)
                 return fail(a, "expected at least one regular expression; '.*' stands for all "
                                "topics");

@@ -200,51 +200,140 @@
         ROW("partitioning", "source|key", NULL, NULL) \
         ROW("provenance", "none|header", NULL, NULL)
 
-/* Another name of a setting: that of MirrorMaker 2. */
-#define SETTING_KEY_SYNONYMS(ROW) \
-        ROW("replication.policy.class", "topic.naming")
-
 /* setting, another word, the word that it stands for */
 #define SETTING_WORD_SYNONYMS(ROW) \
         ROW("topic.naming", "org.apache.kafka.connect.mirror.DefaultReplicationPolicy", "prefix") \
         ROW("topic.naming", "org.apache.kafka.connect.mirror.IdentityReplicationPolicy", "identity") \
         ROW("topic.naming", "DefaultReplicationPolicy", "prefix") \
-        ROW("topic.naming", "IdentityReplicationPolicy", "identity")
+        ROW("topic.naming", "IdentityReplicationPolicy", "identity") \
+        ROW("delivery.guarantee", "enabled", "exactly-once") \
+        ROW("delivery.guarantee", "preparing", "at-least-once") \
+        ROW("delivery.guarantee", "disabled", "at-least-once")
 
-/* Keys of MirrorMaker 1 and 2 files that mean something there and have no
- * counterpart here: without this table, the answer to an operator's old file
- * would be "unknown". */
+/* Keys of MirrorMaker 1 and 2 files that mean something there: without this
+ * table, the answer to an operator's old file would be "unknown".  A name that
+ * ends in `*` stands for all that begin so; the first row that fits counts.
+ *   name, ACTION, argument, reason
+ * SAME    another name of the setting in the argument; same value
+ * IGNORE  has no effect here, which is no loss; noted in the log
+ * ONLY    noted like IGNORE where the value is one of the argument's words
+ *         (`|` between them, an empty one for no value); refused otherwise
+ * REFUSE  what it asks for would not happen; the reason says what to do instead */
 #define FOREIGN_SETTINGS(ROW) \
-        ROW("topics.blacklist", "use 'topics.exclude'") \
-        ROW("topics.whitelist", "use 'topics'") \
-        ROW("tasks.max", "use 'lanes' and 'worker.loops'") \
-        ROW("refresh.topics.enabled", "topics are always refreshed") \
-        ROW("groups.blacklist", "use 'groups.exclude'") \
-        ROW("refresh.groups.enabled", "groups are always looked for anew") \
-        ROW("refresh.groups.interval.seconds", "groups are looked for at each round") \
-        ROW("config.properties.blacklist", "use 'config.properties.exclude'") \
-        ROW("emit.offset-syncs.enabled", "use 'offset.map.enabled'") \
-        ROW("offset-syncs.topic.location", NULL) \
-        ROW("offset-syncs.topic.replication.factor", NULL) \
-        ROW("checkpoints.topic.replication.factor", NULL) \
-        ROW("heartbeats.topic.replication.factor", NULL) \
-        ROW("heartbeats.replication.enabled", NULL) \
-        ROW("offset.lag.max", NULL) \
-        ROW("consumer.poll.timeout.ms", NULL) \
-        ROW("admin.timeout.ms", NULL) \
-        ROW("config.storage.replication.factor", NULL) \
-        ROW("offset.storage.replication.factor", NULL) \
-        ROW("status.storage.replication.factor", NULL) \
-        ROW("key.converter", NULL) \
-        ROW("value.converter", NULL) \
-        ROW("header.converter", NULL) \
-        ROW("connector.class", NULL) \
-        ROW("dedicated.mode.enable.internal.rest", NULL) \
-        ROW("listeners", NULL) \
-        ROW("forwarding.admin.class", NULL) \
-        ROW("config.providers", NULL) \
-        ROW("num.streams", "use 'worker.loops'") \
-        ROW("abort.on.send.failure", "a record that cannot be delivered always stops its partition")
+        ROW("replication.policy.class", SAME, "topic.naming", "MirrorMaker 2's name") \
+        ROW("topics.blacklist", SAME, "topics.exclude", "its older name") \
+        ROW("topics.whitelist", SAME, "topics", "its older name") \
+        ROW("groups.blacklist", SAME, "groups.exclude", "its older name") \
+        ROW("config.properties.blacklist", SAME, "config.properties.exclude", "its older name") \
+        ROW("emit.offset-syncs.enabled", SAME, "offset.map.enabled", \
+            "the map of offsets does what MirrorMaker 2's offset syncs do") \
+        ROW("exactly.once.source.support", SAME, "delivery.guarantee", \
+            "`enabled` is `exactly-once`; `<alias>.` in front stands for the routes to that cluster") \
+        ROW("tasks.max", IGNORE, "", \
+            "`lanes` divides a route, and `worker.loops` are the threads of a worker") \
+        ROW("tasks.max.enforce", IGNORE, "", "there are no tasks of Kafka Connect here") \
+        ROW("refresh.topics.enabled", ONLY, "true", \
+            "new topics are always looked for, each refresh.topics.interval.seconds") \
+        ROW("refresh.groups.enabled", ONLY, "true", "groups are always looked for anew") \
+        ROW("refresh.groups.interval.seconds", IGNORE, "", \
+            "groups are looked for at each round of sync.group.offsets.interval.seconds") \
+        ROW("topic.filter.class", ONLY, "org.apache.kafka.connect.mirror.DefaultTopicFilter|", \
+            "Java classes cannot run here; write `topics` and `topics.exclude`") \
+        ROW("group.filter.class", ONLY, "org.apache.kafka.connect.mirror.DefaultGroupFilter|", \
+            "Java classes cannot run here; write `groups` and `groups.exclude`") \
+        ROW("config.property.filter.class", ONLY, \
+            "org.apache.kafka.connect.mirror.DefaultConfigPropertyFilter|", \
+            "Java classes cannot run here; write `config.properties.exclude`") \
+        ROW("replication.policy.internal.topic.separator.enabled", ONLY, "true", \
+            "`<source>.checkpoints.internal` has the separator too") \
+        ROW("offset-syncs.topic.location", IGNORE, "", \
+            "the map of offsets is kept at the destination, in `heliostat.<route>.offsets`") \
+        ROW("offset-syncs.topic.replication.factor", IGNORE, "", \
+            "`replication.factor` holds for the topics of Heliostat's own too") \
+        ROW("checkpoints.topic.replication.factor", IGNORE, "", \
+            "`replication.factor` holds for the topics of Heliostat's own too") \
+        ROW("heartbeats.topic.replication.factor", IGNORE, "", \
+            "`replication.factor` holds for the topics of Heliostat's own too") \
+        ROW("heartbeats.replication.enabled", IGNORE, "", \
+            "the source's `heartbeats` is mirrored where `topics` names it, as any topic") \
+        ROW("offset.lag.max", IGNORE, "", \
+            "the map of offsets holds every discontinuity, not one offset in so many (docs/groups.md)") \
+        ROW("consumer.poll.timeout.ms", IGNORE, "", "records are passed on as they come") \
+        ROW("admin.timeout.ms", IGNORE, "", "each request to a cluster has its own bound") \
+        ROW("use.incremental.alter.configs", IGNORE, "", \
+            "settings of topics are compared first, and what differs is written") \
+        ROW("add.source.alias.to.metrics", IGNORE, "", "metrics name the route") \
+        ROW("config.providers", ONLY, "file|env|dir|file,env|file,dir|env,file|env,dir|file,env,dir", \
+            "`${file:PATH:KEY}`, `${env:NAME}` and `${dir:PATH:FILE}` are always there, others are not") \
+        ROW("config.providers.file.class", ONLY, \
+            "org.apache.kafka.common.config.provider.FileConfigProvider", "Java classes cannot run here") \
+        ROW("config.providers.env.class", ONLY, \
+            "org.apache.kafka.common.config.provider.EnvVarConfigProvider", "Java classes cannot run here") \
+        ROW("config.providers.dir.class", ONLY, \
+            "org.apache.kafka.common.config.provider.DirectoryConfigProvider", "Java classes cannot run here") \
+        ROW("config.providers.*", REFUSE, "", \
+            "only the providers file, env and dir are there, and without parameters") \
+        ROW("key.converter", ONLY, "org.apache.kafka.connect.converters.ByteArrayConverter|", \
+            "records are mirrored byte by byte") \
+        ROW("value.converter", ONLY, "org.apache.kafka.connect.converters.ByteArrayConverter|", \
+            "records are mirrored byte by byte") \
+        ROW("header.converter", ONLY, "org.apache.kafka.connect.converters.ByteArrayConverter|", \
+            "records are mirrored byte by byte") \
+        ROW("transforms", ONLY, "", "records are mirrored as they are") \
+        ROW("predicates", ONLY, "", "records are mirrored as they are") \
+        ROW("transforms.*", REFUSE, "", "records are mirrored as they are") \
+        ROW("predicates.*", REFUSE, "", "records are mirrored as they are") \
+        ROW("errors.tolerance", ONLY, "none", "set `poison.record.policy`") \
+        ROW("errors.*", IGNORE, "", "what is repeated and what halts is said by the route's policies") \
+        ROW("forwarding.admin.class", ONLY, "org.apache.kafka.clients.admin.ForwardingAdmin|", \
+            "Java classes cannot run here") \
+        ROW("metric.reporters", IGNORE, "", "a Java class; see docs/operations.md for metrics") \
+        ROW("metrics.*", IGNORE, "", "for Java's metrics") \
+        ROW("auto.include.jmx.reporter", IGNORE, "", "for Java's metrics") \
+        ROW("name", IGNORE, "", "a route has its name from its clusters") \
+        ROW("connector.class", IGNORE, "", "there are no connectors here") \
+        ROW("connector.client.config.override.policy", IGNORE, "", "there are no connectors here") \
+        ROW("source.cluster.alias", REFUSE, "", "of a connector's file; write `clusters`, and `A->B.` in front") \
+        ROW("target.cluster.alias", REFUSE, "", "of a connector's file; write `clusters`, and `A->B.` in front") \
+        ROW("source.cluster.*", REFUSE, "", "of a connector's file; write `<alias>.` in front of it") \
+        ROW("target.cluster.*", REFUSE, "", "of a connector's file; write `<alias>.` in front of it") \
+        ROW("config.storage.*", IGNORE, "", "there is no Kafka Connect here; ZooKeeper keeps the routes") \
+        ROW("status.storage.*", IGNORE, "", "there is no Kafka Connect here; ZooKeeper keeps the state") \
+        ROW("offset.storage.*", IGNORE, "", \
+            "positions are in the source's consumer group (docs/positions.md), not in Kafka Connect's topic") \
+        ROW("offset.flush.interval.ms", IGNORE, "", "see offset.commit.interval.ms") \
+        ROW("offset.flush.timeout.ms", IGNORE, "", "see offset.commit.interval.ms") \
+        ROW("topic.creation.*", IGNORE, "", "topics are created with the source's settings") \
+        ROW("topic.tracking.*", IGNORE, "", "there is no Kafka Connect here") \
+        ROW("dedicated.mode.enable.internal.rest", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("listeners", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("admin.listeners", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("rest.*", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("response.http.*", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("access.control.*", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("inter.worker.*", IGNORE, "", "ZooKeeper carries what workers tell each other") \
+        ROW("plugin.*", IGNORE, "", "for Java classes") \
+        ROW("connect.protocol", IGNORE, "", "the coordinator assigns, not a consumer group") \
+        ROW("scheduled.rebalance.max.delay.ms", IGNORE, "", "see zookeeper.session.timeout.ms") \
+        ROW("rebalance.timeout.ms", IGNORE, "", "the coordinator assigns, not a consumer group") \
+        ROW("worker.sync.timeout.ms", IGNORE, "", "the coordinator assigns, not a consumer group") \
+        ROW("worker.unsync.backoff.ms", IGNORE, "", "the coordinator assigns, not a consumer group") \
+        ROW("task.shutdown.graceful.timeout.ms", IGNORE, "", "a lane that ends has a bound of its own") \
+        ROW("bootstrap.servers", REFUSE, "", "write `<alias>.bootstrap.servers` for each cluster") \
+        ROW("num.streams", REFUSE, "", "an option of MirrorMaker 1; set `worker.loops`") \
+        ROW("abort.on.send.failure", REFUSE, "", "an option of MirrorMaker 1; set `poison.record.policy`")
+
+/* What MirrorMaker 2 does where its file says nothing and Heliostat does
+ * otherwise: `heliostat config translate` writes these down.
+ *   setting, value, reason */
+#define MM2_DEFAULTS(ROW) \
+        ROW("topic.naming", "prefix", "`identity` is the default here") \
+        ROW("topics.exclude", ".*[\\-\\.]internal, .*\\.replica, __.*", "nothing is excluded here by default") \
+        ROW("refresh.topics.interval.seconds", "600", "30 is the default here") \
+        ROW("replication.factor", "2", "the broker's default is the default here") \
+        ROW("sync.topic.acls.enabled", "true", "`false` is the default here") \
+        ROW("emit.checkpoints.enabled", "true", "`false` is the default here") \
+        ROW("emit.heartbeats.enabled", "true", "`false` is the default here")
 
 enum setting_type {
         SETTING_TEXT,
