@@ -10,7 +10,6 @@
  * With --dry-run the comparison is the end. */
 #include "cli/apply.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +32,6 @@
 
 #define RETRY_MS 100
 #define TIMEOUT_S 15
-#define TIMEOUT_MAX_S 3600
 #define CONFLICTS_MAX 20
 
 /* A route of the file, and what ZooKeeper has of it. */
@@ -574,58 +572,10 @@ static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
         return a.exit_code;
 }
 
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat apply FILE [--dry-run] [--timeout SECONDS]\n"
-              "\n"
-              "Publishes the routes of a configuration file to ZooKeeper and prints the\n"
-              "difference. Routes that are not in the file stay as they are.\n"
-              "\n"
-              "  -n, --dry-run           print the difference, write nothing\n"
-              "  -t, --timeout SECONDS   give up when ZooKeeper does not answer (default 15)\n"
-              "  -h, --help              this text\n", out);
-}
-
-int cli_apply(int argc, char **argv) {
-        static const struct option options[] = {
-                {"dry-run", no_argument, NULL, 'n'},
-                {"timeout", required_argument, NULL, 't'},
-                {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
-        };
+int cli_apply(const struct verb_args *args) {
         struct config config;
-        bool dry_run = false;
-        unsigned long timeout_s = TIMEOUT_S;
-        char err[CONFIG_ERROR_MAX], *rest;
-        int c;
-
-        while ((c = getopt_long(argc, argv, "nt:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'n':
-                        dry_run = true;
-                        break;
-                case 't':
-                        timeout_s = strtoul(optarg, &rest, 10);
-                        if (*optarg < '0' || *optarg > '9' || *rest || timeout_s < 1 ||
-                            timeout_s > TIMEOUT_MAX_S) {
-                                cli_error("--timeout: expected seconds from 1 to %d, not '%.100s'",
-                                          TIMEOUT_MAX_S, optarg);
-                                return CLI_USAGE;
-                        }
-                        break;
-                case 'h':
-                        print_usage(stdout);
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
-                        return CLI_USAGE;
-                }
-        }
-        if (argc - optind != 1) {
-                cli_error(optind == argc ? "apply: a file is missing" : "apply: expected one file");
-                print_usage(stderr);
-                return CLI_USAGE;
-        }
-        int exit_code = cli_load(argv[optind], &config);
+        char err[CONFIG_ERROR_MAX];
+        int exit_code = cli_load(args->operands[0], &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);
         if (!exit_code && config.route_count == 0) {
@@ -640,7 +590,7 @@ int cli_apply(int argc, char **argv) {
         }
         /* to a person at a terminal, a connection that works is no news */
         if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR);
-        if (!exit_code) exit_code = run(&config, dry_run, (unsigned)timeout_s);
+        if (!exit_code) exit_code = run(&config, verb_has(args, "dry-run"), cli_seconds(args, "timeout", TIMEOUT_S));
         if (!exit_code && fflush(stdout) != 0) {
                 cli_error("cannot write to standard output");
                 exit_code = CLI_FAILED;

@@ -3,8 +3,10 @@
 #ifndef HELIOSTAT_CLI_APPLY_H
 #define HELIOSTAT_CLI_APPLY_H
 
+#include "cli/verb.h"
+
 /* As cli_verb.  CLI_OK | CLI_FAILED | CLI_USAGE (the file, or a change that is
  * not possible; nothing was written) | CLI_UNREACHABLE */
-int cli_apply(int argc, char **argv);
+int cli_apply(const struct verb_args *args);
 
 #endif

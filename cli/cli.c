@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -15,6 +16,19 @@ void cli_error(const char *format, ...) {
         (void)vfprintf(stderr, format, ap); /* nowhere to report it */
         va_end(ap);
         fputc('\n', stderr);
+}
+
+int cli_print(struct text *text) {
+        bool done = !text->failed && (!text->data || fputs(text->data, stdout) != EOF) && fflush(stdout) == 0;
+        free(text->data);
+        *text = (struct text){0};
+        if (done) return CLI_OK;
+        cli_error("cannot write to standard output");
+        return CLI_FAILED;
+}
+
+unsigned cli_seconds(const struct verb_args *args, const char *name, unsigned otherwise) {
+        return (unsigned)verb_number(args, name, otherwise); /* the table has bounds for it */
 }
 
 int cli_load(const char *path, struct config *config) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/verb.h"
 #include "common/config.h"
 #include "common/text.h"
 
@@ -18,9 +19,15 @@ enum cli_exit {
         CLI_UNHEALTHY = 5,   /* status --check */
 };
 
-/* A verb gets its own name as argv[0] and the arguments behind it; getopt is
- * reset.  Returns the exit code. */
-typedef int (*cli_verb)(int argc, char **argv);
+/* What stands behind a row of cli/verb_table.c: gets the arguments, checked by the
+ * table.  Returns the exit code. */
+typedef int (*cli_verb)(const struct verb_args *args);
+
+/* Prints a text and frees it.  CLI_OK | CLI_FAILED, said why */
+int cli_print(struct text *text);
+
+/* Of --timeout and its like. */
+unsigned cli_seconds(const struct verb_args *args, const char *name, unsigned otherwise);
 
 /* Writes "heliostat: <message>" and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

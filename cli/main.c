@@ -1,5 +1,6 @@
-/* One table of verbs; help, dispatch and "did you mean" derive from it. */
-#include <getopt.h>
+/* What stands behind each row of cli/verb_table.c. */
+#include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,12 @@
 #include "cli/resume.h"
 #include "cli/status.h"
 #include "cli/topics.h"
-#include "cli/verify.h"
 #include "cli/translate.h"
+#include "cli/verb.h"
+#include "cli/verify.h"
 #include "common/kafka.h"
 #include "common/secret.h"
-#include "common/text.h"
+#include "common/text_grow.h"
 #include "common/zk.h"
 #include "common/znode_path.h"
 #include "coordinator/coordinator.h"
@@ -33,63 +35,13 @@
 
 /* ---- worker, coordinator ------------------------------------------------ */
 
-static void print_role_usage(FILE *out, const char *verb) {
-        fprintf(out,
-                "usage: heliostat %s --config FILE [--id ID]\n"
-                "\n"
-                "  -c, --config FILE   configuration, see docs/configuration.md\n"
-                "  -i, --id ID         name of this process in the cluster (default: host name)\n"
-                "%s"
-                "  -h, --help          this text\n", verb,
-                strcmp(verb, "worker") == 0
-                        ? "      --no-supervisor run without the parent process that closes the session of a\n"
-                          "                      crashed worker and starts it again\n"
-                        : "");
-}
-
 typedef int (*role_main)(const struct config *config, const char *id);
 
-/* unsupervised: the role under --no-supervisor; NULL: there is no such option. */
-static int run_role(int argc, char **argv, role_main role, role_main unsupervised) {
-        static const struct option all_options[] = {
-                {"no-supervisor", no_argument, NULL, 'S'},
-                {"config", required_argument, NULL, 'c'},
-                {"id", required_argument, NULL, 'i'},
-                {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
-        };
-        const struct option *options = all_options + (unsupervised ? 0 : 1);
+static int run_role(const struct verb_args *args, role_main role) {
         struct config config;
-        const char *path = NULL, *id = NULL;
+        const char *path = verb_text(args, "config", NULL), *id = verb_text(args, "id", NULL);
         char host[256] = "", err[CONFIG_ERROR_MAX];
-        int c;
 
-        while ((c = getopt_long(argc, argv, "c:i:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c':
-                        path = optarg;
-                        break;
-                case 'i':
-                        id = optarg;
-                        break;
-                case 'S':
-                        role = unsupervised;
-                        break;
-                case 'h':
-                        print_role_usage(stdout, argv[0]);
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_role_usage(stderr, argv[0]);
-                        return CLI_USAGE;
-                }
-        }
-        if (optind < argc || !path) {
-                if (optind < argc)
-                        cli_error("%s: unexpected argument '%.100s'", argv[0], argv[optind]);
-                else cli_error("%s: --config FILE is missing", argv[0]);
-                print_role_usage(stderr, argv[0]);
-                return CLI_USAGE;
-        }
         if (!id) {
                 (void)gethostname(host, sizeof host - 1); /* "" then, refused below */
                 id = host;
@@ -119,22 +71,17 @@ static int worker_alone(const struct config *config, const char *id) {
         return worker_main(config, id, -1);
 }
 
-static int verb_worker(int argc, char **argv) {
-        return run_role(argc, argv, supervisor_main, worker_alone);
+static int verb_worker(const struct verb_args *args) {
+        return run_role(args, verb_has(args, "no-supervisor") ? worker_alone : supervisor_main);
 }
 
-static int verb_coordinator(int argc, char **argv) {
-        return run_role(argc, argv, coordinator_main, NULL);
-}
+static int verb_coordinator(const struct verb_args *args) { return run_role(args, coordinator_main); }
 
 /* ---- config ------------------------------------------------------------- */
 
-static int print_text(char *text) {
-        bool done = text && fputs(text, stdout) != EOF && fflush(stdout) == 0;
-        free(text);
-        if (done) return CLI_OK;
-        cli_error("cannot write to standard output");
-        return CLI_FAILED;
+static int print_text(char *data) {
+        struct text text = {.data = data, .failed = !data};
+        return cli_print(&text);
 }
 
 static int check_file(const char *path) {
@@ -154,60 +101,90 @@ static int check_file(const char *path) {
         return exit_code;
 }
 
-static int verb_config(int argc, char **argv) {
-        static const char usage[] =
-                "usage: heliostat config sample       print a commented configuration file\n"
-                "       heliostat config reference    print docs/configuration.md\n"
-                "       heliostat config check FILE   read a file and say what is wrong with it\n";
-        if (argc == 2 && strcmp(argv[1], "reference") == 0)
-                return print_text(config_reference_markdown());
-        if (argc == 2 && strcmp(argv[1], "sample") == 0) return print_text(config_sample());
-        if (argc == 3 && strcmp(argv[1], "check") == 0) return check_file(argv[2]);
-        if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-                fputs(usage, stdout);
-                return CLI_OK;
+static int verb_config(const struct verb_args *args) {
+        const char *action = args->operands[0], *path = args->operands[1];
+        bool check = strcmp(action, "check") == 0;
+        if (check != (path != NULL)) {
+                if (check) cli_error("config check: a file is missing");
+                else cli_error("config %s: unexpected argument '%.100s'", action, path);
+                return CLI_USAGE;
         }
-        fputs(usage, stderr);
-        return CLI_USAGE;
+        if (check) return check_file(path);
+        return print_text(strcmp(action, "reference") == 0 ? config_reference_markdown() : config_sample());
+}
+
+/* ---- completion, man ---------------------------------------------------- */
+
+static int verb_completion_script(const struct verb_args *args) {
+        struct text text = {0};
+        (void)verb_completion(args->operands[0], &text); /* the table knows the same shells */
+        return cli_print(&text);
+}
+
+/* A whole page or none: a page that was there stays until the new one is complete. */
+static int write_page(const char *directory, const struct verb *verb) {
+        char path[4096], partial[4096 + 16];
+        struct text page = {0};
+        verb_man(verb, HELIOSTAT_VERSION, &page);
+        int n = snprintf(path, sizeof path, "%s/heliostat%s%s.1", directory, verb ? "-" : "", verb ? verb->name : "");
+        (void)snprintf(partial, sizeof partial, "%s.partial", path);
+        FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(partial, "we") : NULL;
+        bool written = file && !page.failed && fputs(page.data, file) != EOF;
+        if (file && fclose(file) != 0) written = false;
+        if (!written || rename(partial, path) != 0) {
+                cli_error("man: %s: %s", path, strerror(errno));
+                (void)unlink(partial); /* may not be there */
+                written = false;
+        }
+        free(page.data);
+        return written ? CLI_OK : CLI_FAILED;
+}
+
+static int verb_man_page(const struct verb_args *args) {
+        const char *name = args->operands[0], *directory = verb_text(args, "directory", NULL);
+        const struct verb *verb = name ? verb_find(name) : NULL;
+        struct text page = {0};
+        char err[256];
+        if (name && !verb) {
+                verb_unknown(name, err, sizeof err);
+                cli_error("man: %s", err);
+                return CLI_USAGE;
+        }
+        if (!directory) {
+                verb_man(verb, HELIOSTAT_VERSION, &page);
+                return cli_print(&page);
+        }
+        int exit_code = write_page(directory, verb);
+        for (size_t i = 0; i < verb_count && !name && !exit_code; i++) exit_code = write_page(directory, &verbs[i]);
+        return exit_code;
 }
 
 /* ---- verbs -------------------------------------------------------------- */
 
-static const struct verb {
+static const struct {
         const char *name;
         cli_verb run;
-        const char *text;
-} verbs[] = {
-        {"worker", verb_worker, "own lanes and mirror their partitions"},
-        {"coordinator", verb_coordinator,
-         "discover partitions, place lanes on workers; any number may run"},
-        {"status", cli_status, "show routes, workers, partitions and lag"},
-        {"apply", cli_apply, "publish the routes of a configuration file"},
-        {"topics", cli_topics, "compare a route's topics at both ends: names, partitions, settings"},
-        {"resume", cli_resume, "say what is to become of halted partitions"},
-        {"offsets", cli_offsets, "export, import, set or reset the positions of a route"},
-        {"move", cli_move, "say which worker a lane belongs to"},
-        {"drain", cli_drain, "move all lanes away from a worker, and give it no more"},
-        {"undrain", cli_undrain, "let a worker have lanes again"},
-        {"mirror", cli_mirror, "mirror in this one process, without ZooKeeper (MirrorMaker 1's flags)"},
-        {"promote", cli_promote, "failover: stop a route and say what is not mirrored"},
-        {"verify", cli_verify, "compare what a route has mirrored with its source"},
-        {"migrate", cli_migrate, "wait until a route has come to its end, and report"},
-        {"translate", cli_translate, "carry consumer groups over to the destination"},
-        {"config", verb_config, "print the reference of settings or a sample, check a file"},
+} runs[] = {
+        {"worker", verb_worker},
+        {"coordinator", verb_coordinator},
+        {"status", cli_status},
+        {"apply", cli_apply},
+        {"topics", cli_topics},
+        {"resume", cli_resume},
+        {"offsets", cli_offsets},
+        {"move", cli_move},
+        {"drain", cli_drain},
+        {"undrain", cli_undrain},
+        {"mirror", cli_mirror},
+        {"promote", cli_promote},
+        {"verify", cli_verify},
+        {"migrate", cli_migrate},
+        {"translate", cli_translate},
+        {"config", verb_config},
+        {"completion", verb_completion_script},
+        {"man", verb_man_page},
 };
-
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat VERB [ARGUMENTS]\n"
-              "\n"
-              "Mirrors Apache Kafka topics from cluster to cluster.\n"
-              "\n", out);
-        for (size_t i = 0; i < COUNT(verbs); i++)
-                fprintf(out, "  %-12s  %s\n", verbs[i].name, verbs[i].text);
-        fputs("\n"
-              "  --version     versions of this program and of its libraries\n"
-              "  --help        this text; 'heliostat VERB --help' for a verb's arguments\n", out);
-}
+static_assert(COUNT(runs) < 64, "the table of verbs is small");
 
 /* As linked at run time, not as compiled against. */
 static void print_versions(void) {
@@ -220,12 +197,41 @@ static void print_versions(void) {
                uv_version_string(), protobuf_c_version());
 }
 
+static int print_help(const struct verb *verb) {
+        struct text text = {0};
+        if (verb) verb_help(verb, &text);
+        else verb_overview(&text);
+        return cli_print(&text);
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv) {
+        struct verb_args args;
+        char err[512];
+        if (verb_parse(verb, argc, (const char *const *)argv, &args, err, sizeof err) != 0) {
+                struct text usage = {0};
+                cli_error("%s", err);
+                verb_usage(verb, &usage);
+                if (usage.data) fputs(usage.data, stderr);
+                free(usage.data);
+                return CLI_USAGE;
+        }
+        if (args.help) return print_help(verb);
+        size_t i = 0;
+        while (strcmp(runs[i].name, verb->name) != 0) i++; /* main has looked that each is there */
+        return runs[i].run(&args);
+}
+
 int main(int argc, char **argv) {
-        const char *names[COUNT(verbs)];
+        char err[256];
 
         secret_core_dumps(false); /* before a secret is read; core.dumps of the file allows them */
+        assert(COUNT(runs) == verb_count);
+        for (size_t i = 0; i < COUNT(runs); i++) assert(verb_find(runs[i].name));
         if (argc < 2) {
-                print_usage(stderr);
+                struct text text = {0};
+                verb_overview(&text);
+                if (text.data) fputs(text.data, stderr);
+                free(text.data);
                 return CLI_USAGE;
         }
         const char *word = argv[1];
@@ -233,18 +239,11 @@ int main(int argc, char **argv) {
                 print_versions();
                 return CLI_OK;
         }
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-                print_usage(stdout);
-                return CLI_OK;
-        }
-        for (size_t i = 0; i < COUNT(verbs); i++) {
-                names[i] = verbs[i].name;
-                if (strcmp(verbs[i].name, word) != 0) continue;
-                optind = 1;
-                return verbs[i].run(argc - 1, argv + 1);
-        }
-        const char *nearest = text_nearest(word, names, COUNT(verbs));
-        if (nearest) cli_error("unknown verb '%.100s'; did you mean '%s'?", word, nearest);
-        else cli_error("unknown verb '%.100s'; 'heliostat --help' lists them", word);
+        bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+        if (help && argc == 2) return print_help(NULL);
+        const struct verb *verb = verb_find(help ? argv[2] : word);
+        if (verb) return help ? print_help(verb) : run_verb(verb, argc - 1, argv + 1);
+        verb_unknown(help ? argv[2] : word, err, sizeof err);
+        cli_error("%s", err);
         return CLI_USAGE;
 }

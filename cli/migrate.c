@@ -6,7 +6,6 @@
  * its target is there, whatever its worker does next. */
 #include "cli/migrate.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,98 +248,32 @@ static int run(struct migrate *m) {
 
 /* ---- options ---- */
 
-static void usage(FILE *out) {
-        fputs("usage: heliostat migrate ROUTE --config FILE (--until-end | --until TIME | --until-lag N)\n"
-              "                         [-o table|json] [--timeout SECONDS]\n"
-              "\n"
-              "Waits until a route of the cluster has come to its end, and reports.  It changes nothing.\n"
-              "\n"
-              "  -c, --config FILE      zookeeper.connect, and how to reach the source\n"
-              "      --until-end        what is at the source now\n"
-              "      --until TIME       what is older (2026-01-31T13:45:00Z)\n"
-              "      --until-lag N      no partition more than N offsets behind\n"
-              "      --timeout SECONDS  wait no longer than this (default: without a limit)\n"
-              "  -o, --output FORMAT    table (default), json\n"
-              "  -h, --help             this text\n"
-              "\n"
-              "Exit code: 0 complete, 1 something is missing or halted, 2 wrong use, 3 ZooKeeper or the\n"
-              "source cannot be reached.\n",
-              out);
-}
-
-static int usage_error(const char *format, const char *value) {
-        char text[256];
-        (void)snprintf(text, sizeof text, format, value); /* cut */
-        cli_error("migrate: %s", text);
-        return CLI_USAGE;
-}
-
-/* CLI_OK: go on; *done: --help. */
-static int arguments_parse(int argc, char **argv, struct arguments *out, bool *done) {
-        enum { UNTIL_END = 256, UNTIL, UNTIL_LAG, TIMEOUT };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'},      {"output", required_argument, NULL, 'o'},
-                {"until-end", no_argument, NULL, UNTIL_END},   {"until", required_argument, NULL, UNTIL},
-                {"until-lag", required_argument, NULL, UNTIL_LAG}, {"timeout", required_argument, NULL, TIMEOUT},
-                {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
-        };
+static int arguments_take(const struct verb_args *args, struct arguments *out) {
+        const char *until = verb_text(args, "until", NULL);
         char why[200];
-        unsigned ends = 0;
-        uint32_t number = 0;
-        int c;
-        while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': out->config = optarg; break;
-                case 'o':
-                        if (strcmp(optarg, "table") != 0 && strcmp(optarg, "json") != 0)
-                                return usage_error("unknown format '%.60s'; expected table or json", optarg);
-                        out->json = *optarg == 'j';
-                        break;
-                case UNTIL_END:
-                        out->until = MIRROR_UNTIL_END;
-                        ends++;
-                        break;
-                case UNTIL:
-                        if (start_time_parse(optarg, &out->until_ms, why, sizeof why))
-                                return usage_error("--until: %s", why);
-                        out->until = MIRROR_UNTIL_TIME;
-                        ends++;
-                        break;
-                case UNTIL_LAG:
-                        if (!cli_number(optarg, 999999999, &number))
-                                return usage_error("--until-lag: expected a number, not '%.60s'", optarg);
-                        out->until_lag = number;
-                        out->until = MIRROR_UNTIL_LAG;
-                        ends++;
-                        break;
-                case TIMEOUT:
-                        if (!cli_number(optarg, 999999999, &out->timeout_s) || !out->timeout_s)
-                                return usage_error("--timeout: expected seconds, not '%.60s'", optarg);
-                        break;
-                case 'h':
-                        usage(stdout);
-                        *done = true;
-                        return CLI_OK;
-                default: usage(stderr); return CLI_USAGE; /* getopt has said what is wrong */
-                }
+        *out = (struct arguments){.route = args->operands[0],
+                                  .config = verb_text(args, "config", NULL),
+                                  .until_lag = (uint64_t)verb_number(args, "until-lag", 0),
+                                  .timeout_s = cli_seconds(args, "timeout", 0),
+                                  .json = verb_chose(args, "output", "json")};
+        out->until = until ? MIRROR_UNTIL_TIME : verb_has(args, "until-lag") ? MIRROR_UNTIL_LAG : MIRROR_UNTIL_END;
+        if ((until != NULL) + verb_has(args, "until-lag") + verb_has(args, "until-end") != 1) {
+                cli_error("migrate: one of --until-end, --until TIME and --until-lag N is needed");
+                return CLI_USAGE;
         }
-        if (optind + 1 < argc) return usage_error("unexpected argument '%.100s'", argv[optind + 1]);
-        if (optind == argc) return usage_error("%s is missing", "a route");
-        out->route = argv[optind];
-        if (!znode_route_valid(out->route))
-                return usage_error("'%.140s' is no route; expected '<source>-><destination>', quoted for the shell", out->route);
-        if (!out->config) return usage_error("%s is missing", "--config FILE");
-        if (ends != 1) return usage_error("%s", "one of --until-end, --until TIME and --until-lag N is needed");
+        if (until && start_time_parse(until, &out->until_ms, why, sizeof why)) {
+                cli_error("migrate: --until: %s", why);
+                return CLI_USAGE;
+        }
         return CLI_OK;
 }
 
-int cli_migrate(int argc, char **argv) {
-        struct arguments arguments = {0};
+int cli_migrate(const struct verb_args *args) {
+        struct arguments arguments;
         struct config config;
         char err[CONFIG_ERROR_MAX];
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, &arguments, &done);
-        if (exit_code || done) return exit_code;
+        int exit_code = arguments_take(args, &arguments);
+        if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);

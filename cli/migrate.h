@@ -3,6 +3,8 @@
 #ifndef HELIOSTAT_CLI_MIGRATE_H
 #define HELIOSTAT_CLI_MIGRATE_H
 
-int cli_migrate(int argc, char **argv);
+#include "cli/verb.h"
+
+int cli_migrate(const struct verb_args *args);
 
 #endif

@@ -167,16 +167,12 @@ static int run_config(const struct mirror_args *args) {
         return exit_code;
 }
 
-int cli_mirror(int argc, char **argv) {
+int cli_mirror(const struct verb_args *given) {
         struct mirror_args args;
         char err[512];
-        if (mirror_args_parse(argc, (const char *const *)argv, &args, err, sizeof err)) {
+        if (mirror_args_take(given, &args, err, sizeof err)) {
                 cli_error("mirror: %s", err);
                 return CLI_USAGE;
-        }
-        if (args.help) {
-                fputs(mirror_args_usage(), stdout);
-                return CLI_OK;
         }
         if (args.version) {
                 printf("heliostat %s\nlibrdkafka %s\n", HELIOSTAT_VERSION, kafka_library_version());

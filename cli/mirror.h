@@ -2,6 +2,8 @@
 #ifndef HELIOSTAT_CLI_MIRROR_H
 #define HELIOSTAT_CLI_MIRROR_H
 
-int cli_mirror(int argc, char **argv);
+#include "cli/verb.h"
+
+int cli_mirror(const struct verb_args *args);
 
 #endif

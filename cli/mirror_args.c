@@ -1,5 +1,4 @@
-/* getopt is not used: it writes its own messages, has no nearest name, and its
- * state is the process's. */
+/* The table of verbs has what each option is called and takes; here is what it means. */
 #include "cli/mirror_args.h"
 
 #include <errno.h>
@@ -21,7 +20,6 @@ enum flag {
         COMMIT_INTERVAL,
         ABORT,
         NEW_CONSUMER,
-        JAVA_CLASS,
         FROM,
         TO,
         CONFIG,
@@ -38,97 +36,40 @@ enum flag {
         OUTPUT,
         VERBOSE,
         VERSION,
-        HELP,
 };
 
 static const struct {
         const char *name;
         enum flag flag;
-        bool value; /* takes one */
 } flags[] = {
-        {"consumer.config", CONSUMER_CONFIG, true},
-        {"producer.config", PRODUCER_CONFIG, true},
-        {"whitelist", INCLUDE, true},
-        {"include", INCLUDE, true},
-        {"topics", INCLUDE, true},
-        {"exclude", EXCLUDE, true},
-        {"num.streams", STREAMS, true},
-        {"offset.commit.interval.ms", COMMIT_INTERVAL, true},
-        {"abort.on.send.failure", ABORT, true},
-        {"new.consumer", NEW_CONSUMER, false},
-        {"consumer.rebalance.listener", JAVA_CLASS, true},
-        {"rebalance.listener", JAVA_CLASS, true},
-        {"rebalance.listener.args", JAVA_CLASS, true},
-        {"message.handler", JAVA_CLASS, true},
-        {"message.handler.args", JAVA_CLASS, true},
-        {"from", FROM, true},
-        {"to", TO, true},
-        {"config", CONFIG, true},
-        {"group", GROUP, true},
-        {"consumer.property", CONSUMER_PROPERTY, true},
-        {"producer.property", PRODUCER_PROPERTY, true},
-        {"exactly-once", EXACTLY_ONCE, false},
-        {"until-end", UNTIL_END, false},
-        {"until", UNTIL, true},
-        {"until-lag", UNTIL_LAG, true},
-        {"no-verify", NO_VERIFY, false},
-        {"compare", COMPARE, false},
-        {"dry-run", DRY_RUN, false},
-        {"output", OUTPUT, true},
-        {"verbose", VERBOSE, false},
-        {"version", VERSION, false},
-        {"help", HELP, false},
+        {"consumer.config", CONSUMER_CONFIG},
+        {"producer.config", PRODUCER_CONFIG},
+        {"whitelist", INCLUDE},
+        {"include", INCLUDE},
+        {"topics", INCLUDE},
+        {"exclude", EXCLUDE},
+        {"num.streams", STREAMS},
+        {"offset.commit.interval.ms", COMMIT_INTERVAL},
+        {"abort.on.send.failure", ABORT},
+        {"new.consumer", NEW_CONSUMER},
+        {"from", FROM},
+        {"to", TO},
+        {"config", CONFIG},
+        {"group", GROUP},
+        {"consumer.property", CONSUMER_PROPERTY},
+        {"producer.property", PRODUCER_PROPERTY},
+        {"exactly-once", EXACTLY_ONCE},
+        {"until-end", UNTIL_END},
+        {"until", UNTIL},
+        {"until-lag", UNTIL_LAG},
+        {"no-verify", NO_VERIFY},
+        {"compare", COMPARE},
+        {"dry-run", DRY_RUN},
+        {"output", OUTPUT},
+        {"verbose", VERBOSE},
+        {"version", VERSION},
 };
 #define FLAG_COUNT (sizeof flags / sizeof *flags)
-
-static const struct {
-        char letter;
-        enum flag flag;
-} letters[] = {{'c', CONFIG}, {'o', OUTPUT}, {'v', VERBOSE}, {'V', VERSION}, {'h', HELP}};
-
-const char *mirror_args_usage(void) {
-        return "usage: heliostat mirror --consumer.config FILE --producer.config FILE --whitelist RE [OPTIONS]\n"
-               "       heliostat mirror --from SERVERS --to SERVERS --topics RE [OPTIONS]\n"
-               "       heliostat mirror --config FILE [ROUTE] [OPTIONS]\n"
-               "\n"
-               "Mirrors in this one process, without ZooKeeper; see docs/mirror.md.\n"
-               "\n"
-               "What is mirrored, as MirrorMaker 1 is told:\n"
-               "      --consumer.config FILE         how to reach the source; its group.id holds the positions\n"
-               "      --producer.config FILE         how to reach the destination\n"
-               "      --whitelist RE, --include RE   topics: a regular expression over the whole name, or several\n"
-               "                                     with commas between them\n"
-               "      --num.streams N                lanes, each with clients of its own (default: one per core)\n"
-               "      --offset.commit.interval.ms N  how often positions are committed (default 1000)\n"
-               "      --abort.on.send.failure BOOL   a record that the destination refuses: true ends the process,\n"
-               "                                     false leaves the record out and says so; default: its partition\n"
-               "                                     halts, the others go on\n"
-               "      --new.consumer                 accepted, without a meaning\n"
-               "Or:\n"
-               "      --from SERVERS, --to SERVERS   host:port,host:port of source and destination\n"
-               "      --topics RE, --exclude RE      topics to mirror, to leave out\n"
-               "      --group NAME                   group that holds the positions; one for each mirror\n"
-               "                                     (default: heliostat.mirror-to-<id of the destination>)\n"
-               "      --consumer.property K=V        more for the source's clients, as in a consumer file\n"
-               "      --producer.property K=V        more for the destination's\n"
-               "  -c, --config FILE                  a route of a configuration file of ours\n"
-               "How:\n"
-               "      --exactly-once                 transactions at the destination; nothing is repeated\n"
-               "When it ends:\n"
-               "      --until-end                    copy what is there now, verify, report, exit\n"
-               "      --until TIME                   copy what is older (2026-01-31T13:45:00Z), verify, report, exit\n"
-               "      --until-lag N                  go on until no partition is more than N records behind\n"
-               "      --compare                      then compare the contents of both ends, as 'heliostat verify' does\n"
-               "      --no-verify                    report without looking at the destination again\n"
-               "      --dry-run                      say what would be mirrored, and exit\n"
-               "  -o, --output table|json            of the report (default table)\n"
-               "  -v, --verbose                      log what the lanes do\n"
-               "  -V, --version                      versions of this program and of its libraries\n"
-               "  -h, --help                         this text\n"
-               "\n"
-               "Exit codes: 0 done, 1 something is missing or halted, 2 wrong use, 3 a cluster cannot be reached,\n"
-               "4 another process mirrors with this group.\n";
-}
 
 struct parser {
         struct mirror_args *args;
@@ -230,9 +171,6 @@ static int take(struct parser *p, enum flag flag, const char *name, const char *
                 a->abort_on_send_failure = *value == 't' ? MIRROR_TRUE : MIRROR_FALSE;
                 return 0;
         case NEW_CONSUMER: a->new_consumer = true; return 0;
-        case JAVA_CLASS:
-                return fail(p, "--%s names a Java class, which cannot run here; records pass unchanged, and no "
-                               "consumer group is rebalanced", name);
         case CONSUMER_PROPERTY:
                 return property(p, name, value, a->consumer_properties, &a->consumer_property_count);
         case PRODUCER_PROPERTY:
@@ -257,39 +195,8 @@ static int take(struct parser *p, enum flag flag, const char *name, const char *
                 return 0;
         case VERBOSE: a->verbose = true; return 0;
         case VERSION: a->version = true; return 0;
-        case HELP: a->help = true; return 0;
         }
         return 0;
-}
-
-/* Finds "name" or "name=value" behind the dashes; -1: unknown. */
-static int find(const char *word, size_t *length) {
-        *length = strcspn(word, "=");
-        for (size_t i = 0; i < FLAG_COUNT; i++)
-                if (strlen(flags[i].name) == *length && strncmp(flags[i].name, word, *length) == 0)
-                        return (int)i;
-        return -1;
-}
-
-static int find_letter(const char *word) {
-        if (!word[0] || word[1]) return -1;
-        for (size_t k = 0; k < sizeof letters / sizeof *letters; k++)
-                if (letters[k].letter == word[0])
-                        for (size_t i = 0; i < FLAG_COUNT; i++)
-                                if (flags[i].flag == letters[k].flag) return (int)i;
-        return -1;
-}
-
-static int unknown(struct parser *p, const char *word) {
-        const char *names[FLAG_COUNT];
-        char bare[128];
-        (void)snprintf(bare, sizeof bare, "%.*s", (int)strcspn(word, "="), word); /* cut: then nothing is near */
-        for (size_t i = 0; i < FLAG_COUNT; i++) names[i] = flags[i].name;
-        if (strcmp(bare, "blacklist") == 0)
-                return fail(p, "--blacklist: MirrorMaker has dropped it with its old consumer; use --exclude");
-        const char *nearest = text_nearest(bare, names, FLAG_COUNT);
-        return nearest ? fail(p, "unknown flag '--%.100s'; did you mean '--%s'?", bare, nearest)
-                       : fail(p, "unknown flag '--%.100s'; 'heliostat mirror --help' lists them", bare);
 }
 
 /* Exactly one form, and all of it. */
@@ -329,32 +236,17 @@ static int check(struct parser *p) {
         return 0;
 }
 
-int mirror_args_parse(int argc, const char *const *argv, struct mirror_args *out, char *err, size_t err_size) {
-        struct mirror_args args = {0};
+int mirror_args_take(const struct verb_args *from, struct mirror_args *out, char *err, size_t err_size) {
+        struct mirror_args args = {.route = from->operands[0]};
         struct parser p = {.args = &args, .err = err, .err_size = err_size};
-        for (int i = 1; i < argc; i++) {
-                const char *word = argv[i];
-                size_t length = 0;
-                int at = -1;
-                if (word[0] != '-' || !word[1]) {
-                        if (args.route) return fail(&p, "unexpected argument '%.100s'", word);
-                        args.route = word;
-                        continue;
-                }
-                const char *bare = word[1] == '-' ? word + 2 : word + 1;
-                at = word[1] == '-' ? find(bare, &length) : find_letter(bare);
-                if (at < 0) return unknown(&p, bare);
-                const char *value = word[1] == '-' && bare[length] == '=' ? bare + length + 1 : NULL;
-                if (value && !flags[at].value) return fail(&p, "--%s takes no value", flags[at].name);
-                /* Refused whether or not the value follows. */
-                if (!value && flags[at].value && flags[at].flag != JAVA_CLASS) {
-                        if (i + 1 >= argc) return fail(&p, "--%s: its value is missing", flags[at].name);
-                        value = argv[++i];
-                }
-                int rc = take(&p, flags[at].flag, flags[at].name, value ? value : "");
+        for (size_t i = 0; i < from->given_count; i++) {
+                const char *name = from->given[i].option->name, *value = from->given[i].value;
+                size_t at = 0;
+                while (strcmp(flags[at].name, name) != 0) at++; /* the table has the same; a unit test walks it */
+                int rc = take(&p, flags[at].flag, name, value ? value : "");
                 if (rc) return rc;
         }
-        if (!args.help && !args.version) {
+        if (!args.version) {
                 int rc = check(&p);
                 if (rc) return rc;
         }

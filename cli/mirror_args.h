@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/verb.h"
+
 #define MIRROR_PROPERTIES_MAX 64
 #define MIRROR_STREAMS_MAX 64
 
@@ -49,16 +51,12 @@ struct mirror_args {
         bool dry_run;
         bool json;
         bool new_consumer;           /* given, and without a meaning here */
-        bool help, version;
+        bool version;
         bool verbose;
 };
 
-/* argv[0] is the verb.  Strings are borrowed from argv.
- * 0 | ERR_INVALID, err then holds one line.  With help or version nothing else
- * is asked for. */
-int mirror_args_parse(int argc, const char *const *argv, struct mirror_args *out, char *err, size_t err_size);
-
-/* The usage text, static. */
-const char *mirror_args_usage(void);
+/* Strings are borrowed from args.
+ * 0 | ERR_INVALID, err then holds one line.  With version nothing else is asked for. */
+int mirror_args_take(const struct verb_args *args, struct mirror_args *out, char *err, size_t err_size);
 
 #endif

@@ -10,7 +10,6 @@
  * forgotten would write over both. */
 #include "cli/offsets.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,18 +31,17 @@
 #include "worker/positions.h"
 
 #define TIMEOUT_S 15
-#define TIMEOUT_MAX_S 3600
 #define REQUEST_MS 15000
 #define ROUNDS_MAX 20
 #define MULTI_BYTES (480 * 1024)
 #define MULTI_OPS 90
 #define REFUSED_SHOWN 10
 
-enum verb { EXPORT, IMPORT, SET, RESET };
-static const char *const verb_names[] = {"export", "import", "set", "reset"};
+enum action { EXPORT, IMPORT, SET, RESET };
+static const char *const action_names[] = {"export", "import", "set", "reset"};
 
 struct arguments {
-        enum verb verb;
+        enum action action;
         const char *route, *config, *topic, *to, *file;
         int64_t partition; /* -1: all */
         bool json, dry_run, force;
@@ -282,7 +280,7 @@ static int want_start(struct offsets *o) {
 static int want(struct offsets *o) {
         const struct arguments *a = o->arguments;
         char err[512] = "";
-        switch (a->verb) {
+        switch (a->action) {
         case IMPORT:
                 if (!offsets_want(&o->table, &o->file, a->topic, a->partition, err, sizeof err)) return CLI_OK;
                 cli_error("%s: %s; nothing was written (--topic and --partition select)", a->file, err);
@@ -396,7 +394,7 @@ static int round_of(struct offsets *o) {
         if (!exit_code) exit_code = read_records(o);
         if (exit_code) return exit_code;
         offsets_positions(&o->table, o->lanes);
-        if (a->verb == EXPORT) return export_all(o);
+        if (a->action == EXPORT) return export_all(o);
         exit_code = want(o);
         if (!exit_code) exit_code = read_ranges(o);
         if (exit_code) return exit_code;
@@ -415,34 +413,6 @@ static int round_of(struct offsets *o) {
 
 /* ---- start -------------------------------------------------------------- */
 
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat offsets export 'ROUTE' --config FILE [-o csv|json]\n"
-              "       heliostat offsets import 'ROUTE' --config FILE --file FILE\n"
-              "       heliostat offsets set 'ROUTE' --config FILE --topic TOPIC --partition N --to OFFSET\n"
-              "       heliostat offsets reset 'ROUTE' --config FILE [--to WHERE]\n"
-              "       and for all: [--topic TOPIC [--partition N]] [--dry-run] [--force] [--timeout SECONDS]\n"
-              "\n"
-              "Prints the positions of a route (the next source offsets to mirror), or moves them.\n"
-              "A position is moved while nobody runs its lane: disable the route and apply first.\n"
-              "The lane's next owner begins there.  docs/positions.md tells more.\n"
-              "\n"
-              "  -c, --config FILE       zookeeper.connect and the clusters\n"
-              "      --topic TOPIC       only partitions of this topic of the source\n"
-              "      --partition N       only this one\n"
-              "  -o csv|json             of export: the format (default csv)\n"
-              "      --file FILE         of import: what export has written, either format\n"
-              "      --to OFFSET         of set: the offset to go on at\n"
-              "      --to WHERE          of reset: earliest, latest, timestamp:TIME, group:NAME, mm2 (as start.from;\n"
-              "                          default: the route's start.from)\n"
-              "      --force             take offsets that the source's log does not hold\n"
-              "  -n, --dry-run           print what would be done, write nothing\n"
-              "  -t, --timeout SECONDS   give up when ZooKeeper does not answer (default 15)\n"
-              "  -h, --help              this text\n"
-              "\n"
-              "Exit code: 0 done; 1 refused or failed, nothing was written; 2 wrong use or unknown name;\n"
-              "3 ZooKeeper or Kafka cannot be reached.\n", out);
-}
-
 /* Digits only, at most max; -1 for anything else. */
 static int64_t number_parse(const char *text, int64_t max) {
         int64_t number = 0;
@@ -460,82 +430,33 @@ static int wrong(const char *what) {
 }
 
 static int check(struct arguments *a) {
-        if (!a->route) return wrong("a route is missing");
-        if (!znode_route_valid(a->route)) {
-                cli_error("offsets: '%.140s' is no route; expected '<source>-><destination>', quoted for the shell", a->route);
-                return CLI_USAGE;
-        }
-        if (!a->config) return wrong("--config FILE is missing");
         if (a->partition >= 0 && !a->topic) return wrong("--partition needs --topic");
-        if (a->verb == IMPORT && !a->file) return wrong("import needs --file FILE");
-        if (a->verb != IMPORT && a->file) return wrong("--file is of import");
-        if (a->verb != EXPORT && a->json) return wrong("-o is of export");
-        if (a->verb == EXPORT && (a->dry_run || a->force)) return wrong("export writes nothing");
-        if ((a->verb == EXPORT || a->verb == IMPORT) && a->to) return wrong("--to is of set and reset");
-        if (a->verb == SET && (!a->topic || a->partition < 0 || !a->to))
+        if (a->action == IMPORT && !a->file) return wrong("import needs --file FILE");
+        if (a->action != IMPORT && a->file) return wrong("--file is of import");
+        if (a->action != EXPORT && a->json) return wrong("-o is of export");
+        if (a->action == EXPORT && (a->dry_run || a->force)) return wrong("export writes nothing");
+        if ((a->action == EXPORT || a->action == IMPORT) && a->to) return wrong("--to is of set and reset");
+        if (a->action == SET && (!a->topic || a->partition < 0 || !a->to))
                 return wrong("set needs --topic, --partition and --to OFFSET");
-        if (a->verb == SET && number_parse(a->to, INT64_MAX - 1) < 0) {
+        if (a->action == SET && number_parse(a->to, INT64_MAX - 1) < 0) {
                 cli_error("offsets set: --to: expected an offset, not '%.100s'; 'heliostat offsets reset' takes words", a->to);
                 return CLI_USAGE;
         }
         return CLI_OK;
 }
 
-/* CLI_OK: go on.  Anything else was said; *done: --help. */
-static int arguments_parse(int argc, char **argv, struct arguments *a, bool *done) {
-        enum { OPT_TOPIC = 256, OPT_PARTITION, OPT_FILE, OPT_TO, OPT_FORCE };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'}, {"topic", required_argument, NULL, OPT_TOPIC},
-                {"partition", required_argument, NULL, OPT_PARTITION}, {"file", required_argument, NULL, OPT_FILE},
-                {"to", required_argument, NULL, OPT_TO}, {"force", no_argument, NULL, OPT_FORCE},
-                {"output", required_argument, NULL, 'o'}, {"dry-run", no_argument, NULL, 'n'},
-                {"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-        int64_t number;
-        int c;
-        *a = (struct arguments){.partition = -1, .timeout_s = TIMEOUT_S};
-        while ((c = getopt_long(argc, argv, "c:o:nt:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': a->config = optarg; break;
-                case 'n': a->dry_run = true; break;
-                case OPT_TOPIC: a->topic = optarg; break;
-                case OPT_FILE: a->file = optarg; break;
-                case OPT_TO: a->to = optarg; break;
-                case OPT_FORCE: a->force = true; break;
-                case OPT_PARTITION:
-                        a->partition = number_parse(optarg, INT32_MAX);
-                        if (a->partition < 0) return wrong("--partition: expected a partition's number");
-                        break;
-                case 'o':
-                        a->json = strcmp(optarg, "json") == 0;
-                        if (!a->json && strcmp(optarg, "csv") != 0) return wrong("-o: expected csv or json");
-                        break;
-                case 't':
-                        number = number_parse(optarg, TIMEOUT_MAX_S);
-                        if (number < 1) return wrong("--timeout: expected seconds from 1 to 3600");
-                        a->timeout_s = (unsigned)number;
-                        break;
-                case 'h':
-                        print_usage(stdout);
-                        *done = true;
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
-                        return CLI_USAGE;
-                }
-        }
-        size_t verb = 0;
-        while (optind < argc && verb < 4 && strcmp(verb_names[verb], argv[optind]) != 0) verb++;
-        if (optind == argc || verb == 4) {
-                const char *nearest = optind < argc ? text_nearest(argv[optind], verb_names, 4) : NULL;
-                if (nearest) cli_error("offsets: '%.100s' is none of export, import, set, reset; did you mean '%s'?",
-                                       argv[optind], nearest);
-                else cli_error("offsets: expected export, import, set or reset");
-                print_usage(stderr);
-                return CLI_USAGE;
-        }
-        a->verb = (enum verb)verb;
-        if (argc - optind > 2) return wrong("there are too many arguments");
-        a->route = argc - optind == 2 ? argv[optind + 1] : NULL;
+static int arguments_take(const struct verb_args *args, struct arguments *a) {
+        *a = (struct arguments){.route = args->operands[1],
+                                .config = verb_text(args, "config", NULL),
+                                .topic = verb_text(args, "topic", NULL),
+                                .to = verb_text(args, "to", NULL),
+                                .file = verb_text(args, "file", NULL),
+                                .partition = verb_number(args, "partition", -1),
+                                .json = verb_chose(args, "output", "json"),
+                                .dry_run = verb_has(args, "dry-run"),
+                                .force = verb_has(args, "force"),
+                                .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S)};
+        while (strcmp(action_names[a->action], args->operands[0]) != 0) a->action++; /* the table has the same */
         return check(a);
 }
 
@@ -568,12 +489,11 @@ static int run(const struct config *config, const struct arguments *a) {
         return exit_code;
 }
 
-int cli_offsets(int argc, char **argv) {
+int cli_offsets(const struct verb_args *args) {
         struct arguments arguments;
         struct config config;
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, &arguments, &done);
-        if (exit_code || done) return exit_code;
+        int exit_code = arguments_take(args, &arguments);
+        if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);

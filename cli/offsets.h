@@ -2,6 +2,8 @@
 #ifndef HELIOSTAT_CLI_OFFSETS_H
 #define HELIOSTAT_CLI_OFFSETS_H
 
-int cli_offsets(int argc, char **argv);
+#include "cli/verb.h"
+
+int cli_offsets(const struct verb_args *args);
 
 #endif

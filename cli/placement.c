@@ -9,7 +9,6 @@
  * reads what became of it. */
 #include "cli/placement.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@
 #define RETRY_MS 100
 #define REACH_S 15
 #define TIMEOUT_S 60
-#define TIMEOUT_MAX_S 3600
 
 struct arguments {
         struct placement_request request;
@@ -362,130 +360,29 @@ static int run(const struct config *config, const struct arguments *arguments) {
         return exit_code;
 }
 
-static const char usage_move[] =
-        "usage: heliostat move 'ROUTE' LANE WORKER --config FILE [--dry-run] [--no-wait]\n"
-        "       heliostat move 'ROUTE' LANE --anywhere --config FILE [--dry-run]\n"
-        "\n"
-        "Pins a lane to a worker: the lane moves there, and stays as long as the worker lives\n"
-        "and is not drained.  While it is not, the lane is placed like any other.\n"
-        "\n"
-        "      --anywhere          take the pin away; the lane stays until there is a reason\n";
-static const char usage_drain[] =
-        "usage: heliostat drain WORKER --config FILE [--dry-run] [--no-wait]\n"
-        "\n"
-        "Moves the lanes of a worker to the others, a few at a time, and gives it no more, until\n"
-        "'heliostat undrain'; also after it was started again.\n"
-        "\n";
-static const char usage_undrain[] =
-        "usage: heliostat undrain WORKER --config FILE [--dry-run]\n"
-        "\n"
-        "Takes back 'heliostat drain': the worker gets its share of lanes again.\n"
-        "\n";
-static const char usage_options[] =
-        "  -c, --config FILE       take zookeeper.connect from this file\n"
-        "  -n, --dry-run           print what would be done, write nothing\n"
-        "      --no-wait           end when it is written, not when it is done\n"
-        "  -t, --timeout SECONDS   how long to wait until it is done (default 60)\n"
-        "  -h, --help              this text\n"
-        "\n"
-        "Exit code: 0 done, or nothing to do; 1 failed, or written and not done in time; 2 wrong\n"
-        "use or an unknown name; 3 ZooKeeper cannot be reached.\n";
-
-/* Digits only, at most max; -1 for anything else. */
-static long number_parse(const char *text, long max) {
-        char *rest;
-        if (*text < '0' || *text > '9' || strlen(text) > 9) return -1;
-        long number = strtol(text, &rest, 10);
-        return *rest || number > max ? -1 : number;
+static int arguments_take(const struct verb_args *args, enum placement_verb verb, struct arguments *out) {
+        bool of_lane = verb == PLACEMENT_MOVE, anywhere = of_lane && verb_has(args, "anywhere");
+        *out = (struct arguments){.request.verb = anywhere ? PLACEMENT_UNPIN : verb,
+                                  .config = verb_text(args, "config", NULL),
+                                  .dry_run = verb_has(args, "dry-run"),
+                                  .no_wait = verb_has(args, "no-wait"),
+                                  .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S)};
+        out->request.worker = args->operands[of_lane ? 2 : 0];
+        if (!of_lane) return CLI_OK;
+        out->request.route = args->operands[0];
+        out->request.lane = (uint32_t)strtoul(args->operands[1], NULL, 10); /* checked by the table */
+        if (!anywhere == (out->request.worker != NULL)) return CLI_OK;
+        if (anywhere) cli_error("move: unexpected argument '%.100s'", out->request.worker);
+        else cli_error("move: expected a route, a lane and a worker");
+        return CLI_USAGE;
 }
 
-/* CLI_OK: go on.  Anything else was said; *done: --help. */
-static int arguments_parse(int argc, char **argv, const char *usage, struct arguments *out, bool *done) {
-        enum { OPT_NO_WAIT = 256, OPT_ANYWHERE };
-        static const struct option all_options[] = {
-                {"anywhere", no_argument, NULL, OPT_ANYWHERE},
-                {"config", required_argument, NULL, 'c'},
-                {"dry-run", no_argument, NULL, 'n'},
-                {"no-wait", no_argument, NULL, OPT_NO_WAIT},
-                {"timeout", required_argument, NULL, 't'},
-                {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
-        };
-        bool of_lane = out->request.verb == PLACEMENT_MOVE;
-        const struct option *options = all_options + (of_lane ? 0 : 1);
-        const char *verb = argv[0];
-        long number;
-        int c;
-
-        out->timeout_s = TIMEOUT_S;
-        while ((c = getopt_long(argc, argv, "c:nt:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': out->config = optarg; break;
-                case 'n': out->dry_run = true; break;
-                case OPT_NO_WAIT: out->no_wait = true; break;
-                case OPT_ANYWHERE: out->request.verb = PLACEMENT_UNPIN; break;
-                case 't':
-                        number = number_parse(optarg, TIMEOUT_MAX_S);
-                        if (number < 1) {
-                                cli_error("%s: --timeout: expected seconds from 1 to %d, not '%.100s'", verb,
-                                          TIMEOUT_MAX_S, optarg);
-                                return CLI_USAGE;
-                        }
-                        out->timeout_s = (unsigned)number;
-                        break;
-                case 'h':
-                        printf("%s%s", usage, usage_options);
-                        *done = true;
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        fprintf(stderr, "%s%s", usage, usage_options);
-                        return CLI_USAGE;
-                }
-        }
-        int expected = !of_lane ? 1 : out->request.verb == PLACEMENT_MOVE ? 3 : 2;
-        if (argc - optind != expected) {
-                if (argc - optind > expected)
-                        cli_error("%s: unexpected argument '%.100s'", verb, argv[optind + expected]);
-                else cli_error("%s: %s", verb, of_lane ? "expected a route, a lane and a worker" : "expected a worker");
-                fprintf(stderr, "%s%s", usage, usage_options);
-                return CLI_USAGE;
-        }
-        if (of_lane) {
-                out->request.route = argv[optind];
-                if (!znode_route_valid(out->request.route)) {
-                        cli_error("%s: '%.140s' is no route; expected '<source>-><destination>', quoted for the shell",
-                                  verb, out->request.route);
-                        return CLI_USAGE;
-                }
-                number = number_parse(argv[optind + 1], ROUTE_LANES_MAX - 1);
-                if (number < 0) {
-                        cli_error("%s: expected a lane's number, not '%.100s'", verb, argv[optind + 1]);
-                        return CLI_USAGE;
-                }
-                out->request.lane = (uint32_t)number;
-        }
-        if (out->request.verb != PLACEMENT_UNPIN) {
-                out->request.worker = argv[optind + (of_lane ? 2 : 0)];
-                if (!znode_id_valid(out->request.worker)) {
-                        cli_error("%s: '%.140s' is no worker's id", verb, out->request.worker);
-                        return CLI_USAGE;
-                }
-        }
-        if (!out->config) {
-                cli_error("%s: --config FILE is missing", verb);
-                fprintf(stderr, "%s%s", usage, usage_options);
-                return CLI_USAGE;
-        }
-        return CLI_OK;
-}
-
-static int placement_verb(int argc, char **argv, enum placement_verb verb, const char *usage) {
-        struct arguments arguments = {.request.verb = verb};
+static int placement_verb(const struct verb_args *args, enum placement_verb verb) {
+        struct arguments arguments;
         struct config config;
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, usage, &arguments, &done);
+        int exit_code = arguments_take(args, verb, &arguments);
 
-        if (exit_code || done) return exit_code;
+        if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);
@@ -500,8 +397,8 @@ static int placement_verb(int argc, char **argv, enum placement_verb verb, const
         return exit_code;
 }
 
-int cli_move(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_MOVE, usage_move); }
+int cli_move(const struct verb_args *args) { return placement_verb(args, PLACEMENT_MOVE); }
 
-int cli_drain(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_DRAIN, usage_drain); }
+int cli_drain(const struct verb_args *args) { return placement_verb(args, PLACEMENT_DRAIN); }
 
-int cli_undrain(int argc, char **argv) { return placement_verb(argc, argv, PLACEMENT_UNDRAIN, usage_undrain); }
+int cli_undrain(const struct verb_args *args) { return placement_verb(args, PLACEMENT_UNDRAIN); }

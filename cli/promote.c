@@ -12,7 +12,6 @@
  * it with their lanes. */
 #include "cli/promote.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +32,6 @@
 #include "worker/positions.h"
 
 #define TIMEOUT_S 60
-#define TIMEOUT_MAX_S 3600
 #define ZOOKEEPER_S 15
 #define SOURCE_S 10
 #define POLL_MS 250
@@ -424,92 +422,11 @@ static int print_report(const struct promote_report *report, bool json) {
         return CLI_OK;
 }
 
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat promote 'ROUTE' --config FILE [--undo] [--dry-run] [-o table|json]\n"
-              "                         [--timeout SECONDS] [--source-timeout SECONDS]\n"
-              "\n"
-              "Failover: the destination of the route takes over.  Stops the route (its lanes send what\n"
-              "they have read, commit and end; 'apply' does not start it again), carries the route's consumer\n"
-              "groups over, and says how many records of the source are not mirrored, or what is known of\n"
-              "that when the source is gone.  May be interrupted and run again.  docs/failover.md.\n"
-              "\n"
-              "  -c, --config FILE         zookeeper.connect, and addresses of both clusters\n"
-              "      --undo                let a stopped route mirror again, from its positions\n"
-              "  -n, --dry-run             stop nothing, write nothing; say what it would leave behind\n"
-              "  -o, --output FORMAT       table (default) or json\n"
-              "  -t, --timeout SECONDS     wait so long for the lanes to end (default 60)\n"
-              "      --source-timeout S    wait so long for the source cluster (default 10)\n"
-              "  -h, --help                this text\n"
-              "\n"
-              "Exit code: 0 the route is stopped, or with --undo is not; 1 failed, or the route is stopped and\n"
-              "consumer groups could not be carried over; 2 wrong use; 3 ZooKeeper cannot be reached.  A\n"
-              "source that cannot be reached is no failure.\n",
-              out);
-}
-
 struct arguments {
         const char *route, *config;
         bool undo, dry_run, json;
         unsigned timeout_s, source_s;
 };
-
-static bool seconds_parse(const char *text, unsigned *out) {
-        char *end;
-        unsigned long number = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
-        if (number < 1 || number > TIMEOUT_MAX_S || *end) return false;
-        *out = (unsigned)number;
-        return true;
-}
-
-/* CLI_OK: go on.  Anything else was said; *done: --help. */
-static int arguments_parse(int argc, char **argv, struct arguments *out, bool *done) {
-        enum { OPT_UNDO = 256, OPT_SOURCE };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'}, {"undo", no_argument, NULL, OPT_UNDO},
-                {"dry-run", no_argument, NULL, 'n'}, {"output", required_argument, NULL, 'o'},
-                {"timeout", required_argument, NULL, 't'}, {"source-timeout", required_argument, NULL, OPT_SOURCE},
-                {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
-        };
-        int c;
-        *out = (struct arguments){.timeout_s = TIMEOUT_S, .source_s = SOURCE_S};
-        while ((c = getopt_long(argc, argv, "c:no:t:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': out->config = optarg; break;
-                case OPT_UNDO: out->undo = true; break;
-                case 'n': out->dry_run = true; break;
-                case 'o':
-                        out->json = strcmp(optarg, "json") == 0;
-                        if (out->json || strcmp(optarg, "table") == 0) break;
-                        cli_error("promote: --output: expected 'table' or 'json', not '%.100s'", optarg);
-                        return CLI_USAGE;
-                case 't':
-                case OPT_SOURCE:
-                        if (seconds_parse(optarg, c == 't' ? &out->timeout_s : &out->source_s)) break;
-                        cli_error("promote: --%s: expected seconds from 1 to 3600, not '%.100s'",
-                                  c == 't' ? "timeout" : "source-timeout", optarg);
-                        return CLI_USAGE;
-                case 'h':
-                        print_usage(stdout);
-                        *done = true;
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
-                        return CLI_USAGE;
-                }
-        }
-        const char *wrong = argc - optind != 1 ? optind == argc ? "a route is missing" : "too many arguments"
-                            : !znode_route_valid(argv[optind])
-                                    ? "expected a route, '<source>-><destination>', quoted for the shell"
-                            : !out->config ? "--config FILE is missing"
-                                           : NULL;
-        if (wrong) {
-                cli_error("promote: %s", wrong);
-                print_usage(stderr);
-                return CLI_USAGE;
-        }
-        out->route = argv[optind];
-        return CLI_OK;
-}
 
 static int undo(struct promote *p, bool dry_run) {
         int32_t version;
@@ -527,14 +444,17 @@ static int undo(struct promote *p, bool dry_run) {
         return exit_code;
 }
 
-int cli_promote(int argc, char **argv) {
-        struct arguments arguments;
+int cli_promote(const struct verb_args *args) {
+        const struct arguments arguments = {.route = args->operands[0],
+                                            .config = verb_text(args, "config", NULL),
+                                            .undo = verb_has(args, "undo"),
+                                            .dry_run = verb_has(args, "dry-run"),
+                                            .json = verb_chose(args, "output", "json"),
+                                            .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S),
+                                            .source_s = cli_seconds(args, "source-timeout", SOURCE_S)};
         struct config config;
         char err[CONFIG_ERROR_MAX];
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, &arguments, &done);
-        if (exit_code || done) return exit_code;
-        exit_code = cli_load(arguments.config, &config);
+        int exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         if (log_get_level() <= LOG_WARN) log_set_level(LOG_ERROR); /* what clients say of a dead source is no news */
         exit_code = cli_check_zookeeper(&config);

@@ -2,6 +2,8 @@
 #ifndef HELIOSTAT_CLI_PROMOTE_H
 #define HELIOSTAT_CLI_PROMOTE_H
 
-int cli_promote(int argc, char **argv);
+#include "cli/verb.h"
+
+int cli_promote(const struct verb_args *args);
 
 #endif

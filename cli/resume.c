@@ -12,7 +12,6 @@
  * time, so a large one would hardly ever fit. */
 #include "cli/resume.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +30,6 @@
 
 #define RETRY_MS 100
 #define TIMEOUT_S 15
-#define TIMEOUT_MAX_S 3600
 #define CONFLICTS_MAX 20
 
 struct lane {
@@ -563,128 +561,31 @@ static int run(const struct config *config, const struct arguments *arguments) {
         return exit_code;
 }
 
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat resume 'ROUTE' --config FILE [--topic TOPIC [--partition N]]\n"
-              "                        [--retry | --skip | --restart | --dead-letter | --to OFFSET]\n"
-              "                        [--dry-run] [--timeout SECONDS]\n"
-              "\n"
-              "Says what is to become of the halted partitions of a route, or of those selected.\n"
-              "Works without a coordinator.  docs/operations.md explains the answers.\n"
-              "\n"
-              "  -c, --config FILE       take zookeeper.connect from this file\n"
-              "      --topic TOPIC       only partitions of this topic\n"
-              "      --partition N       only this one\n"
-              "      --retry             try again where it stands (default)\n"
-              "      --skip              go on behind what cannot be had, and keep the range in status\n"
-              "      --restart           go on at the start of the source's log\n"
-              "      --dead-letter       send the refused record to the topic of dead letters\n"
-              "      --to OFFSET         go on at this offset of the source; needs --topic and --partition\n"
-              "  -n, --dry-run           print what would be done, write nothing\n"
-              "  -t, --timeout SECONDS   give up when ZooKeeper does not answer (default 15)\n"
-              "  -h, --help              this text\n"
-              "\n"
-              "Exit code: 0 done, or nothing is halted; 1 failed; 2 wrong use, unknown name, or an\n"
-              "answer that does not fit; 3 ZooKeeper cannot be reached.\n",
-              out);
-}
-
-/* Digits only, at most max; -1 for anything else. */
-static int64_t number_parse(const char *text, int64_t max) {
-        int64_t number = 0;
-        if (!*text) return -1;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9') return -1;
-                if (__builtin_mul_overflow(number, 10, &number) ||
-                    __builtin_add_overflow(number, *text - '0', &number) || number > max)
-                        return -1;
-        }
-        return number;
-}
-
-static int bad_number(const char *option, const char *what, const char *text) {
-        cli_error("resume: %s: expected %s, not '%.100s'", option, what, text);
-        return CLI_USAGE;
-}
-
-/* CLI_OK: go on.  Anything else was said; *done: --help. */
-static int arguments_parse(int argc, char **argv, struct arguments *out, bool *done) {
-        enum { OPT_TOPIC = 256, OPT_PARTITION, OPT_RETRY, OPT_SKIP, OPT_RESTART, OPT_DEAD_LETTER, OPT_TO };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'},
-                {"topic", required_argument, NULL, OPT_TOPIC},
-                {"partition", required_argument, NULL, OPT_PARTITION},
-                {"retry", no_argument, NULL, OPT_RETRY},
-                {"skip", no_argument, NULL, OPT_SKIP},
-                {"restart", no_argument, NULL, OPT_RESTART},
-                {"dead-letter", no_argument, NULL, OPT_DEAD_LETTER},
-                {"to", required_argument, NULL, OPT_TO},
-                {"dry-run", no_argument, NULL, 'n'},
-                {"timeout", required_argument, NULL, 't'},
-                {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
+static int arguments_take(const struct verb_args *args, struct arguments *out) {
+        static const struct {
+                const char *option;
+                Heliostat__Pb__HaltAnswer answer;
+        } answers[] = {
+                {"retry", HELIOSTAT__PB__HALT_ANSWER__ANSWER_RETRY}, {"skip", HELIOSTAT__PB__HALT_ANSWER__ANSWER_SKIP},
+                {"restart", HELIOSTAT__PB__HALT_ANSWER__ANSWER_RESTART},
+                {"dead-letter", HELIOSTAT__PB__HALT_ANSWER__ANSWER_DEAD_LETTER},
+                {"to", HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET},
         };
-        static const Heliostat__Pb__HaltAnswer answers[] = {
-                HELIOSTAT__PB__HALT_ANSWER__ANSWER_RETRY, HELIOSTAT__PB__HALT_ANSWER__ANSWER_SKIP,
-                HELIOSTAT__PB__HALT_ANSWER__ANSWER_RESTART, HELIOSTAT__PB__HALT_ANSWER__ANSWER_DEAD_LETTER,
-                HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET};
         struct resume_request *request = &out->request;
-        int64_t number;
-        int c;
-
-        *out = (struct arguments){.timeout_s = TIMEOUT_S, .request.partition = -1};
-        while ((c = getopt_long(argc, argv, "c:nt:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': out->config = optarg; break;
-                case 'n': out->dry_run = true; break;
-                case OPT_TOPIC: request->topic = optarg; break;
-                case OPT_PARTITION:
-                        request->partition = number_parse(optarg, INT32_MAX);
-                        if (request->partition < 0) return bad_number("--partition", "a partition's number", optarg);
-                        break;
-                case OPT_TO:
-                        request->to = number_parse(optarg, INT64_MAX);
-                        if (request->to < 0) return bad_number("--to", "an offset", optarg);
-                        /* fall through */
-                case OPT_RETRY:
-                case OPT_SKIP:
-                case OPT_RESTART:
-                case OPT_DEAD_LETTER:
-                        if (request->answer && request->answer != answers[c - OPT_RETRY]) {
-                                cli_error("resume: only one of --retry, --skip, --restart, --dead-letter and --to");
-                                return CLI_USAGE;
-                        }
-                        request->answer = answers[c - OPT_RETRY];
-                        break;
-                case 't':
-                        number = number_parse(optarg, TIMEOUT_MAX_S);
-                        if (number < 1) return bad_number("--timeout", "seconds from 1 to 3600", optarg);
-                        out->timeout_s = (unsigned)number;
-                        break;
-                case 'h':
-                        print_usage(stdout);
-                        *done = true;
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
+        *out = (struct arguments){.route = args->operands[0],
+                                  .config = verb_text(args, "config", NULL),
+                                  .dry_run = verb_has(args, "dry-run"),
+                                  .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S),
+                                  .request = {.topic = verb_text(args, "topic", NULL),
+                                              .partition = verb_number(args, "partition", -1),
+                                              .to = verb_number(args, "to", 0)}};
+        for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+                if (!verb_has(args, answers[i].option)) continue;
+                if (request->answer) {
+                        cli_error("resume: only one of --retry, --skip, --restart, --dead-letter and --to");
                         return CLI_USAGE;
                 }
-        }
-        if (argc - optind != 1) {
-                if (optind == argc) cli_error("resume: a route is missing");
-                else cli_error("resume: unexpected argument '%.100s'", argv[optind + 1]);
-                print_usage(stderr);
-                return CLI_USAGE;
-        }
-        out->route = argv[optind];
-        if (!znode_route_valid(out->route)) {
-                cli_error("resume: '%.140s' is no route; expected '<source>-><destination>', quoted for the shell",
-                          out->route);
-                return CLI_USAGE;
-        }
-        if (!out->config) {
-                cli_error("resume: --config FILE is missing");
-                print_usage(stderr);
-                return CLI_USAGE;
+                request->answer = answers[i].answer;
         }
         if (request->partition >= 0 && !request->topic) {
                 cli_error("resume: --partition needs --topic");
@@ -698,13 +599,12 @@ static int arguments_parse(int argc, char **argv, struct arguments *out, bool *d
         return CLI_OK;
 }
 
-int cli_resume(int argc, char **argv) {
+int cli_resume(const struct verb_args *args) {
         struct arguments arguments;
         struct config config;
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, &arguments, &done);
+        int exit_code = arguments_take(args, &arguments);
 
-        if (exit_code || done) return exit_code;
+        if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);

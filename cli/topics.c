@@ -3,7 +3,6 @@
  * applied.  ZooKeeper is not needed. */
 #include "cli/topics.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,20 +16,6 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "coordinator/topics.h"
-
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat topics ROUTE --config FILE [--all] [-o text|json]\n"
-              "\n"
-              "Compares the topics of a route at both ends, as the file has the route: names,\n"
-              "partitions, settings. It prints what the coordinator would do, and does nothing.\n"
-              "\n"
-              "  -c, --config FILE   configuration, see docs/configuration.md\n"
-              "  -a, --all           also list topics that are in step\n"
-              "  -o, --output FORMAT text (default) or json (always all topics)\n"
-              "  -h, --help          this text\n"
-              "\n"
-              "Exit code: 0 all in step, 1 not, 2 usage, 3 a cluster cannot be reached.\n", out);
-}
 
 static int look(const struct config *config, const struct config_route *route, struct topics_found *out) {
         static const struct kafka_setting none[] = {{NULL, NULL}};
@@ -83,52 +68,19 @@ static int print(const struct config_route *route, const struct topics_found *fo
                        : CLI_OK;
 }
 
-int cli_topics(int argc, char **argv) {
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'}, {"all", no_argument, NULL, 'a'},
-                {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-                {NULL, 0, NULL, 0},
-        };
-        const char *path = NULL;
-        bool all = false, json = false;
+int cli_topics(const struct verb_args *args) {
         struct config config;
-        int c;
-
-        while ((c = getopt_long(argc, argv, "c:ao:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': path = optarg; break;
-                case 'a': all = true; break;
-                case 'o':
-                        json = strcmp(optarg, "json") == 0;
-                        if (!json && strcmp(optarg, "text") != 0) {
-                                cli_error("topics: --output: expected text or json, not '%.100s'", optarg);
-                                return CLI_USAGE;
-                        }
-                        break;
-                case 'h': print_usage(stdout); return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
-                        return CLI_USAGE;
-                }
-        }
-        if (argc - optind != 1 || !path) {
-                if (optind == argc) cli_error("topics: a route is missing");
-                else if (argc - optind > 1) cli_error("topics: unexpected argument '%.100s'", argv[optind + 1]);
-                else cli_error("topics: --config FILE is missing");
-                print_usage(stderr);
-                return CLI_USAGE;
-        }
-        int exit_code = cli_load(path, &config);
+        int exit_code = cli_load(verb_text(args, "config", NULL), &config);
         if (exit_code) return exit_code;
-        const struct config_route *route = config_route(&config, argv[optind]);
+        const struct config_route *route = config_route(&config, args->operands[0]);
         if (!route) {
-                cli_error("%s: has no route '%.140s'", config.path, argv[optind]);
+                cli_error("%s: has no route '%.140s'", config.path, args->operands[0]);
                 exit_code = CLI_USAGE;
         }
         if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR); /* the connection is no news */
         struct topics_found found = {0};
         if (!exit_code) exit_code = look(&config, route, &found);
-        if (!exit_code) exit_code = print(route, &found, all, json);
+        if (!exit_code) exit_code = print(route, &found, verb_has(args, "all"), verb_chose(args, "output", "json"));
         topics_found_fini(&found);
         config_fini(&config);
         return exit_code;

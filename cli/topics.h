@@ -2,7 +2,9 @@
 #ifndef HELIOSTAT_CLI_TOPICS_H
 #define HELIOSTAT_CLI_TOPICS_H
 
+#include "cli/verb.h"
+
 /* Verb; see cli.h. */
-int cli_topics(int argc, char **argv);
+int cli_topics(const struct verb_args *args);
 
 #endif

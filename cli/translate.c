@@ -3,7 +3,6 @@
  * interrupted is run again, and finds what was done as kept. */
 #include "cli/translate.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,7 +20,6 @@
 #include "common/topic_rules.h"
 
 #define TIMEOUT_S 30
-#define TIMEOUT_MAX_S 3600
 
 struct arguments {
         const char *config, *route, *group, *groups, *exclude; /* exclude: NULL for none */
@@ -29,83 +27,24 @@ struct arguments {
         unsigned timeout_s;
 };
 
-static void print_usage(FILE *out) {
-        fputs("usage: heliostat translate ROUTE (GROUP | --all | --groups RE) --config FILE [OPTIONS]\n"
-              "\n"
-              "Reads what consumer groups have committed at the route's source, finds the same place at\n"
-              "the destination by the route's offset maps, and commits it there.  A group is never moved\n"
-              "back, and not touched while it has members at the destination.\n"
-              "\n"
-              "  -c, --config FILE   configuration, see docs/configuration.md\n"
-              "      --all           every group of consumers at the source\n"
-              "      --groups RE     those whose whole name matches; ',' separates alternatives\n"
-              "  -n, --dry-run       only show what would be committed\n"
-              "  -o, --output FORMAT table (default) or json\n"
-              "  -t, --timeout S     limit of each step, 1 to 3600 s (default 30)\n"
-              "  -h, --help          this text\n", out);
-}
-
-static int arguments_parse(int argc, char **argv, struct arguments *out, bool *done) {
-        enum { OPT_ALL = 256, OPT_GROUPS };
-        static const struct option options[] = {
-                {"config", required_argument, NULL, 'c'}, {"all", no_argument, NULL, OPT_ALL},
-                {"groups", required_argument, NULL, OPT_GROUPS}, {"dry-run", no_argument, NULL, 'n'},
-                {"output", required_argument, NULL, 'o'}, {"timeout", required_argument, NULL, 't'},
-                {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
-        };
-        char err[256], *end;
-        int c;
-
-        *out = (struct arguments){.timeout_s = TIMEOUT_S};
-        while ((c = getopt_long(argc, argv, "c:no:t:h", options, NULL)) != -1) {
-                switch (c) {
-                case 'c': out->config = optarg; break;
-                case OPT_ALL: out->groups = ".*"; break;
-                case OPT_GROUPS:
-                        if (topic_rule_check(optarg, err, sizeof err)) {
-                                cli_error("translate: --groups: %s", err);
-                                return CLI_USAGE;
-                        }
-                        out->groups = optarg;
-                        break;
-                case 'n': out->dry_run = true; break;
-                case 'o':
-                        if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0) {
-                                cli_error("translate: unknown format '%.100s'; expected table or json", optarg);
-                                return CLI_USAGE;
-                        }
-                        out->json = strcmp(optarg, "json") == 0;
-                        break;
-                case 't': {
-                        unsigned long number = strtoul(optarg, &end, 10);
-                        if (*end || end == optarg || number < 1 || number > TIMEOUT_MAX_S) {
-                                cli_error("translate: --timeout '%.100s'; expected seconds from 1 to 3600", optarg);
-                                return CLI_USAGE;
-                        }
-                        out->timeout_s = (unsigned)number;
-                        break;
-                }
-                case 'h':
-                        print_usage(stdout);
-                        *done = true;
-                        return CLI_OK;
-                default: /* getopt has said what is wrong */
-                        print_usage(stderr);
-                        return CLI_USAGE;
-                }
+static int arguments_take(const struct verb_args *args, struct arguments *out) {
+        char err[256];
+        *out = (struct arguments){.config = verb_text(args, "config", NULL),
+                                  .route = args->operands[0],
+                                  .group = args->operands[1],
+                                  .groups = verb_text(args, "groups", verb_has(args, "all") ? ".*" : NULL),
+                                  .dry_run = verb_has(args, "dry-run"),
+                                  .json = verb_chose(args, "output", "json"),
+                                  .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S)};
+        if (out->groups && topic_rule_check(out->groups, err, sizeof err)) {
+                cli_error("translate: --groups: %s", err);
+                return CLI_USAGE;
         }
-        int names = argc - optind;
-        if (names > 0) out->route = argv[optind];
-        if (names > 1) out->group = argv[optind + 1];
-        const char *wrong = names < 1 ? "a route is missing"
-                            : names > 2 ? "too many arguments"
-                            : !out->config ? "--config FILE is missing"
-                            : !out->group && !out->groups ? "name a group, or --all, or --groups RE"
+        const char *wrong = !out->group && !out->groups ? "name a group, or --all, or --groups RE"
                             : out->group && out->groups ? "a group by name, or --all, or --groups RE: one of them"
                                                         : NULL;
         if (!wrong) return CLI_OK;
         cli_error("translate: %s", wrong);
-        print_usage(stderr);
         return CLI_USAGE;
 }
 
@@ -301,12 +240,11 @@ int translate_route(const struct config *config, const char *route, const char *
         return exit_code;
 }
 
-int cli_translate(int argc, char **argv) {
+int cli_translate(const struct verb_args *args) {
         struct arguments arguments;
         struct config config;
-        bool done = false;
-        int exit_code = arguments_parse(argc, argv, &arguments, &done);
-        if (exit_code || done) return exit_code;
+        int exit_code = arguments_take(args, &arguments);
+        if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         if (log_get_level() != LOG_DEBUG) log_set_level(LOG_ERROR);

@@ -4,6 +4,8 @@
 #ifndef HELIOSTAT_CLI_TRANSLATE_H
 #define HELIOSTAT_CLI_TRANSLATE_H
 
+#include "cli/verb.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,6 +20,6 @@ int translate_route(const struct config *config, const char *route, const char *
 
 /* As cli_verb.  CLI_OK | CLI_FAILED (something is unknown, or a group has
  * members at the destination) | CLI_USAGE | CLI_UNREACHABLE (Kafka) */
-int cli_translate(int argc, char **argv);
+int cli_translate(const struct verb_args *args);
 
 #endif

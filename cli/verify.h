@@ -2,6 +2,8 @@
 #ifndef HELIOSTAT_CLI_VERIFY_H
 #define HELIOSTAT_CLI_VERIFY_H
 
-int cli_verify(int argc, char **argv);
+#include "cli/verb.h"
+
+int cli_verify(const struct verb_args *args);
 
 #endif

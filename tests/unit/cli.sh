@@ -64,9 +64,9 @@ row 2 "did you mean 'a->b.lanes'?" worker --config "$dir/bad-key"
 row 0 'usage: heliostat worker' worker --help
 row 0 '--no-supervisor' worker --help
 row 2 '--config FILE is missing' worker --no-supervisor
-row 2 'unrecognized option' coordinator --no-supervisor --config "$dir/good"
+row 2 "unknown option '--no-supervisor'" coordinator --no-supervisor --config "$dir/good"
 row 2 'a file is missing' apply
-row 2 'expected one file' apply "$dir/good" "$dir/good"
+row 2 'unexpected argument' apply "$dir/good" "$dir/good"
 row 2 '--timeout: expected seconds' apply --timeout 0 "$dir/good"
 row 2 'has no routes' apply "$dir/no-route"
 row 2 'zookeeper.connect is not set' apply "$dir/no-zookeeper"
@@ -80,10 +80,10 @@ row 2 'expected a route, a lane and a worker' move 'a->b' 3 --config "$dir/good"
 row 2 "'a-' is no route" move a- 3 w --config "$dir/good"
 row 2 "expected a lane's number, not '-1'" move -- 'a->b' -1 w
 row 2 "expected a lane's number, not '4096'" move 'a->b' 4096 w
-row 2 "unexpected argument 'w'" move 'a->b' 3 w --anywhere
+row 2 "unexpected argument 'w'" move 'a->b' 3 w --anywhere --config "$dir/good"
 row 2 "no worker's id" move 'a->b' 3 a/b
 row 2 '--config FILE is missing' move 'a->b' 3 --anywhere
-row 2 'expected a worker' drain --config "$dir/good"
+row 2 'a worker is missing' drain --config "$dir/good"
 row 2 "unexpected argument 'y'" undrain x y --config "$dir/good"
 row 2 '--timeout: expected seconds' drain w --timeout 0
 row 2 'zookeeper.connect is not set' undrain w --config "$dir/no-zookeeper"
@@ -129,16 +129,16 @@ row 3 'cannot be reached within 1 s' resume 'a->b' --config "$dir/good" --timeou
 row 3 'nothing was written' resume 'a->b' -c "$dir/good" -t 1 --topic t --partition 0 --to 9223372036854775807
 row 0 'usage: heliostat promote' promote --help
 row 2 'a route is missing' promote --config "$dir/good"
-row 2 'expected a route' promote a --config "$dir/good"
+row 2 "'a' is no route; expected" promote a --config "$dir/good"
 row 2 '--config FILE is missing' promote 'a->b'
 row 2 '--source-timeout: expected seconds' promote 'a->b' --source-timeout 0
 row 0 'usage: heliostat verify' verify --help
 row 2 'a route is missing' verify --config "$dir/good"
 row 2 '--config FILE is missing' verify 'a->b'
-row 2 "--sample: expected a share above 0, at most 1, not '1.5'" verify 'a->b' --sample 1.5
-row 2 "--memory: expected bytes from 16MiB to 64GiB, not '1'" verify 'a->b' --memory 1
-row 2 "--until: expected" verify 'a->b' --until yesterday
-row 2 '--topics: ' verify 'a->b' --topics '('
+row 2 "--sample: expected a share above 0, at most 1, not '1.5'" verify 'a->b' --config "$dir/good" --sample 1.5
+row 2 "--memory: expected bytes from 16MiB to 64GiB, not '1'" verify 'a->b' --config "$dir/good" --memory 1
+row 2 "--until: expected" verify 'a->b' --config "$dir/good" --until yesterday
+row 2 '--topics: ' verify 'a->b' --config "$dir/good" --topics '('
 row 3 "the source cluster 'a' cannot be reached" verify 'a->b' --config "$dir/good" --timeout 1
 row 3 'ZooKeeper at 127.0.0.1:1/heliostat cannot be reached within 1 s' verify 'b->a' --config "$dir/good" --timeout 1
 row 0 '2 clusters, 1 routes, no errors' config check "$dir/good"
@@ -147,5 +147,40 @@ row 2 'usage: heliostat config' config
 row 0 '# Configuration' config reference
 "$heliostat" config sample > "$dir/sample"
 row 0 'no errors' config check "$dir/sample"
+
+row 2 "did you mean 'status'?" help stauts
+row 2 "did you mean 'status'?" man stauts
+row 2 'expected bash, zsh or fish' completion
+row 1 'No such file or directory' man --directory "$dir/missing"
+row 0 '' man --directory "$dir"
+
+# Every verb of the table: help in both forms, a page without a complaint.
+for verb in $("$heliostat" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do
+        row 0 "usage: heliostat $verb" "$verb" --help
+        row 0 "usage: heliostat $verb" help "$verb"
+        [ -s "$dir/heliostat-$verb.1" ] || { echo "heliostat man: no page of $verb"; failed=1; }
+done
+# no date: the same source gives the same pages
+mandoc -T lint -W warning "$dir"/heliostat*.1 | grep -v 'missing date' && failed=1
+
+# The shells themselves read the scripts; bash and fish complete.
+for shell in bash zsh fish; do
+        "$heliostat" completion "$shell" > "$dir/completion.$shell"
+        "$shell" -n "$dir/completion.$shell" || { echo "completion: $shell cannot read it"; failed=1; }
+done
+completes() { # EXPECTED WORDS...: what bash and fish offer for the last word
+        expected=$1
+        shift
+        seen=$(bash -c '. "$0"; COMP_WORDS=(heliostat "$@"); COMP_CWORD=$#; _heliostat; printf "%s\n" "${COMPREPLY[@]}" | sort | xargs' \
+                "$dir/completion.bash" "$@")
+        [ "$seen" = "$expected" ] || { echo "bash completion of '$*': '$seen', expected '$expected'"; failed=1; }
+        seen=$(HOME=$dir fish -N -c '. $argv[1]; complete -C "heliostat $argv[2]"' "$dir/completion.fish" "$*" | cut -f1 | sort | xargs)
+        [ "$seen" = "$expected" ] || { echo "fish completion of '$*': '$seen', expected '$expected'"; failed=1; }
+}
+completes 'completion config coordinator' co
+completes '--no-wait' move --no
+completes 'json' status -o j
+completes 'import' offsets i
+completes 'zsh' completion z
 
 exit $failed

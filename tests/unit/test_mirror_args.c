@@ -14,9 +14,25 @@
 #define SERVERS "--from", "a:1", "--to", "b:2", "--topics", "t"
 
 static int parse(const char *const *argv, struct mirror_args *out, char *err, size_t size) {
+        struct verb_args args;
         int argc = 0;
         while (argv[argc]) argc++;
-        return mirror_args_parse(argc, argv, out, err, size);
+        int rc = verb_parse(verb_find("mirror"), argc, argv, &args, err, size);
+        if (rc || args.help) return rc;
+        return mirror_args_take(&args, out, err, size);
+}
+
+/* The table and what reads it know the same options. */
+static void test_every_option(void **state) {
+        (void)state;
+        for (const struct verb_option *o = verb_find("mirror")->options; o->text; o++) {
+                char word[64], err[256] = "";
+                const char *argv[] = {"mirror", word, o->kind == VERB_FLAG ? NULL : "x", NULL};
+                struct mirror_args args;
+                if (!o->name || o->kind == VERB_REFUSED) continue;
+                (void)snprintf(word, sizeof word, "--%s", o->name);
+                (void)parse(argv, &args, err, sizeof err); /* must come back, whatever it says */
+        }
 }
 
 static void test_accepted(void **state) {
@@ -95,7 +111,7 @@ static void test_refused(void **state) {
                 {(const char *[]){"mirror", SERVERS, "--topics=", NULL}, "given twice"},
                 {(const char *[]){"mirror", SERVERS, "--compare", NULL}, "--compare goes with --until-end"},
                 {(const char *[]){"mirror", SERVERS, "--until-end", "--compare", "--no-verify", NULL}, "one of them, not both"},
-                {(const char *[]){"mirror", SERVERS, "-x", NULL}, "unknown flag"},
+                {(const char *[]){"mirror", SERVERS, "-x", NULL}, "unknown option"},
                 {(const char *[]){"mirror", SERVERS, "-o", "yaml", NULL}, "expected table or json"},
         };
         (void)state;
@@ -273,6 +289,7 @@ static void test_servers_become_a_route(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_option),
                 cmocka_unit_test(test_accepted),
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_refused),
