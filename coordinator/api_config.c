@@ -83,12 +83,6 @@ static json_t *client_setting(const char *key, const char *value, bool *failed) 
 json_t *api_config_clients(const struct config *config, bool *failed) {
         json_t *list = json_array();
 
-        for (size_t i = 0; i < config->cluster_count; i++) {
-                char key[300];
-                (void)snprintf(key, sizeof key, "%.200s.bootstrap.servers", config->clusters[i].alias);
-                if (json_array_append_new(list, client_setting(key, config->clusters[i].bootstrap_servers, failed)) != 0)
-                        *failed = true;
-        }
         for (size_t i = 0; i < config_property_count(config); i++) {
                 const struct config_property *p = config_property_at(config, i);
                 if (json_array_append_new(list, client_setting(p->key, p->value, failed)) != 0) *failed = true;

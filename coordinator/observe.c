@@ -32,7 +32,8 @@ struct picture {
 struct observe {
         uv_loop_t *loop;
         struct zk *zk;
-        const struct config *config;
+        char *connect;            /* of its own: a configuration may be read anew while the thread runs */
+        int64_t report_interval_ms;
         uv_timer_t timer;
         uv_async_t made;
         struct facts_read *read;  /* under way, or NULL */
@@ -55,7 +56,7 @@ static void picture_free(struct picture *picture) {
 }
 
 static int64_t interval_ms(const struct observe *o) {
-        int64_t ms = o->config->report_interval_ms;
+        int64_t ms = o->report_interval_ms;
         int64_t for_zookeeper = o->shown ? (int64_t)o->shown->facts.count * 1000 / READS_PER_S : 0;
         if (ms < INTERVAL_MIN_MS) ms = INTERVAL_MIN_MS;
         if (ms > INTERVAL_MAX_MS) ms = INTERVAL_MAX_MS;
@@ -81,9 +82,9 @@ static void failed(struct observe *o, const char *why) {
 static void make(void *arg) {
         struct observe *o = arg;
         struct picture *p = o->making;
-        o->make_code = snapshot_build(&p->facts, p->wall_ms, STATUS_STALE_MS(o->config->report_interval_ms), &p->snapshot);
+        o->make_code = snapshot_build(&p->facts, p->wall_ms, STATUS_STALE_MS(o->report_interval_ms), &p->snapshot);
         if (!o->make_code) {
-                p->snapshot.zookeeper = o->config->zookeeper_connect;
+                p->snapshot.zookeeper = o->connect;
                 o->make_code = health_compute(&p->snapshot, &p->health);
         }
         (void)uv_async_send(&o->made); /* cannot fail on an open handle */
@@ -163,9 +164,11 @@ static void on_timer(uv_timer_t *timer) {
 struct observe *observe_new(uv_loop_t *loop, struct zk *zk, const struct config *config) {
         struct observe *o = calloc(1, sizeof *o);
         if (!o) return NULL;
-        *o = (struct observe){.loop = loop, .zk = zk, .config = config, .history = history_new()};
-        if (!o->history || uv_async_init(loop, &o->made, on_made) != 0) {
+        *o = (struct observe){.loop = loop, .zk = zk, .connect = strdup(config->zookeeper_connect),
+                              .report_interval_ms = config->report_interval_ms, .history = history_new()};
+        if (!o->history || !o->connect || uv_async_init(loop, &o->made, on_made) != 0) {
                 history_free(o->history);
+                free(o->connect);
                 free(o);
                 return NULL;
         }

@@ -12,7 +12,7 @@
 
 struct observe;
 
-/* Everything is borrowed for its life.  NULL on no memory. */
+/* loop and zk are borrowed for its life.  NULL on no memory. */
 struct observe *observe_new(uv_loop_t *loop, struct zk *zk, const struct config *config);
 /* Fills what it knows into view: facts to wall_ms.  Borrowed until the loop
  * runs on. */

@@ -16,7 +16,7 @@
   const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
   const known = (n) => n !== null && n !== undefined;
   const count = (n) => (known(n) ? whole.format(n) : "–");
-  const trim = (n, digits) => n.toFixed(digits).replace(/\.0+$/, "");
+  const trim = (n, digits) => n.toFixed(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
   function short(n) {
     if (!known(n)) return ["–", ""];
     for (const [size, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"]])
@@ -135,6 +135,7 @@
     });
     const node = el("table", {}, el("caption", { class: "hidden", text: caption }), el("thead", {}, head), body);
     const empty = el("div", { class: "empty" });
+    node.hidden = empty.hidden = true;
     into.replaceChildren(node, empty);
     return (rows, nothing) => {
       node.hidden = !rows.length;
@@ -430,7 +431,7 @@
       if (!groups.has(owner)) groups.set(owner, []);
       groups.get(owner).push(lane);
     }
-    const word = (l) => (l.state === "OWNED" ? (l.worker_live ? null : "owner gone") : l.state === "FREE" ? "free" : l.state.toLowerCase());
+    const word = (l) => (l.state === "OWNED" ? (l.worker_live ? null : "gone") : l.state === "FREE" ? "free" : l.state.toLowerCase());
     const cell = (l) => el("div", { class: "cell", tabindex: "0", "data-tone": laneTone(l), "data-empty": !l.partitions, "data-pinned": l.pin ? true : null,
       title: [`lane ${l.lane} of ${l.route}`, `${l.state}, generation ${l.generation}`, plural(l.partitions, "partition"), l.report_state, l.pin ? `pinned to ${l.pin}` : null, l.error].filter(Boolean).join("\n") },
     document.createTextNode(l.lane), el("small", { text: word(l) || `${count(l.partitions)} part.` }));
@@ -475,7 +476,7 @@
 
   /* ---- live, old, away ---- */
 
-  let lastGood = 0, lastAge = 0, trouble = "";
+  let lastGood = 0, lastAge = 0, trouble = "", tokenWanted = false;
   function showLive() {
     const now = Date.now(), age = lastGood ? (now - lastGood) / 1000 + lastAge : null;
     const live = $("live"), away = trouble !== "";
@@ -488,7 +489,7 @@
       const text = lastGood ? ` What is shown is from ${clock(lastGood - lastAge * 1000, true)}, ${joined(duration(age))} ago.` : "";
       if (notice.dataset.mark !== trouble + text) {
         notice.dataset.mark = trouble + text;
-        notice.replaceChildren(el("strong", { text: trouble }), document.createTextNode(text + " Mirroring does not depend on this page; it is tried again every 2 s."));
+        notice.replaceChildren(el("strong", { text: trouble }), document.createTextNode(text + (tokenWanted ? "" : " Mirroring does not depend on this page; it is tried again every 2 s.")));
       }
       if (document.title.indexOf("?") !== 0) document.title = "? · Heliostat";
     }
@@ -532,7 +533,8 @@
         try {
           await once(full);
         } catch (error) {
-          if (error.status === 401) { askToken(); trouble = "This coordinator asks for a token."; }
+          tokenWanted = error.status === 401;
+          if (tokenWanted) { askToken(); trouble = "This coordinator asks for a token."; }
           else trouble = error.status ? `The coordinator answers: ${error.message}.` : "The coordinator cannot be reached.";
         }
         showLive();

@@ -251,7 +251,7 @@ def test_page_is_one_document_with_a_strict_policy(page_server):
     assert json.loads(get(f"{server.url}/api/v1/openapi.json")[2]) == OPENAPI
     jsonschema.Draft202012Validator.check_schema(SCHEMAS["components"]["schemas"])
     assert set(OPENAPI["paths"]) == {f"/api/v1/{name}" for name in ENDPOINTS}
-    for what in ({}, {"partitions": 160, "lanes": 24, "workers": 3, "halted": True, "more": True, "lost": True},
+    for what in ({}, {"partitions": 160, "lanes": 24, "workers": 3, "halted": True, "hostile": True, "more": True, "lost": True},
                  {"partitions": 40, "lanes": 4, "workers": 2, "stale": True, "leaderless": True}):
         server.make(**what)
         for name in ENDPOINTS:
@@ -271,7 +271,7 @@ def test_page_says_what_is_wrong(page_server, browser):
     assert browser.text("#chart-lag .none") == "nothing known of the last hour yet"
 
     # Text of others stays text.
-    open_page(browser, server, partitions=160, lanes=24, workers=3, halted=True, more=True)
+    open_page(browser, server, partitions=160, lanes=24, workers=3, halted=True, hostile=True, more=True)
     assert browser.attribute("#health", "data-level") == "ERR" and "<img src=x" in browser.text("#health-line")
     assert browser.script("return document.querySelectorAll('img').length") == 0 and browser.driver.title == "ERR · Heliostat"
     assert "<img src=x" in browser.text("#events li") and browser.tile("halted") == "1"

@@ -131,7 +131,7 @@ static void fill_lanes(const struct made_field *field, struct facts *facts, stru
                                 r->error = TEXT("");
                                 if (field->halted && i == 3) {
                                         r->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED;
-                                        r->error = TEXT(MADE_FIELD_REASON);
+                                        r->error = TEXT(field->hostile ? MADE_FIELD_HOSTILE : MADE_FIELD_REASON);
                                         r->rate = 0;
                                         r->position = 100;
                                         r->end_offset = 84120;
@@ -141,7 +141,7 @@ static void fill_lanes(const struct made_field *field, struct facts *facts, stru
                                         halt.kind = HELIOSTAT__PB__HALT_KIND__HALT_GAP;
                                         halt.from = 100;
                                         halt.to = 120;
-                                        halt.reason = TEXT(MADE_FIELD_REASON);
+                                        halt.reason = TEXT(field->hostile ? MADE_FIELD_HOSTILE : MADE_FIELD_REASON);
                                         halt.since_ms = field->now_ms - 754000;
                                         lane->record.halts = halts;
                                         lane->record.n_halts = 1;

@@ -2,7 +2,7 @@
  *
  *     page_server LISTEN [TOKEN]      prints its URL, ends with SIGTERM
  *
- * GET /made?partitions=N&lanes=N&workers=N&halted&lost&stale&leaderless&more&old=SECONDS changes what there is; what is
+ * GET /made?partitions=N&lanes=N&workers=N&halted&hostile&lost&stale&leaderless&more&old=SECONDS changes what there is; what is
  * not given is 0 or false. */
 #include <math.h>
 #include <signal.h>
@@ -85,7 +85,7 @@ static void on_made(void *ctx, const struct http_request *request, struct http_a
         made.field = (struct made_field){.partitions = (size_t)number(request, "partitions"),
                                          .lanes = (uint32_t)number(request, "lanes"),
                                          .workers = (size_t)number(request, "workers"),
-                                         .halted = http_arg(request, "halted"), .lost = http_arg(request, "lost"),
+                                         .halted = http_arg(request, "halted"), .hostile = http_arg(request, "hostile"), .lost = http_arg(request, "lost"),
                                          .stale = http_arg(request, "stale"), .led = !http_arg(request, "leaderless"),
                                          .disabled_route = http_arg(request, "more")};
         made.old_s = number(request, "old");
@@ -113,7 +113,8 @@ static void on_api(void *ctx, const struct http_request *request, struct http_an
                 {now - 5398000, "move", "", "east->west", "8 lanes moved to w2 in 1.2 s: balance"},
                 {now - 1530000, "worker", "warn", "", "worker w3 was lost: its process ended"},
                 {now - 1529000, "move", "ok", "east->west", "8 lanes of w3 were taken over in 0.9 s"},
-                {now - 754000, "halt", "err", "east->west", "orders/3 is HALTED: " MADE_FIELD_REASON},
+                {now - 754000, "halt", "err", "east->west",
+                 made.field.hostile ? "orders/3 is HALTED: " MADE_FIELD_HOSTILE : "orders/3 is HALTED: " MADE_FIELD_REASON},
         };
         struct api_view view = {.facts = &made.facts, .snapshot = made.nothing ? NULL : &made.snapshot, .health = &made.health,
                                 .age_ms = 400 + made.old_s * 1000, .trouble = made.old_s ? "connection refused" : "",
