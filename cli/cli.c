@@ -40,6 +40,7 @@ int cli_load(const char *path, struct config *config) {
         if (config->core_dumps) secret_core_dumps(true);
         log_set_level(
                 (enum log_level)log_level_parse(config->log_level)); /* checked by the table */
+        log_set_format((enum log_format)log_format_parse(config->log_format), false);
         return CLI_OK;
 }
 

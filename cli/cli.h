@@ -32,7 +32,7 @@ unsigned cli_seconds(const struct verb_args *args, const char *name, unsigned ot
 /* Writes "heliostat: <message>" and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Reads a configuration file and applies log.level.  On failure it has said
+/* Reads a configuration file and applies log.level and log.format.  On failure it has said
  * why.  CLI_OK (config is the caller's then) | CLI_USAGE */
 int cli_load(const char *path, struct config *config);
 

@@ -23,6 +23,7 @@
 #include "cli/verb.h"
 #include "cli/verify.h"
 #include "common/kafka.h"
+#include "common/log.h"
 #include "common/secret.h"
 #include "common/text_grow.h"
 #include "common/zk.h"
@@ -42,6 +43,8 @@ static int run_role(const struct verb_args *args, role_main role) {
         const char *path = verb_text(args, "config", NULL), *id = verb_text(args, "id", NULL);
         char host[256] = "", err[CONFIG_ERROR_MAX];
 
+        if (verb_has(args, "log-format"))
+                log_set_format(verb_chose(args, "log-format", "json") ? LOG_JSON : LOG_LOGFMT, true);
         if (!id) {
                 (void)gethostname(host, sizeof host - 1); /* "" then, refused below */
                 id = host;

@@ -178,5 +178,6 @@ int cli_mirror(const struct verb_args *given) {
                 printf("heliostat %s\nlibrdkafka %s\n", HELIOSTAT_VERSION, kafka_library_version());
                 return CLI_OK;
         }
+        if (args.log_json || args.log_logfmt) log_set_format(args.log_json ? LOG_JSON : LOG_LOGFMT, true);
         return args.form == MIRROR_BY_CONFIG ? run_config(&args) : run_built(&args);
 }

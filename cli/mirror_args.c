@@ -35,6 +35,7 @@ enum flag {
         DRY_RUN,
         OUTPUT,
         VERBOSE,
+        LOG_FORMAT,
         VERSION,
 };
 
@@ -67,6 +68,7 @@ static const struct {
         {"dry-run", DRY_RUN},
         {"output", OUTPUT},
         {"verbose", VERBOSE},
+        {"log-format", LOG_FORMAT},
         {"version", VERSION},
 };
 #define FLAG_COUNT (sizeof flags / sizeof *flags)
@@ -194,6 +196,10 @@ static int take(struct parser *p, enum flag flag, const char *name, const char *
                 a->json = *value == 'j';
                 return 0;
         case VERBOSE: a->verbose = true; return 0;
+        case LOG_FORMAT:
+                a->log_json = strcmp(value, "json") == 0;
+                a->log_logfmt = !a->log_json;
+                return 0;
         case VERSION: a->version = true; return 0;
         }
         return 0;

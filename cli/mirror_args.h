@@ -53,6 +53,7 @@ struct mirror_args {
         bool new_consumer;           /* given, and without a meaning here */
         bool version;
         bool verbose;
+        bool log_json, log_logfmt;   /* --log-format; neither: not given */
 };
 
 /* Strings are borrowed from args.

@@ -21,6 +21,7 @@
 #define SECONDS(NAME, LETTER, TEXT) NUMBER(NAME, LETTER, "SECONDS", 1, 3600, "seconds from 1 to 3600", TEXT)
 #define TIMEOUT(TEXT) SECONDS("timeout", 't', TEXT)
 #define TABLE_OR_JSON CHOICE("output", 'o', "FORMAT", "table (default) or json", "table", "json")
+#define LOG_FORMAT CHOICE("log-format", '\0', "FORMAT", "logfmt or json, whatever log.format says", "logfmt", "json")
 #define TOPIC(TEXT) VALUE("topic", '\0', "TOPIC", TOPICS, TEXT)
 #define PARTITION(TEXT) NUMBER("partition", '\0', "N", 0, INT32_MAX, "a partition's number", TEXT)
 #define ENDS {0}
@@ -35,11 +36,13 @@ OPTIONS(worker) = {
         VALUE("id", 'i', "ID", NOTHING, "name of this process in the cluster (default: host name)"),
         FLAG("no-supervisor", '\0',
              "run without the parent process that closes the session of a crashed worker and starts it again"),
+        LOG_FORMAT,
         ENDS,
 };
 OPTIONS(coordinator) = {
         CONFIG("configuration, see docs/configuration.md"),
         VALUE("id", 'i', "ID", NOTHING, "name of this process in the cluster (default: host name)"),
+        LOG_FORMAT,
         ENDS,
 };
 OPTIONS(status) = {
@@ -148,6 +151,7 @@ OPTIONS(mirror) = {
         DRY_RUN("say what would be mirrored, and exit"),
         CHOICE("output", 'o', "FORMAT", "of the report: table (default) or json", "table", "json"),
         FLAG("verbose", 'v', "log what the lanes do"),
+        LOG_FORMAT,
         FLAG("version", 'V', "versions of this program and of its libraries"),
         ENDS,
 };
@@ -208,7 +212,7 @@ const struct verb verbs[] = {
                 .name = "worker",
                 .text = "own lanes and mirror their partitions",
                 .traits = VERB_RUNS,
-                .synopsis = "--config FILE [--id ID] [--no-supervisor]",
+                .synopsis = "--config FILE [--id ID] [--no-supervisor] [--log-format FORMAT]",
                 .about = "Takes the lanes that the coordinator gives it, and runs until SIGTERM; it then commits and gives "
                          "its lanes back.",
                 .options = worker_options,
@@ -219,7 +223,7 @@ const struct verb verbs[] = {
                 .name = "coordinator",
                 .text = "discover partitions, place lanes on workers; any number may run",
                 .traits = VERB_RUNS,
-                .synopsis = "--config FILE [--id ID]",
+                .synopsis = "--config FILE [--id ID] [--log-format FORMAT]",
                 .about = "One of the coordinators leads, the others stand by.  Runs until SIGTERM.",
                 .options = coordinator_options,
                 .exits = "0 ended by a signal\n1 failed\n2 wrong use, or a configuration with an error\n",

@@ -124,7 +124,7 @@ struct config {
         char *worker_http_listen, *coordinator_http_listen; /* "": no server */
         char *http_token, *http_tls_certificate, *http_tls_key; /* "" for none */
         bool http_insecure;
-        char *log_level;
+        char *log_level, *log_format;
         bool core_dumps;
 
         struct config_cluster *clusters;

@@ -79,9 +79,10 @@ static void print_range(FILE *out, const struct row *row, const char *separator)
 }
 
 static const char *when_text(const char *when) {
-        return strcmp(when, "START") == 0   ? "start"
-               : strcmp(when, "APPLY") == 0 ? "`heliostat apply`"
-                                            : "never; fixed when the route is created";
+        return strcmp(when, "START") == 0    ? "start"
+               : strcmp(when, "RELOAD") == 0 ? "SIGHUP"
+               : strcmp(when, "APPLY") == 0  ? "`heliostat apply`"
+                                             : "never; fixed when the route is created";
 }
 
 static void print_table(FILE *out, const struct row *rows, size_t count) {

@@ -1,13 +1,11 @@
 #include "common/kafka.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/kafka_security.h"
 #include "common/kafka_settings.h"
@@ -19,44 +17,8 @@
 
 /* A broker that is down makes each of some fifty clients complain several
  * times a second.  One line per facility and interval is enough to see it, and
- * the count says what was left out.  Beyond the table, lines pass. */
+ * the count says what was left out. */
 #define LOG_INTERVAL_MS 5000
-#define LOG_FACILITIES_MAX 64
-
-static struct log_budget {
-        char facility[32];
-        int64_t next_ms;
-        unsigned suppressed;
-} log_budgets[LOG_FACILITIES_MAX];
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* Whether a line may pass; *suppressed is how many before it did not. */
-static bool log_admit(const char *facility, unsigned *suppressed) {
-        int64_t now_ms = clock_boot_ms();
-        struct log_budget *b = NULL;
-        bool admit = true;
-
-        *suppressed = 0;
-        (void)pthread_mutex_lock(&log_lock); /* a default mutex: cannot fail */
-        for (size_t i = 0; i < LOG_FACILITIES_MAX && !b; i++) {
-                if (!log_budgets[i].facility[0])
-                        (void)snprintf(log_budgets[i].facility, sizeof log_budgets[i].facility,
-                                       "%s", facility);
-                if (strncmp(log_budgets[i].facility, facility,
-                            sizeof log_budgets[i].facility - 1) == 0)
-                        b = &log_budgets[i];
-        }
-        if (b && now_ms < b->next_ms) {
-                b->suppressed++;
-                admit = false;
-        } else if (b) {
-                *suppressed = b->suppressed;
-                b->suppressed = 0;
-                b->next_ms = now_ms + LOG_INTERVAL_MS;
-        }
-        (void)pthread_mutex_unlock(&log_lock);
-        return admit;
-}
 
 /* librdkafka's "error" is mostly a connection that it will make again, hence
  * a warning here.  Debug lines were asked for, so they are not counted out. */
@@ -65,18 +27,16 @@ void kafka_log(const rd_kafka_t *client, int level, const char *facility, const 
                               : level <= 4 ? LOG_WARN
                               : level <= 6 ? LOG_INFO
                                            : LOG_DEBUG;
-        unsigned suppressed = 0;
+        uint64_t suppressed = 0;
+        char kind[64];
 
         if (ours < log_get_level()) return;
         /* Says of each client that a setting which every producer here has is
          * experimental. */
         if (strstr(text, "enable.gapless.guarantee is experimental")) return;
-        if (ours != LOG_DEBUG && !log_admit(facility, &suppressed)) return;
-        if (suppressed)
-                log_write(ours, "kafka.client", "client=%s facility=%s suppressed=%u text=\"%s\"",
-                          client ? rd_kafka_name(client) : "-", facility, suppressed, text);
-        else
-                log_write(ours, "kafka.client", "client=%s facility=%s text=\"%s\"",
+        (void)snprintf(kind, sizeof kind, "kafka.client %s", facility);
+        if (ours != LOG_DEBUG && !log_admit(kind, 1, LOG_INTERVAL_MS, &suppressed)) return;
+        log_write_counted(ours, "kafka.client", suppressed, "client=%s facility=%s text=\"%s\"",
                           client ? rd_kafka_name(client) : "-", facility, text);
 }
 

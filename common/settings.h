@@ -12,8 +12,8 @@
  *          UINT     uint32_t
  *          BYTES    uint64_t; "134217728", "128MiB", "512KiB", "1GiB"
  * default  as it would stand in the file, or NULL
- * WHEN     a change takes effect: START of the process, APPLY (`heliostat
- *          apply`), CREATION (of the route; fixed from then on)
+ * WHEN     a change takes effect: START of the process, RELOAD (SIGHUP, or at
+ *          its start), APPLY (`heliostat apply`), CREATION (of the route; fixed from then on)
  *
  * A route setting without a route in front is the default for all routes. */
 #ifndef HELIOSTAT_COMMON_SETTINGS_H
@@ -56,8 +56,11 @@
         ROW(http_tls_key, "http.tls.key", TEXT, "", 0, 0, START, "PEM file with its private key.") \
         ROW(http_insecure, "http.insecure", BOOL, "false", 0, 0, START, \
             "Whether other machines may be served without TLS, because something else encrypts.") \
-        ROW(log_level, "log.level", CHOICE, "info", 0, 0, START, \
+        ROW(log_level, "log.level", CHOICE, "info", 0, 0, RELOAD, \
             "The least important lines to log: `debug`, `info`, `warn` or `error`.") \
+        ROW(log_format, "log.format", CHOICE, "logfmt", 0, 0, RELOAD, \
+            "How a line is written: `logfmt` (`key=value`) or `json` (docs/logs.md). `--log-format` is " \
+            "stronger.") \
         ROW(core_dumps, "core.dumps", BOOL, "false", 0, 0, START, \
             "Whether a crash may leave a core dump, which holds passwords, and whether other " \
             "processes of the user may look into this one (gdb, strace).")
@@ -193,6 +196,7 @@
 /* name, words, what to say about a word that is known but not accepted */
 #define SETTING_CHOICES(ROW) \
         ROW("log.level", "debug|info|warn|error", NULL, NULL) \
+        ROW("log.format", "logfmt|json", NULL, NULL) \
         ROW("delivery.guarantee", "at-least-once|exactly-once", NULL, NULL) \
         ROW("gap.policy", "halt|skip-recorded|restart", NULL, NULL) \
         ROW("poison.record.policy", "halt|dead-letter|skip-recorded", NULL, NULL) \

@@ -235,15 +235,15 @@ static void zk_move(struct zk *zk, enum zk_state state) {
                 break;
         case ZK_SUSPENDED:
                 zk->lost_ms = clock_boot_ms();
-                log_warn("zk.suspended", "server=%s session=0x%llx error=\"%s\"; reconnecting",
+                log_warn("zk.suspended", "server=%s session=0x%llx error=\"%s\" note=\"reconnecting\"",
                          zk->server, (unsigned long long)zk->session.client_id, zk->last_error);
                 break;
         case ZK_EXPIRED:
-                log_warn("zk.expired", "session=0x%llx; starting a new one",
+                log_warn("zk.expired", "session=0x%llx note=\"starting a new one\"",
                          (unsigned long long)zk->session.client_id);
                 break;
         case ZK_REFUSED:
-                log_error("zk.refused", "server=%s error=\"%s\"; not trying again", zk->server,
+                log_error("zk.refused", "server=%s error=\"%s\" note=\"not trying again\"", zk->server,
                           zk->last_error);
                 break;
         default:
@@ -319,9 +319,8 @@ static void trouble(struct zk *zk, const char *server, const char *error) {
         if (!log_allowed(zk)) return;
         (void)snprintf(zk->log_last, sizeof zk->log_last, "%s", zk->last_error);
         zk->log_last_ms = clock_boot_ms();
-        log_warn("zk.connection", "%s%s%serror=\"%s\" suppressed=%llu; retrying",
-                 server[0] ? "server=" : "", server, server[0] ? " " : "", error,
-                 (unsigned long long)zk->log_suppressed);
+        log_write_counted(LOG_WARN, "zk.connection", zk->log_suppressed,
+                          "server=%s error=\"%s\" note=\"retrying\"", server[0] ? server : "?", error);
         zk->log_suppressed = 0;
 }
 
@@ -350,7 +349,8 @@ static void on_library_log(const char *message) {
                 return;
         }
         if (!log_allowed(zk)) return;
-        log_warn("zk.library", "%s", text);
+        log_write_counted(LOG_WARN, "zk.library", zk->log_suppressed, "text=\"%s\"", text);
+        zk->log_suppressed = 0;
 }
 
 /* ---- answers ---- */
@@ -807,7 +807,7 @@ static void requests_send(struct zk *zk) {
                  * refused request stays in its queue depends on where it
                  * failed.  Either way a new handle is the clean start. */
                 if (rc != ZOK || zoo_state(zk->handle) != ZOO_CONNECTED_STATE) {
-                        if (rc != ZOK) log_warn("zk.request", "failed rc=%d; reconnecting", rc);
+                        if (rc != ZOK) log_warn("zk.request", "rc=%d note=\"it failed; reconnecting\"", rc);
                         if (!zk->last_error[0])
                                 (void)snprintf(zk->last_error, sizeof zk->last_error,
                                                "%s: connection broken", zk->server);

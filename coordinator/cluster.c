@@ -145,7 +145,7 @@ static int lane_take(struct cluster *cluster, struct lane *lane, int code, const
                 }
                 if (rc && !lane->broken)
                         cluster_notice(cluster, "coordinator.unreadable",
-                                       "znode=/lane/%s/%u error=\"%s\", lane is left alone",
+                                       "znode=/lane/%s/%u error=\"%s\" note=\"the lane is left alone\"",
                                        lane->route->name, lane->number, err_text(rc));
                 if (rc && !lane->broken) cluster->dirty = cluster->plan_dirty = true;
                 lane->broken = rc != 0;
@@ -183,7 +183,7 @@ static int route_take(struct cluster *cluster, struct route *route, int code, co
                 }
                 if (rc && !route->broken)
                         cluster_notice(cluster, "coordinator.unreadable",
-                                       "znode=/route/%s error=\"%s\", route is left alone",
+                                       "znode=/route/%s error=\"%s\" note=\"the route is left alone\"",
                                        route->name, err_text(rc));
                 route->broken = rc != 0;
         }
@@ -225,7 +225,7 @@ static int routes_take(struct cluster *cluster, const char *const *names, size_t
                 object_known(cluster, &route->object);
                 if (route->spec) route_set_spec(cluster, route, NULL, 0);
                 cluster_notice(cluster, "coordinator.route-gone",
-                               "route=%s, its lanes are left alone", route->name);
+                               "route=%s note=\"its lanes are left alone\"", route->name);
         }
         return 0;
 }
@@ -298,8 +298,8 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
                 codec_free(record);
                 if (!worker->opaque) {
                         cluster_notice(cluster, "coordinator.unreadable",
-                                       "znode=/worker/%s error=\"%s\", worker gets no lanes and "
-                                       "keeps those it has", worker->id, err_text(rc));
+                                       "znode=/worker/%s error=\"%s\" note=\"the worker gets no lanes and "
+                                       "keeps those it has\"", worker->id, err_text(rc));
                         cluster->dirty = cluster->plan_dirty = true;
                 }
                 worker->opaque = true;
@@ -384,7 +384,7 @@ static int assign_take(struct cluster *cluster, struct worker *worker, int code,
                 broken = rc != 0;
                 if (broken && !worker->assign_broken)
                         cluster_notice(cluster, "coordinator.unreadable",
-                                       "znode=/assign/%s error=\"%s\", will be written anew",
+                                       "znode=/assign/%s error=\"%s\" note=\"it will be written anew\"",
                                        worker->id, err_text(rc));
         }
         worker->assign_broken = broken;

@@ -39,8 +39,8 @@ int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t 
                 if (rc) {
                         cluster->op_version = version;
                         cluster_notice(cluster, "coordinator.unreadable",
-                                       "znode=/op error=\"%s\", pins and drained workers stay as they "
-                                       "were known", err_text(rc));
+                                       "znode=/op error=\"%s\" note=\"pins and drained workers stay as they "
+                                       "were known\"", err_text(rc));
                         return 0;
                 }
         }

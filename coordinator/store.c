@@ -177,7 +177,7 @@ static void on_step(void *ctx, int code, int failed, const struct zk_multi_resul
                 for (size_t i = 1; i < count; i++)
                         versions[i - 1] = store->step.writes[i - 1].op == CLUSTER_SET ? results[i].stat.version : 0;
                 for (size_t i = 0; i < store->step.decision_count; i++)
-                        log_info(store->step.decisions[i].event, "%s", store->step.decisions[i].text);
+                        log_write_text(LOG_INFO, store->step.decisions[i].event, store->step.decisions[i].text);
                 (void)cluster_on_step_done(store->cluster, now, &store->step, versions); /* it reads again */
                 free(versions);
         } else if (code == ERR_CONNECTION || code == ERR_SESSION || code == ERR_CLOSING) {
@@ -417,7 +417,7 @@ static void store_run(struct store *store) {
                 note_problems(store);
                 if (!store->busy && !store->suspended && store->notes_changed) write_notes(store);
                 while (cluster_next_notice(store->cluster, &event, &text)) {
-                        log_warn(event, "%s", text);
+                        log_write_text(LOG_WARN, event, text);
                         free(text);
                 }
                 /* A step may have asked for reads. */

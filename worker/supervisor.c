@@ -143,7 +143,7 @@ static int child_start(struct supervisor *supervisor, int *out_fd) {
                 if (fds[0] >= 0) (void)close(fds[0]);
                 if (fds[1] >= 0) (void)close(fds[1]);
                 supervise_not_started(&supervisor->core, clock_boot_ms());
-                log_error("supervisor.fork", "errno=%d; retrying in %d ms", error,
+                log_error("supervisor.fork", "errno=%d note=\"retrying in %d ms\"", error,
                           supervisor->core.pause_ms);
                 return IN_PARENT;
         }
@@ -204,7 +204,7 @@ static void session_end(struct supervisor *supervisor) {
                          supervisor->id, (unsigned long long)supervisor->ticket.session_id, server,
                          rc == 0 ? "alive" : "gone", (long long)spent_ms);
         else
-                log_warn("supervisor.session.left", "worker=%s session=0x%llx server=%s error=\"%s\" after_ms=%lld; its lanes move within %d ms, when it times out",
+                log_warn("supervisor.session.left", "worker=%s session=0x%llx server=%s error=\"%s\" after_ms=%lld note=\"its lanes move within %d ms, when it times out\"",
                          supervisor->id, (unsigned long long)supervisor->ticket.session_id, server,
                          err_text(rc), (long long)spent_ms, supervisor->ticket.timeout_ms);
         memset(&supervisor->ticket, 0, sizeof supervisor->ticket);
@@ -222,7 +222,7 @@ static void child_reap(struct supervisor *supervisor) {
         pipe_close(supervisor);
         supervise_ended(&supervisor->core, now_ms, status);
         if (supervisor->core.state == SUPERVISE_WAITING)
-                log_warn("supervisor.child.ended", "worker=%s pid=%d %s=%d lived_ms=%lld; restarting in %d ms",
+                log_warn("supervisor.child.ended", "worker=%s pid=%d %s=%d lived_ms=%lld note=\"restarting in %d ms\"",
                          supervisor->id, (int)supervisor->child, cause, number, lived_ms,
                          supervisor->core.pause_ms);
         else

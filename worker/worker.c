@@ -98,8 +98,8 @@ static void on_rival(void *ctx, int code, const void *data, size_t bytes, const 
         bool overdue = now - worker->rival_since_ms > zk_session_timeout_ms(worker->zk) + RIVAL_GRACE_MS;
         if ((alive || overdue) && !worker->registered_once) {
                 log_error("worker.refused",
-                          "worker id \"%s\" is taken: host %s pid %u session 0x%llx runs with it; this is host %s pid %d; give each worker an --id of its own",
-                          worker->id, host, pid, (unsigned long long)stat->ephemeral_owner, worker->host,
+                          "worker=%s error=\"worker id '%s' is taken: host %s pid %u session 0x%llx runs with it; this is host %s pid %d; give each worker an --id of its own\"",
+                          worker->id, worker->id, host, pid, (unsigned long long)stat->ephemeral_owner, worker->host,
                           (int)getpid());
                 codec_free(rival);
                 return finish(worker, 1);

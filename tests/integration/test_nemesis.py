@@ -117,7 +117,7 @@ def test_repeats_without_a_fault_are_found():
 
 
 def test_a_crash_that_a_supervisor_hides_is_seen():
-    line = "supervisor.child.ended worker=w2 pid=7 {} lived_ms=10; restarting in 100 ms"
+    line = "supervisor.child.ended worker=w2 pid=7 {} lived_ms=10 note=\"restarting in 100 ms\""
     assert [bool(nemesis.CRASH.search(line.format(end))) for end in ("signal=9", "exit=0", "signal=6", "signal=99", "exit=1")] \
         == [False, False, True, True, True]
     assert nemesis.CRASH.search("heliostat: pump.c:7: pump_run: Assertion `x' failed.")

@@ -24,7 +24,7 @@ def wait_child(worker, other_than=None):
 
 def log_times_ms(worker, event):
     """When the event was logged, with the rest of its lines."""
-    found = re.findall(rf"^\S+T(\d+):(\d+):(\d+)\.(\d+)Z \w+ +{re.escape(event)} (.*)$", worker.log_text(), re.MULTILINE)
+    found = re.findall(rf"^time=\S+T(\d+):(\d+):(\d+)\.(\d+)Z level=\w+ component=\w+ msg={re.escape(event)} (.*)$", worker.log_text(), re.MULTILINE)
     return [(((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms), rest) for h, m, s, ms, rest in found]
 
 

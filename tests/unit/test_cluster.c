@@ -843,7 +843,7 @@ static void garbage_lane_is_left_alone(void **state) {
         put_garbage(rig, ZNODE_LANES "/" ROUTE "/1");
         run_until(rig, 45000);
         assert_string_equal(rig->notices,
-                            "coordinator.unreadable znode=/lane/e->w/1 error=\"invalid input\", lane is left alone\n"
+                            "coordinator.unreadable znode=/lane/e->w/1 error=\"invalid input\" note=\"the lane is left alone\"\n"
                             "coordinator.unplaced route=e->w reason=\"lane 1 is unreadable: new partitions wait\"\n");
         assert_string_equal(assign_text(rig, "w2"), "3:g1s1 1:g1s1"); /* whoever runs it goes on */
         /* its partitions are unknown: nothing is placed, and the reason is told once */
