@@ -195,9 +195,21 @@ static void test_pieces(void **state) {
 
 struct ticks { uint64_t last_ns, worst_ns; };
 
+/* Without the time for which this thread could run and other programs had the
+ * processors. */
+static uint64_t own_ns(void) {
+        unsigned long long ran = 0, waited = 0;
+        FILE *file = fopen("/proc/thread-self/schedstat", "r");
+        if (file) {
+                if (fscanf(file, "%llu %llu", &ran, &waited) != 2) waited = 0;
+                (void)fclose(file);
+        }
+        return uv_hrtime() - waited;
+}
+
 static void on_tick(uv_timer_t *timer) {
         struct ticks *ticks = timer->data;
-        uint64_t now = uv_hrtime();
+        uint64_t now = own_ns();
         if (ticks->last_ns && now - ticks->last_ns > ticks->worst_ns) ticks->worst_ns = now - ticks->last_ns;
         ticks->last_ns = now;
 }
@@ -229,7 +241,7 @@ static void test_a_client_that_reads_nothing(void **state) {
         char *text = ask(&loop, http, "GET /large" END);
         assert_int_equal(strncmp(text, "HTTP/1.1 200", 12), 0);
         free(text);
-        /* Copying and clearing 24 MB is in it, and a busy machine. */
+        /* Copying and clearing 24 MB is in it. */
         if (ticks.worst_ns > 500000000u) fail_msg("the loop stood still for %llu ms", (unsigned long long)ticks.worst_ns / 1000000);
         uv_close((uv_handle_t *)&timer, NULL);
         stop(&loop, http);
