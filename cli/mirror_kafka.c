@@ -7,6 +7,7 @@
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/names.h"
 #include "common/topic_rules.h"
 #include "worker/positions.h"
@@ -79,7 +80,8 @@ static int check_members(rd_kafka_t *source, const char *group, char *err, size_
 static int cluster_id(rd_kafka_t *client, const char *what, char **out, char *err, size_t err_size) {
         const rd_kafka_metadata_t *metadata = NULL;
         rd_kafka_resp_err_t e = rd_kafka_metadata(client, 0, NULL, &metadata, REQUEST_MS);
-        if (e) return trouble(err, err_size, what, rd_kafka_err2str(e));
+        char why[KAFKA_TROUBLE_MAX + 80];
+        if (e) return trouble(err, err_size, what, kafka_trouble_of(client, e, why, sizeof why));
         rd_kafka_metadata_destroy(metadata);
         char *id = rd_kafka_clusterid(client, REQUEST_MS);
         if (!id) return trouble(err, err_size, what, "the cluster does not tell its id");

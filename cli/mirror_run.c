@@ -181,7 +181,7 @@ static void take_rows(struct mirror_run *run, const struct pump_snapshot *snapsh
                 if (last) continue; /* states are those of an end */
                 if (row->end_offset >= 0) part->end = row->end_offset;
                 part->state = (Heliostat__Pb__PartitionState)row->state;
-                (void)snprintf(part->error, sizeof part->error, "%s",
+                (void)snprintf(part->error, sizeof part->error, "%.159s",
                                row->error      ? row->error
                                : *snapshot->error && row->state != HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING
                                        ? snapshot->error

@@ -22,6 +22,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/start_resolve.h"
@@ -80,8 +81,10 @@ static void round_free(struct offsets *o) {
 
 static int zk_trouble(struct offsets *o, const char *what, int rc) { return zk_sync_explain(o->zk, what, rc); }
 
-static int kafka_trouble(const struct offsets *o, const char *alias, const char *what, rd_kafka_resp_err_t err) {
-        cli_error("%s of '%s' (%s): %s", what, alias, o->route->name, rd_kafka_err2str(err));
+static int kafka_failed(const struct offsets *o, const char *alias, const char *what, rd_kafka_resp_err_t err) {
+        char why[KAFKA_TROUBLE_MAX + 80];
+        cli_error("%s of '%s' (%s): %s", what, alias, o->route->name,
+                  kafka_trouble_at(o->config, alias, err, why, sizeof why));
         return CLI_UNREACHABLE;
 }
 
@@ -200,7 +203,7 @@ static int read_group(struct offsets *o) {
                 o->lanes[row->lane].asks_record |= row->metadata.exactly_once;
         }
         rd_kafka_topic_partition_list_destroy(list);
-        return err ? kafka_trouble(o, o->route->source, "group's offsets", err) : CLI_OK;
+        return err ? kafka_failed(o, o->route->source, "group's offsets", err) : CLI_OK;
 }
 
 /* Whose group says so, and with exactly-once all: one may lack its offset. */
@@ -239,7 +242,7 @@ static int read_ranges(struct offsets *o) {
         }
         rd_kafka_topic_partition_list_destroy(low);
         rd_kafka_topic_partition_list_destroy(high);
-        return err ? kafka_trouble(o, o->route->source, "offsets", err) : CLI_OK;
+        return err ? kafka_failed(o, o->route->source, "offsets", err) : CLI_OK;
 }
 
 /* ---- what is wanted ----------------------------------------------------- */

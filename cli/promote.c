@@ -26,6 +26,7 @@
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/znode_path.h"
@@ -247,7 +248,7 @@ static int ask_source(struct promote *p) {
         struct promote_report *report = &p->report;
         rd_kafka_t *client = NULL;
         int limit_ms = (int)p->source_s * 1000;
-        char err[CONFIG_ERROR_MAX];
+        char err[CONFIG_ERROR_MAX], why[KAFKA_TROUBLE_MAX + 80];
         int rc = kafka_client_new(p->config, p->spec->source, p->route, CLIENT_CONSUMER, settings, NULL, NULL, &client, err,
                                   sizeof err);
         if (rc) {
@@ -261,7 +262,7 @@ static int ask_source(struct promote *p) {
         rd_kafka_topic_partition_list_t *ends = list_of(report, RD_KAFKA_OFFSET_END);
         if (!e && report->count) e = rd_kafka_committed(client, positions, limit_ms);
         if (!e && report->count) e = rd_kafka_offsets_for_times(client, ends, limit_ms);
-        if (e) unreachable(p, rd_kafka_err2str(e));
+        if (e) unreachable(p, kafka_trouble_of(client, e, why, sizeof why));
         report->now_ms = clock_wall_ms();
         for (size_t i = 0; !e && i < report->count; i++) {
                 struct promote_partition *one = &report->partitions[i];

@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/topic_name.h"
 #include "common/topic_rules.h"
 
@@ -47,8 +48,11 @@ struct found {
         size_t count, room;
 };
 
-static int unreachable(const char *end, const char *alias, const char *what, rd_kafka_resp_err_t e, char *err, size_t err_size) {
-        (void)snprintf(err, err_size, "the %s cluster '%s' cannot be reached: %s: %s", end, alias, what, rd_kafka_err2str(e));
+static int unreachable(const struct config *config, const char *end, const char *alias, const char *what,
+                       rd_kafka_resp_err_t e, char *err, size_t err_size) {
+        char why[KAFKA_TROUBLE_MAX + 80];
+        (void)snprintf(err, err_size, "the %s cluster '%s' cannot be reached: %s: %s", end, alias, what,
+                       kafka_trouble_at(config, alias, e, why, sizeof why));
         return ERR_KAFKA;
 }
 
@@ -241,7 +245,7 @@ static int ask(rd_kafka_t *client, enum verify_side side, int64_t asked, const s
         const char *end = side == VERIFY_SOURCE ? "source" : "destination";
         const char *alias = side == VERIFY_SOURCE ? request->spec->source : request->spec->destination;
         const char *what = committed ? "the mirror's positions" : "the offsets of its partitions";
-        if (e) rc = unreachable(end, alias, what, e, err, err_size);
+        if (e) rc = unreachable(request->config, end, alias, what, e, err, err_size);
         for (size_t i = 0, k = 0; !rc && i < count; i++) {
                 struct verify_partition *p = &partitions[i];
                 if (p->why || (side == VERIFY_DESTINATION && p->destination_end < 0)) continue;
@@ -339,9 +343,9 @@ int verify_bounds(const struct verify_request *request, struct verify_clients *c
         struct found found = {0};
         int rc = 0;
         rd_kafka_resp_err_t e = rd_kafka_metadata(clients->source, 1, NULL, &source, timeout_ms(request));
-        if (e) rc = unreachable("source", request->spec->source, "its topics", e, err, err_size);
+        if (e) rc = unreachable(request->config, "source", request->spec->source, "its topics", e, err, err_size);
         if (!rc && (e = rd_kafka_metadata(clients->destination, 1, NULL, &destination, timeout_ms(request))))
-                rc = unreachable("destination", request->spec->destination, "its topics", e, err, err_size);
+                rc = unreachable(request->config, "destination", request->spec->destination, "its topics", e, err, err_size);
         if (!rc) rc = find_topics(request, source, destination, &found, err, err_size);
         if (source) rd_kafka_metadata_destroy(source);
         if (destination) rd_kafka_metadata_destroy(destination);

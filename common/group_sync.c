@@ -11,10 +11,14 @@
 
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/topic_rules.h"
 
-static int fail(char *err, size_t err_size, const char *alias, const char *what, rd_kafka_resp_err_t e) {
-        (void)snprintf(err, err_size, "%s: %s: %s", alias, what, rd_kafka_err2str(e));
+static int fail(char *err, size_t err_size, const struct group_sync *sync, const char *alias, const char *what,
+                rd_kafka_resp_err_t e) {
+        char why[KAFKA_TROUBLE_MAX + 80];
+        (void)snprintf(err, err_size, "%s: %s: %s", alias, what,
+                       kafka_trouble_at(sync->config, alias, e, why, sizeof why));
         return ERR_KAFKA;
 }
 
@@ -57,14 +61,14 @@ static int read_source(const struct group_sync *sync, const struct offset_maps *
         if (!out->rows || !out->metadata) rc = ERR_NOMEM;
         rd_kafka_resp_err_t e = rc || !list->cnt ? RD_KAFKA_RESP_ERR_NO_ERROR
                                                  : rd_kafka_committed(client, list, (int)sync->limit_ms);
-        if (e) rc = fail(err, err_size, sync->source, "committed offsets", e);
+        if (e) rc = fail(err, err_size, sync, sync->source, "committed offsets", e);
         size_t at = 0; /* both are in one order */
         for (int i = 0; !rc && i < list->cnt; i++) {
                 const rd_kafka_topic_partition_t *committed = &list->elems[i];
                 const struct offset_maps_entry *entry = offset_maps_at(maps, at++);
                 while (entry->superseded) entry = offset_maps_at(maps, at++);
                 if (committed->err) {
-                        rc = fail(err, err_size, sync->source, committed->topic, committed->err);
+                        rc = fail(err, err_size, sync, sync->source, committed->topic, committed->err);
                 } else if (committed->offset >= 0) {
                         struct group_row *row = &out->rows[out->count];
                         *row = (struct group_row){.topic = entry->topic,
@@ -103,12 +107,12 @@ static int read_destination(const struct group_sync *sync, rd_kafka_t *client, s
                                         *low = list_of(result, RD_KAFKA_OFFSET_BEGINNING),
                                         *high = list_of(result, RD_KAFKA_OFFSET_END);
         rd_kafka_resp_err_t e = rd_kafka_committed(client, committed, (int)sync->limit_ms);
-        int rc = e ? fail(err, err_size, sync->destination, "committed offsets", e) : 0;
+        int rc = e ? fail(err, err_size, sync, sync->destination, "committed offsets", e) : 0;
         /* ListOffsets' -2 and -1 */
         if (!rc && (e = rd_kafka_offsets_for_times(client, low, (int)sync->limit_ms)))
-                rc = fail(err, err_size, sync->destination, "start of the log", e);
+                rc = fail(err, err_size, sync, sync->destination, "start of the log", e);
         if (!rc && (e = rd_kafka_offsets_for_times(client, high, (int)sync->limit_ms)))
-                rc = fail(err, err_size, sync->destination, "end of the log", e);
+                rc = fail(err, err_size, sync, sync->destination, "end of the log", e);
         for (size_t i = 0; !rc && i < result->count; i++) {
                 struct group_row *row = &result->rows[i];
                 const rd_kafka_topic_partition_t *rows[] = {&committed->elems[i], &low->elems[i], &high->elems[i]};
@@ -140,7 +144,7 @@ static int read_state(const struct group_sync *sync, rd_kafka_t *client, const c
                       char *err, size_t err_size) {
         const struct rd_kafka_group_list *list = NULL;
         rd_kafka_resp_err_t e = rd_kafka_list_groups(client, group, &list, (int)sync->limit_ms);
-        if (e) return fail(err, err_size, sync->destination, "state of the group", e);
+        if (e) return fail(err, err_size, sync, sync->destination, "state of the group", e);
         *out = GROUP_STATE_NONE;
         for (int i = 0; i < list->group_cnt; i++) {
                 const struct rd_kafka_group_info *info = &list->groups[i];
@@ -179,7 +183,7 @@ static int commit(const struct group_sync *sync, rd_kafka_t *client, struct grou
                 if (!e && list->elems[i].err) e = list->elems[i].err;
         rd_kafka_topic_partition_list_destroy(list);
         if (refused_as_active(e)) result->state = GROUP_STATE_ACTIVE;
-        else if (e) rc = fail(err, err_size, sync->destination, "commit", e);
+        else if (e) rc = fail(err, err_size, sync, sync->destination, "commit", e);
         else result->written = true;
         return rc;
 }
@@ -219,7 +223,7 @@ int group_sync_list(const struct group_sync *sync, const char *groups, const cha
         int rc = topic_rules_new(groups, exclude, &rules, err, err_size);
         if (!rc) rc = client_new(sync, sync->source, "heliostat.groups", &client, err, err_size);
         rd_kafka_resp_err_t e = rc ? 0 : rd_kafka_list_groups(client, NULL, &list, (int)sync->limit_ms);
-        if (e) rc = fail(err, err_size, sync->source, "list of groups", e);
+        if (e) rc = fail(err, err_size, sync, sync->source, "list of groups", e);
         if (!rc && !(names = calloc((size_t)list->group_cnt + 1, sizeof *names))) rc = ERR_NOMEM;
         for (int i = 0; !rc && i < list->group_cnt; i++) {
                 const struct rd_kafka_group_info *info = &list->groups[i];

@@ -10,6 +10,7 @@
 #include "common/kafka_security.h"
 #include "common/kafka_settings.h"
 #include "common/kafka_token.h"
+#include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -30,6 +31,7 @@ void kafka_log(const rd_kafka_t *client, int level, const char *facility, const 
         uint64_t suppressed = 0;
         char kind[64];
 
+        kafka_trouble_note(client, facility, text);
         if (ours < log_get_level()) return;
         /* Says of each client that a setting which every producer here has is
          * experimental. */
@@ -82,6 +84,7 @@ int kafka_client_new(const struct config *config, const char *alias, const char 
         }
         rd_kafka_conf_set_log_cb(conf, kafka_log);
         kafka_token_prepare(conf);
+        kafka_trouble_prepare(conf);
         if (conf_hook) conf_hook(conf, ctx);
         rc = start(conf, role, config->path, alias, out, err, err_size);
         if (!rc) kafka_token_begin(*out);

@@ -246,6 +246,11 @@ static void name_of(X509 *certificate, char *out, size_t size) {
         BIO_free(bio);
 }
 
+static void date_text(const ASN1_TIME *time, char *out, size_t size) {
+        struct tm tm;
+        if (ASN1_TIME_to_tm(time, &tm) != 1 || !strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm)) (void)snprintf(out, size, "?");
+}
+
 int key_store_out_of_date(const char *pem, size_t bytes, long long now_s, char *why, size_t why_size) {
         BIO *bio = bytes <= INT_MAX ? BIO_new_mem_buf(pem, (int)bytes) : NULL;
         time_t now = (time_t)now_s;
@@ -256,11 +261,9 @@ int key_store_out_of_date(const char *pem, size_t bytes, long long now_s, char *
                 const ASN1_TIME *from = X509_get0_notBefore(certificate), *until = X509_get0_notAfter(certificate);
                 bool early = X509_cmp_time(from, &now) > 0, late = X509_cmp_time(until, &now) < 0;
                 if (early || late) {
-                        char name[200], when[32] = "?";
-                        struct tm tm;
+                        char name[200], when[32];
                         name_of(certificate, name, sizeof name);
-                        if (ASN1_TIME_to_tm(early ? from : until, &tm) == 1)
-                                (void)strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+                        date_text(early ? from : until, when, sizeof when);
                         (void)snprintf(why, why_size, "%s: %s %s", name, early ? "not valid before" : "expired on", when);
                         found = 1;
                 }
@@ -269,4 +272,13 @@ int key_store_out_of_date(const char *pem, size_t bytes, long long now_s, char *
         BIO_free(bio);
         ERR_clear_error(); /* the end of the text is one */
         return found;
+}
+
+void key_store_dates(const void *certificate, char *out, size_t size) {
+        char from[32] = "?", until[32] = "?";
+        if (certificate) {
+                date_text(X509_get0_notBefore(certificate), from, sizeof from);
+                date_text(X509_get0_notAfter(certificate), until, sizeof until);
+        }
+        (void)snprintf(out, size, "valid from %s to %s", from, until);
 }

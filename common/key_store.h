@@ -34,4 +34,7 @@ void key_store_conversion(const char *path, char *out, size_t size);
  * 1: there is one, in why | 0: none, or no certificate at all */
 int key_store_out_of_date(const char *pem, size_t bytes, long long now_s, char *why, size_t why_size);
 
+/* Of an X509 of OpenSSL: "valid from 2026-01-30 10:00:00 UTC to ...". */
+void key_store_dates(const void *certificate, char *out, size_t size);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/kafka_trouble.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/fault_point.h"
@@ -546,14 +547,15 @@ static void sight_fini(struct sight *sight) {
 }
 
 static int look_around(rd_kafka_t *source, rd_kafka_t *destination, struct sight *out, char *err, size_t err_size) {
+        char why[KAFKA_TROUBLE_MAX + 80];
         rd_kafka_resp_err_t e = rd_kafka_metadata(source, 1, NULL, &out->here, REQUEST_MS);
         if (e) {
-                (void)snprintf(err, err_size, "source: %s", rd_kafka_err2str(e));
+                (void)snprintf(err, err_size, "source: %s", kafka_trouble_of(source, e, why, sizeof why));
                 return ERR_KAFKA;
         }
         e = rd_kafka_metadata(destination, 1, NULL, &out->there, REQUEST_MS);
         if (e) {
-                (void)snprintf(err, err_size, "destination: %s", rd_kafka_err2str(e));
+                (void)snprintf(err, err_size, "destination: %s", kafka_trouble_of(destination, e, why, sizeof why));
                 return ERR_KAFKA;
         }
         out->here_id = rd_kafka_clusterid(source, 0); /* known since the metadata */

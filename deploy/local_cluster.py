@@ -394,6 +394,8 @@ class ZooKeeperEnsemble:
 class KafkaBroker(Server):
     """A cluster of one KRaft node."""
 
+    format_arguments = ()
+
     def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None):
         """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
         stay on it: each view is a listener of its own, which advertises the other port.
@@ -474,7 +476,8 @@ class KafkaBroker(Server):
         if (self.directory / "data" / "meta.properties").exists():
             return
         done = subprocess.run([str(word) for word in self._java(
-            "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self.directory / "server.properties")],
+            "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self.directory / "server.properties",
+            *self.format_arguments)],
             capture_output=True, text=True)
         if done.returncode != 0:
             raise ServerError(f"{self.name}: format failed\n{done.stdout}{done.stderr}")

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "worker/denied.h"
 #include "worker/partitioner.h"
@@ -285,15 +286,16 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
 
 static void on_source_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
         struct pump *pump = opaque;
-        char text[160];
-        (void)rk, (void)err;
-        (void)snprintf(text, sizeof text, "source: %s", reason);
+        char text[300], why[KAFKA_TROUBLE_MAX];
+        (void)err;
+        (void)snprintf(text, sizeof text, "source: %s", kafka_trouble_get(rk, why, sizeof why) ? why : reason);
         pump_set_error(pump, text);
 }
 
 static void on_destination_error(struct pump *pump, rd_kafka_event_t *event) {
-        char text[160];
-        (void)snprintf(text, sizeof text, "destination: %s", rd_kafka_event_error_string(event));
+        char text[300], cause[KAFKA_TROUBLE_MAX];
+        (void)snprintf(text, sizeof text, "destination: %s",
+                       kafka_trouble_get(pump->producer, cause, sizeof cause) ? cause : rd_kafka_event_error_string(event));
         pump_set_error(pump, text);
         if (!rd_kafka_event_error_is_fatal(event) || pump->state != PUMP_RUNNING) return;
         char why[256];

@@ -122,7 +122,7 @@ struct pump_row {
 struct pump_snapshot {
         struct pump_row *rows;
         size_t count;
-        char error[160];       /* of the lane's clients, "" for none */
+        char error[300];       /* of the lane's clients, "" for none */
         const char *state;     /* static */
         uint64_t records;      /* acknowledged, since pump_open */
         uint64_t bytes;

@@ -221,7 +221,7 @@ struct pump {
         bool running_told;
         bool facts_due;             /* halts that the control thread does not know */
         uint64_t fenced_generation;
-        char error[160];
+        char error[300];
         unsigned failures;          /* in a row, for the back-off */
 
         rd_kafka_t *consumer, *producer;

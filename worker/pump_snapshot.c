@@ -51,7 +51,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         }
         if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
         if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED && !*part->error)
-                (void)snprintf(part->error, sizeof part->error, "%s",
+                (void)snprintf(part->error, sizeof part->error, "%.159s",
                                *pump->error ? pump->error
                                : pump->blocked ? "waits for the destination's acknowledgements"
                                : pump->held ? "waits for the check of its generation"

@@ -22,6 +22,7 @@
 
 #include "common/clock.h"
 #include "common/codec.h"
+#include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "common/err.h"
 #include "common/sabotage.h"
@@ -691,9 +692,11 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
 }
 
 static void on_committed(struct pump_op *op) {
+        char why[KAFKA_TROUBLE_MAX + 80];
         op->pending--;
         if (op->committed_err)
-                op_fail(op, "committed positions", rd_kafka_err2str(op->committed_err));
+                op_fail(op, "committed positions",
+                        kafka_trouble_of(op->pump->consumer, op->committed_err, why, sizeof why));
         else
                 op_take_committed(op, op->committed);
         if (op->kind == PUMP_OP_START) return start_next(op);
