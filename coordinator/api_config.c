@@ -45,11 +45,16 @@ static json_t *bytes(uint64_t value) {
 static void add(json_t *list, const char *name, json_t *value, const char *usual, bool *failed) {
         json_t *object = json_object();
         const char *text = json_string_value(value);
-        bool is_default = strcmp(text ? text : "", usual ? usual : "") == 0;
+        bool is_default = strcmp(text ? text : "", usual ? usual : "") == 0, secret = config_key_is_secret(name);
 
         put(object, "name", json_string(name), failed);
+        if (secret) {
+                json_decref(value);
+                value = json_null();
+        }
         put(object, "value", value, failed);
         put(object, "default", json_boolean(is_default), failed);
+        put(object, "secret", json_boolean(secret), failed);
         if (json_array_append_new(list, object) != 0) *failed = true;
 }
 

@@ -8,7 +8,8 @@
 #include "common/config.h"
 #include "heliostat.pb-c.h"
 
-/* Lists of {name, value, default}; default: whether it is the default value.
+/* Lists of {name, value, default, secret}; default: whether it is the default
+ * value; secret: value is null.
  * As status_json.h: a new reference, failure is remembered in *failed. */
 json_t *api_config_program(const struct config *config, bool *failed);
 /* Of a route as it was published: what the workers follow. */

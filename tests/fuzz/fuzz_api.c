@@ -13,7 +13,8 @@
 #define CANARY "CANARY"
 
 static const char config_text[] = "zookeeper.connect = zk:2181/x\nclusters = east, west\neast.bootstrap.servers = e:9092\n"
-                                  "west.bootstrap.servers = w:9092\neast.sasl.password = " CANARY "\n";
+                                  "west.bootstrap.servers = w:9092\neast.sasl.password = " CANARY "\n"
+                                  "http.token = " CANARY "\n";
 
 /* Made once: nothing that is asked changes it. */
 static const struct api_view *view(void) {

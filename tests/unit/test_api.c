@@ -20,6 +20,7 @@
         "east.sasl.password = CANARY-1\n" \
         "east.consumer.ssl.key.password = CANARY-2\n" \
         "worker.memory.budget = 512MiB\n" \
+        "http.token = CANARY-3\n" \
         "east->west.enabled = true\n"
 
 struct made {
@@ -264,8 +265,9 @@ static void secrets_are_in_no_answer(void **state) {
         struct api_answer answer = raw(&m, "config");
         assert_non_null(strstr(answer.body, "{\"key\":\"east.sasl.username\",\"value\":\"mirror\",\"secret\":false}"));
         assert_non_null(strstr(answer.body, "{\"key\":\"east.sasl.password\",\"value\":null,\"secret\":true}"));
-        assert_non_null(strstr(answer.body, "{\"name\":\"worker.memory.budget\",\"value\":\"512MiB\",\"default\":false}"));
-        assert_non_null(strstr(answer.body, "{\"name\":\"worker.loops\",\"value\":\"0\",\"default\":true}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"worker.memory.budget\",\"value\":\"512MiB\",\"default\":false,\"secret\":false}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"worker.loops\",\"value\":\"0\",\"default\":true,\"secret\":false}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"http.token\",\"value\":null,\"default\":false,\"secret\":true}"));
         free(answer.body);
         unmake(&m);
 }
