@@ -1,7 +1,6 @@
 """A headless Chromium, and what the page's tests ask of it."""
 
 import base64
-import json
 
 from local_cluster import wait_until
 from selenium import webdriver
@@ -85,15 +84,5 @@ class Browser:
         data = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def forget(self):
-        """Nothing of one test is there in the next."""
-        self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
-        self.driver.get("about:blank")
-        self.driver.get_log("browser")
-
     def end(self):
         self.driver.quit()
-
-
-def dumps(value):
-    return json.dumps(value, indent=1)
