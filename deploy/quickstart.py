@@ -169,8 +169,8 @@ def run(options, steps, directory, cleanup):
         heliostat.start_coordinator(f"coordinator-{number}")
     for number in (1, 2, 3):
         heliostat.start_worker(f"worker-{number}")
-    heliostat.wait_running(PARTITIONS)
-    steps.say(f"{PARTITIONS} partitions run")
+    leader = heliostat.wait_running(PARTITIONS)["leader"]
+    steps.say(f"{PARTITIONS} partitions run" + (f"; to be looked at: {leader['http']}/" if leader and leader["http"] else ""))
 
     steps.next(f"Producing {RATE:,} records/s for {options.seconds} s")
     started = time.monotonic()
