@@ -348,6 +348,18 @@ static int check_promotion(const Heliostat__Pb__Promotion *p) {
         return 0;
 }
 
+static int check_events(const Heliostat__Pb__Events *e) {
+        if (e->n_events > CODEC_EVENTS_MAX) return ERR_TOO_MANY;
+        if (e->first > UINT64_MAX - e->n_events) return ERR_INVALID;
+        for (size_t i = 0; i < e->n_events; i++) {
+                const Heliostat__Pb__Event *v = e->events[i];
+                if ((*v->of_route && !znode_route_valid(v->of_route)) || !text_ok(v->subject, 1024) ||
+                    !text_ok(v->reason, 1024) || !text_ok(v->detail, 1024) || v->duration_ms < -1)
+                        return ERR_INVALID;
+        }
+        return 0;
+}
+
 bool codec_route_runs(const Heliostat__Pb__Route *route) { return route->enabled && !*route->intake; }
 
 #define UNPACKER(name, Name, descriptor_) \
@@ -377,6 +389,7 @@ UNPACKER(placement, Placement, heliostat__pb__placement__descriptor)
 UNPACKER(positions, Positions, heliostat__pb__positions__descriptor)
 UNPACKER(offset_map, OffsetMap, heliostat__pb__offset_map__descriptor)
 UNPACKER(promotion, Promotion, heliostat__pb__promotion__descriptor)
+UNPACKER(events, Events, heliostat__pb__events__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
 Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {

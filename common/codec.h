@@ -20,6 +20,7 @@
 #define CODEC_HALT_REASON_MAX 160    /* bytes */
 #define CODEC_OFFSET_RUNS_MAX 512    /* of one partition's map */
 #define CODEC_OFFSET_LEVEL_MAX 32
+#define CODEC_EVENTS_MAX 1000         /* in one message */
 #define CODEC_SKIPS_MAX 32           /* kept in one lane */
 
 /* Packs into malloc'd bytes (caller frees).  Sets the format field.
@@ -40,6 +41,7 @@ int codec_unpack_placement(const void *data, size_t bytes, Heliostat__Pb__Placem
 int codec_unpack_positions(const void *data, size_t bytes, Heliostat__Pb__Positions **out);
 int codec_unpack_offset_map(const void *data, size_t bytes, Heliostat__Pb__OffsetMap **out);
 int codec_unpack_promotion(const void *data, size_t bytes, Heliostat__Pb__Promotion **out);
+int codec_unpack_events(const void *data, size_t bytes, Heliostat__Pb__Events **out);
 int codec_unpack_report(const void *data, size_t bytes, Heliostat__Pb__Report **out);
 
 /* What a route's intake says; empty: nothing. */

@@ -97,6 +97,7 @@ static int unpack(enum fact_kind kind, const void *data, size_t bytes, void **ou
         case FACT_REPORT: return codec_unpack_report(data, bytes, (Heliostat__Pb__Report **)out);
         case FACT_PLACEMENT:
                 return codec_unpack_placement(data, bytes, (Heliostat__Pb__Placement **)out);
+        case FACT_EVENTS: return codec_unpack_events(data, bytes, (Heliostat__Pb__Events **)out);
         case FACT_OTHER: break;
         }
         return ERR_INVALID;
@@ -134,6 +135,7 @@ static void child_add(struct facts_read *r, const struct task *list, const char 
                         is_list = ours;
                 }
                 break;
+        case FACT_EVENTS: ours = text_number(child, EVENTS_CHUNKS - 1, &number); break;
         case FACT_REPORT: {
                 char *tilde = strchr(name, '~');
                 if (tilde) {
@@ -208,6 +210,7 @@ static void on_chroot(void *ctx, int code, const struct zk_stat *stat) {
         if (answered(r, code) && code) fail(r, code);
         if (!r->code) {
                 task_add(r, true, FACT_LANE, ZNODE_LANES, "", 0);
+                task_add(r, true, FACT_EVENTS, ZNODE_EVENTS, "", 0);
                 task_add(r, true, FACT_REPORT, ZNODE_REPORTS, "", 0);
                 task_add(r, true, FACT_WORKER, ZNODE_WORKERS, "", 0);
                 task_add(r, true, FACT_ROUTE, ZNODE_ROUTES, "", 0);

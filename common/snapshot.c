@@ -579,6 +579,15 @@ static int problems_join(const struct facts *facts, struct snapshot *s) {
         return 0;
 }
 
+static int events_join(const struct facts *facts, struct snapshot *s) {
+        int rc = 0;
+        for (size_t i = 0; i < facts->count && !rc; i++)
+                if (facts->items[i].kind == FACT_EVENTS && facts->items[i].message)
+                        rc = events_collect(facts->items[i].message, &s->events, &s->event_count);
+        events_sort(s->events, &s->event_count);
+        return rc;
+}
+
 int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct snapshot *out) {
         struct snapshot s = {.now_ms = now_ms, .facts_age_ms = SNAPSHOT_UNKNOWN};
         struct reports reports = {0};
@@ -597,6 +606,7 @@ int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct
         if (!rc) rc = lanes_join(facts, &reports, &s);
         if (!rc) rc = skips_join(facts, &s);
         if (!rc) placement_join(facts, &s);
+        if (!rc) rc = events_join(facts, &s);
         if (!rc) rc = problems_join(facts, &s);
         free(reports.lanes);
         if (rc) {
@@ -614,6 +624,7 @@ void snapshot_fini(struct snapshot *snapshot) {
         free(snapshot->workers);
         free(snapshot->lanes);
         free(snapshot->partitions);
+        free(snapshot->events);
         free(snapshot->problems);
         free(snapshot->parked);
         free(snapshot->skips);

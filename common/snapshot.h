@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/events.h"
 #include "common/topic_name.h"
 
 #define SNAPSHOT_UNKNOWN (-1) /* of a number that is not known */
@@ -24,6 +25,7 @@ enum fact_kind {
         FACT_LANE,
         FACT_REPORT,
         FACT_PLACEMENT,
+        FACT_EVENTS, /* a chunk of them; number says which */
         FACT_OTHER, /* a znode that should not be there; a list that cannot be read */
 };
 
@@ -196,6 +198,8 @@ struct snapshot {
         size_t lane_count;
         struct status_partition *partitions;
         size_t partition_count;
+        struct event *events;  /* of the ring, oldest first; owned */
+        size_t event_count;
         struct status_problem *problems; /* znodes that cannot be read */
         size_t problem_count;
         struct status_parked *parked;    /* storage of the routes' lists */

@@ -7,7 +7,7 @@
 
 const char *const znode_parents[] = {
         ZNODE_ROUTES, ZNODE_ELECTION, ZNODE_WORKERS, ZNODE_ASSIGNS,
-        ZNODE_LANES,  ZNODE_REPORTS,  ZNODE_OPS,
+        ZNODE_LANES,  ZNODE_REPORTS,  ZNODE_OPS, ZNODE_EVENTS,
 };
 const size_t znode_parent_count = sizeof znode_parents / sizeof *znode_parents;
 
@@ -68,6 +68,11 @@ int znode_path_lanes(char *buf, const char *route) {
 int znode_path_lane(char *buf, const char *route, uint32_t lane) {
         if (!znode_route_valid(route)) return ERR_INVALID;
         (void)snprintf(buf, ZNODE_PATH_MAX, ZNODE_LANES "/%s/%u", route, lane);
+        return 0;
+}
+
+int znode_path_event(char *buf, uint32_t chunk) {
+        (void)snprintf(buf, ZNODE_PATH_MAX, ZNODE_EVENTS "/%u", chunk);
         return 0;
 }
 

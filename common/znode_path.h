@@ -21,6 +21,7 @@
 #define ZNODE_LANES "/lane"
 #define ZNODE_REPORTS "/report"
 #define ZNODE_OPS "/op"
+#define ZNODE_EVENTS "/event"
 #define ZNODE_PROMOTIONS "/promotion"
 
 /* The persistent parents that `apply` and the coordinator create. */
@@ -39,6 +40,7 @@ int znode_path_worker(char *buf, const char *id);
 int znode_path_assign(char *buf, const char *id);
 int znode_path_lanes(char *buf, const char *route);
 int znode_path_lane(char *buf, const char *route, uint32_t lane);
+int znode_path_event(char *buf, uint32_t chunk);
 /* chunk 0 is /report/<id>, chunk n is /report/<id>~<n>. */
 int znode_path_report(char *buf, const char *id, uint32_t chunk);
 

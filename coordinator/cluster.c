@@ -119,6 +119,7 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
                 cluster->dirty = true;
         }
 
+        cluster_lane_events(cluster, lane, record, now_ms);
         codec_free(lane->record);
         lane->record = record;
         lane->version = version;
@@ -163,6 +164,7 @@ static int lane_take(struct cluster *cluster, struct lane *lane, int code, const
 
 static void route_set_spec(struct cluster *cluster, struct route *route,
                            Heliostat__Pb__Route *spec, int32_t version) {
+        cluster_route_event(cluster, route, spec);
         codec_free(route->spec);
         route->spec = spec;
         route->version = version;
@@ -267,6 +269,8 @@ static void worker_gone(struct cluster *cluster, struct worker *worker, int64_t 
         worker->object.watched = false;
         object_known(cluster, &worker->object);
         if (!worker->alive && !worker->opaque) return;
+        cluster_worker_event(cluster, worker, EVENT_LEAVE, worker->draining ? "it was stopped" : "it ended, or its session did", NULL);
+        worker->gone_ms = now_ms;
         worker->alive = worker->opaque = worker->draining = false;
         if (now_ms >= cluster->loss_ms) cluster->loss_ms = now_ms + cluster->options.settle_ms;
         worker->takeover_ms = later(cluster->loss_ms, cluster->calm_ms);
@@ -317,6 +321,7 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
                         codec_free(record);
                         return ERR_NOMEM;
                 }
+                cluster_worker_event(cluster, worker, EVENT_JOIN, worker->alive ? "with a new session" : "", record->host);
                 free(worker->incarnation);
                 worker->incarnation = incarnation;
                 cluster->move_after_ms = now_ms + cluster->options.move_settle_ms;
@@ -603,6 +608,7 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         cluster->jitter = options->seed;
         cluster->read_tail = &cluster->read_head;
         cluster->notice_tail = &cluster->notice_head;
+        cluster->event_tail = &cluster->event_head;
         cluster->lead_ms = now_ms;
         cluster->calm_ms = cluster->loss_ms = INT64_MIN;
         cluster->free_after_ms = cluster->move_after_ms = INT64_MIN;
@@ -707,6 +713,8 @@ void cluster_free(struct cluster *cluster) {
                 free(cluster->workers[i]);
         }
         while (cluster_next_notice(cluster, &event, &text)) free(text);
+        while (cluster_next_event(cluster, NULL)) { /* frees it */
+        }
         codec_free(cluster->placement);
         free(cluster->routes);
         free(cluster->workers);

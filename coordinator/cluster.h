@@ -36,6 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/events.h"
 #include "heliostat.pb-c.h"
 
 #define CLUSTER_WRITES_MAX 99               /* of a step; the shell adds the check of /leader */
@@ -160,6 +161,11 @@ int64_t cluster_deadline_ms(const struct cluster *cluster);
 /* Something for the operator, once per cause: false when there is nothing.
  * text is the caller's (free). */
 bool cluster_next_notice(struct cluster *cluster, const char **out_event, char **out_text);
+
+/* What happened, for the ring of events (events.h), in order; what was there at the first
+ * reading is no news.  at_ms is 0 where it is now.  Halts are seen when a lane is read, at
+ * the latest after refresh_ms.  false: nothing. */
+bool cluster_next_event(struct cluster *cluster, struct event *out);
 
 /* Routes as known, for discovery and notes: sorted by name.  spec is NULL while
  * the znode is unknown, gone or garbage; problem is "" or what keeps new

@@ -41,6 +41,10 @@ struct lane {
         uint32_t weight;              /* partitions */
         struct worker *owner;         /* by the record; NULL when FREE */
         int64_t revoking_since_ms;
+        /* its move, for the events */
+        char left[132];               /* owner that it leaves; "": none */
+        int64_t left_ms;
+        const char *why;              /* static; NULL: not known */
         /* decisions */
         struct worker *planned;       /* NULL: nobody, or not planned */
         const char *pin;              /* see cluster_pin_lanes */
@@ -77,6 +81,7 @@ struct worker {
         bool drained;                 /* by an operator */
         char *incarnation;
         uint32_t capacity;
+        int64_t gone_ms;              /* not alive: since when */
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
         /* /assign/<id> */
         bool assign_listed;
@@ -89,6 +94,11 @@ struct worker {
         size_t entry_count;           /* expected entries of /assign/<id> */
         size_t entry_first;           /* in the array under construction */
         bool touched;
+};
+
+struct note_event {
+        struct note_event *next;
+        struct event event;
 };
 
 struct notice {
@@ -111,6 +121,8 @@ struct cluster {
         size_t unknown_count;      /* objects not known */
         size_t pending_count;      /* reads queued or under way, lanes' not counted */
         struct notice *notice_head, **notice_tail;
+        struct note_event *event_head, **event_tail;
+        bool narrates;             /* everything was read once: changes are news */
 
         int64_t lead_ms;
         int64_t calm_ms;           /* no takeover of the missing before this */
@@ -171,6 +183,14 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
                      int32_t version, int64_t now_ms);
 /* What is due by time. */
 void cluster_on_time(struct cluster *cluster, int64_t now_ms);
+/* cluster_events.c: changes as events */
+void cluster_event(struct cluster *cluster, const struct event *event);
+/* Before record (NULL: none) replaces the lane's. */
+void cluster_lane_events(struct cluster *cluster, struct lane *lane, const Heliostat__Pb__Lane *record, int64_t now_ms);
+void cluster_route_event(struct cluster *cluster, const struct route *route, const Heliostat__Pb__Route *spec);
+void cluster_worker_event(struct cluster *cluster, const struct worker *worker, enum event_kind kind, const char *reason,
+                          const char *detail);
+void cluster_op_events(struct cluster *cluster, const Heliostat__Pb__Placement *placement);
 __attribute__((format(printf, 3, 4)))
 void cluster_notice(struct cluster *cluster, const char *event, const char *format, ...);
 

@@ -44,6 +44,7 @@ int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t 
                         return 0;
                 }
         }
+        cluster_op_events(cluster, placement);
         codec_free(cluster->placement);
         cluster->placement = placement;
         cluster->op_version = version;

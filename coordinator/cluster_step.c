@@ -169,6 +169,8 @@ static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to
                        const char *event, const char *reason) {
         struct worker *from = lane->owner;
         if (!draft_reserve(draft, from, to)) return 0;
+        /* one that was taken away for a reason goes on for that reason */
+        if (!*lane->left || !lane->why) lane->why = reason;
         int rc = lane_next(draft, lane);
         if (rc) return rc;
         char *owner = strdup(to->id), *incarnation = strdup(to->incarnation);
@@ -191,6 +193,7 @@ static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to
 static int lane_clear(struct draft *draft, struct lane *lane, const char *reason) {
         struct worker *from = lane->owner;
         if (!draft_reserve(draft, from, NULL)) return 0;
+        lane->why = reason;
         int rc = lane_next(draft, lane);
         if (rc) return rc;
         lane->next->state = (Heliostat__Pb__LaneState)FREE;
@@ -203,6 +206,7 @@ static int lane_clear(struct draft *draft, struct lane *lane, const char *reason
 
 static int lane_revoke(struct draft *draft, struct lane *lane, const char *to, const char *reason) {
         if (!draft_reserve(draft, lane->owner, NULL)) return 0;
+        lane->why = reason;
         int rc = lane_next(draft, lane);
         if (rc) return rc;
         lane->next->state = (Heliostat__Pb__LaneState)REVOKING;
@@ -648,6 +652,7 @@ int cluster_step(struct cluster *cluster, int64_t now_ms, int64_t wall_ms,
                 compute_wake(cluster, now_ms);
                 return 0;
         }
+        cluster->narrates = true;
         notice_workers(cluster, now_ms);
         int rc = cluster->plan_dirty ? plan_lanes(cluster, now_ms) : 0;
         struct draft draft = {.cluster = cluster, .now_ms = now_ms, .wall_ms = wall_ms,

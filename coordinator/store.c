@@ -11,6 +11,7 @@
 #include "common/fault_point.h"
 #include "common/log.h"
 #include "common/znode_path.h"
+#include "coordinator/event_log.h"
 
 #define READS_MAX 200  /* under way at a time */
 #define NOTE_TOPICS_MAX 50
@@ -49,6 +50,7 @@ struct store {
         struct cluster_step step;
         uv_timer_t timer;
         struct request watches;    /* list head */
+        struct event_log *event_log;
         struct note *notes;
         bool notes_changed;
 };
@@ -393,6 +395,43 @@ void store_discovered(struct store *store, const char *route, const struct topic
         store_run(store);
 }
 
+/* ---- events ---- */
+
+static void on_event_log(void *ctx) { store_run(ctx); }
+
+static void on_events(void *ctx, int code, int failed, const struct zk_multi_result *results, size_t count) {
+        struct request *request = ctx;
+        struct store *store = request->store;
+        bool ours = current(request);
+        (void)results;
+        (void)count;
+        free(request);
+        if (!ours) return;
+        store->busy = false;
+        if (code && failed == 0 && code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING)
+                return store->events.fenced(store->ctx);
+        event_log_written(store->event_log, code);
+        store->suspended = code == ERR_CONNECTION || code == ERR_SESSION || code == ERR_CLOSING;
+        store_run(store);
+}
+
+static void write_events(struct store *store) {
+        struct zk_multi *multi = zk_multi_new();
+        if (!multi) abort();
+        int rc = zk_multi_check(multi, ZNODE_LEADER, store->leader_version);
+        if (!rc) rc = event_log_multi(store->event_log, multi);
+        struct request *request = request_new(store, NULL);
+        if (!rc) rc = zk_multi_run(store->zk, multi, on_events, request);
+        if (!rc) {
+                store->busy = true;
+                return;
+        }
+        zk_multi_free(multi);
+        free(request);
+        event_log_written(store->event_log, rc);
+        if (rc == ERR_CONNECTION) store->suspended = true;
+}
+
 /* ---- the turn ---- */
 
 static void on_deadline(uv_timer_t *timer) { store_run(timer->data); }
@@ -420,6 +459,10 @@ static void store_run(struct store *store) {
                         log_write_text(LOG_WARN, event, text);
                         free(text);
                 }
+                struct event happened;
+                while (cluster_next_event(store->cluster, &happened))
+                        event_log_add(store->event_log, &happened, clock_wall_ms());
+                if (!store->busy && !store->suspended && event_log_due(store->event_log)) write_events(store);
                 /* A step may have asked for reads. */
                 while (!store->suspended && store->reads < READS_MAX &&
                        cluster_next_read(store->cluster, &read))
@@ -454,6 +497,12 @@ void store_lead(struct store *store, uint64_t epoch, int32_t leader_version, int
         cluster_free(store->cluster);
         store->cluster = cluster_new(&options, clock_boot_ms());
         if (!store->cluster) abort();
+        char detail[300];
+        struct event leads;
+        (void)snprintf(detail, sizeof detail, "leads, epoch %llu, host %s", (unsigned long long)epoch, store->host);
+        event_set(&leads, EVENT_LEADER, "", store->id, "", detail, -1);
+        event_log_add(store->event_log, &leads, store->since_ms);
+        event_log_read(store->event_log);
         store_run(store);
 }
 
@@ -469,6 +518,7 @@ void store_reconnected(struct store *store) {
         store->suspended = store->busy = false;
         store->reads = 0;
         cluster_step_fini(&store->step);
+        event_log_read(store->event_log);
         cluster_on_reconnected(store->cluster, clock_boot_ms());
         store_run(store);
 }
@@ -480,6 +530,7 @@ void store_resign(struct store *store) {
         cluster_step_fini(&store->step);
         store->busy = false;
         store->reads = 0;
+        event_log_resign(store->event_log);
         while (store->notes) {
                 struct note *note = store->notes;
                 store->notes = note->next;
@@ -496,6 +547,8 @@ struct store *store_new(uv_loop_t *loop, struct zk *zk, const char *id, const ch
         if (!store) return NULL;
         *store = (struct store){.loop = loop, .zk = zk, .id = id, .host = host, .events = *events, .ctx = ctx};
         store->watches.next = store->watches.prev = &store->watches;
+        store->event_log = event_log_new(loop, zk, on_event_log, store);
+        if (!store->event_log) abort();
         (void)uv_timer_init(loop, &store->timer); /* cannot fail */
         store->timer.data = store;
         return store;
@@ -504,6 +557,7 @@ struct store *store_new(uv_loop_t *loop, struct zk *zk, const char *id, const ch
 void store_free(struct store *store) {
         if (!store) return;
         store_resign(store);
+        event_log_free(store->event_log);
         while (store->watches.next != &store->watches) watch_free(store->watches.next);
         free(store);
 }

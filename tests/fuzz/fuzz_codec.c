@@ -24,6 +24,7 @@
         X(positions, Positions) \
         X(offset_map, OffsetMap) \
         X(promotion, Promotion) \
+        X(events, Events) \
         X(report, Report)
 
 #define X(name, Name) \

@@ -716,6 +716,52 @@ static void a_pinned_lane_moves_in_peace_and_stays(void **state) {
         rig_free(rig);
 }
 
+/* All that the core told since the last call, a line each. */
+static const char *events_text(struct rig *rig) {
+        static char out[8192];
+        struct event event;
+        char words[1200];
+        *out = '\0';
+        while (cluster_next_event(rig->cluster, &event)) {
+                size_t at = strlen(out);
+                event_text(&event, words, sizeof words);
+                (void)snprintf(out + at, sizeof out - at, "%s %s\n", event_kind_name(event.kind), words);
+        }
+        return out;
+}
+
+static void what_happens_is_told(void **state) {
+        (void)state;
+        struct rig *rig = started(2);
+        (void)events_text(rig); /* the first placement */
+        run_until(rig, 40000);  /* everything is read again */
+        assert_string_equal(events_text(rig), "");
+
+        put_placement(rig, "w2", 0, NULL);
+        run_until(rig, 50000);
+        const char *told = events_text(rig);
+        assert_non_null(strstr(told, "drain w2\n"));
+        assert_non_null(strstr(told, "move e->w lane 1: w2 -> w1 (drained), "));
+        assert_null(strstr(told, "lane 0"));
+
+        put_placement(rig, NULL, 0, NULL);
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 70000);
+        told = events_text(rig);
+        assert_non_null(strstr(told, "undrain w2\n"));
+        assert_non_null(strstr(told, "worker-left w1 (it ended, or its session did)\n"));
+        assert_non_null(strstr(told, "move e->w lane 0: w1 -> w2 (lost), "));
+        assert_non_null(strstr(told, "move e->w lane 1: w1 -> w2 (lost), "));
+
+        put_worker(rig, "w1", "b", false);
+        put_route(rig, ROUTE, 2, false);
+        run_until(rig, 80000);
+        told = events_text(rig);
+        assert_non_null(strstr(told, "worker-joined w1"));
+        assert_non_null(strstr(told, "apply e->w: changed: enabled\n"));
+        rig_free(rig);
+}
+
 static void a_drained_worker_is_relieved_a_few_lanes_at_a_time(void **state) {
         (void)state;
         struct rig *rig = started(40);
@@ -973,6 +1019,7 @@ int main(void) {
                 cmocka_unit_test(planned_moves_are_few_at_a_time),
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
+                cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
                 cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),
                 cmocka_unit_test(a_new_leader_knows_the_wishes_and_garbage_changes_none),

@@ -47,6 +47,7 @@ static void *copy(enum fact_kind kind, void *message) {
         case FACT_PLACEMENT:
                 rc = codec_unpack_placement(data, bytes, (Heliostat__Pb__Placement **)&out);
                 break;
+        case FACT_EVENTS: rc = codec_unpack_events(data, bytes, (Heliostat__Pb__Events **)&out); break;
         case FACT_OTHER: fail();
         }
         if (rc) fail_msg("kind %d: %s", (int)kind, err_text(rc));
