@@ -17,6 +17,7 @@
 #include "cli/offsets.h"
 #include "cli/promote.h"
 #include "cli/resume.h"
+#include "cli/show.h"
 #include "cli/status.h"
 #include "cli/topics.h"
 #include "cli/translate.h"
@@ -171,6 +172,10 @@ static const struct {
         {"worker", verb_worker},
         {"coordinator", verb_coordinator},
         {"status", cli_status},
+        {"list", cli_list},
+        {"lag", cli_lag},
+        {"describe", cli_describe},
+        {"events", cli_events},
         {"apply", cli_apply},
         {"topics", cli_topics},
         {"resume", cli_resume},

@@ -7,56 +7,10 @@
 #include <string.h>
 
 #include "cli/table.h"
+#include "cli/words.h"
 #include "common/status_json.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* ---- words for numbers ---- */
-
-enum { WORD = 48 };
-
-/* "1234567" -> "1,234,567" */
-static const char *grouped(char *buf, int64_t number) {
-        char digits[WORD];
-        size_t at = 0;
-        int n = snprintf(digits, sizeof digits, "%lld", (long long)number);
-
-        for (int i = 0; i < n; i++) {
-                if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-') buf[at++] = ',';
-                buf[at++] = digits[i];
-        }
-        buf[at] = '\0';
-        return buf;
-}
-
-/* Offsets are not grouped: they get pasted into other tools. */
-static const char *offset_text(char *buf, int64_t offset) {
-        if (offset == SNAPSHOT_UNKNOWN) return "-";
-        (void)snprintf(buf, WORD, "%lld", (long long)offset);
-        return buf;
-}
-
-static const char *duration(char *buf, double seconds) {
-        long long s = seconds < 4e18 ? (long long)seconds : 0;
-
-        if (seconds < 0) return "-";
-        if (seconds < 9.95) (void)snprintf(buf, WORD, "%.1f s", seconds);
-        else if (s < 100) (void)snprintf(buf, WORD, "%lld s", s);
-        else if (s < 3600) (void)snprintf(buf, WORD, "%lld min %02lld s", s / 60, s % 60);
-        else if (s < 48 * 3600) (void)snprintf(buf, WORD, "%lld h %02lld min", s / 3600, s / 60 % 60);
-        else (void)snprintf(buf, WORD, "%lld d %02lld h", s / 86400, s / 3600 % 24);
-        return buf;
-}
-
-static const char *duration_ms(char *buf, int64_t ms) {
-        return ms == SNAPSHOT_UNKNOWN ? "-" : duration(buf, (double)ms / 1000);
-}
-
-static const char *rate_text(char *buf, double rate) {
-        if (rate >= 9.95 && rate < 9e18) return grouped(buf, llround(rate));
-        (void)snprintf(buf, WORD, "%.1f", rate > 0 ? rate : 0);
-        return strcmp(buf, "0.0") == 0 ? "0" : buf;
-}
 
 /* ---- text ---- */
 
@@ -95,12 +49,12 @@ static void add_head(struct text *out, const struct snapshot *s, const struct he
                         text_add(out, " at ");
                         text_add_peer(out, s->leader.host);
                 }
-                text_add(out, " for %s", duration_ms(a, s->leader.age_ms));
+                text_add(out, " for %s", word_duration_ms(a, s->leader.age_ms));
         } else {
                 text_add(out, "none");
         }
         if (s->facts_age_ms == SNAPSHOT_UNKNOWN) text_add(out, " | no facts from workers\n");
-        else text_add(out, " | facts up to %s old\n", duration_ms(b, s->facts_age_ms));
+        else text_add(out, " | facts up to %s old\n", word_duration_ms(b, s->facts_age_ms));
         for (size_t i = 0; health->count > 1 && i < health->count; i++) {
                 colour = level_colour(health->reasons[i].level);
                 text_add(out, "  %s%-4s%s ", table_colour_on(colour, colours),
@@ -135,7 +89,7 @@ static void states_cell(struct table *table, const struct status_route *route) {
                 size_t count = route->in_state[order[i]];
                 if (count == 0) continue;
                 n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", n ? ", " : "",
-                                      grouped(number, (int64_t)count),
+                                      word_grouped(number, (int64_t)count),
                                       status_state_name(order[i]));
                 enum table_colour c = state_colour(order[i]);
                 if (c != TABLE_PLAIN && c > colour) colour = c;
@@ -158,11 +112,11 @@ static void add_routes(struct text *out, const struct snapshot *s, bool wide, bo
                 table_cell(table, TABLE_PLAIN, "%s", r->name);
                 table_cell(table, r->enabled ? TABLE_PLAIN : TABLE_DIM, "%s",
                            !known ? "?" : *r->intake ? r->intake : r->enabled ? "yes" : "no");
-                table_cell(table, TABLE_PLAIN, "%s", grouped(a, (int64_t)r->topics));
-                table_cell(table, TABLE_PLAIN, "%s", grouped(a, (int64_t)r->partitions));
-                table_cell(table, TABLE_PLAIN, "%s", r->lag_known ? grouped(a, r->lag) : "-");
-                table_cell(table, TABLE_PLAIN, "%s", duration(a, r->lag_seconds));
-                table_cell(table, TABLE_PLAIN, "%s", rate_text(a, r->rate));
+                table_cell(table, TABLE_PLAIN, "%s", word_grouped(a, (int64_t)r->topics));
+                table_cell(table, TABLE_PLAIN, "%s", word_grouped(a, (int64_t)r->partitions));
+                table_cell(table, TABLE_PLAIN, "%s", r->lag_known ? word_grouped(a, r->lag) : "-");
+                table_cell(table, TABLE_PLAIN, "%s", word_duration(a, r->lag_seconds));
+                table_cell(table, TABLE_PLAIN, "%s", word_rate(a, r->rate));
                 states_cell(table, r);
                 if (errors) table_cell(table, TABLE_YELLOW, "%s", *r->error ? r->error : r->warning);
         }
@@ -190,16 +144,16 @@ static void add_workers(struct text *out, const struct snapshot *s, bool wide, b
                 table_cell(table, TABLE_PLAIN, "%s", w->id);
                 table_cell(table, TABLE_PLAIN, "%s", w->host);
                 table_cell(table, TABLE_PLAIN, "%zu", w->lanes);
-                table_cell(table, TABLE_PLAIN, "%s", grouped(a, (int64_t)w->partitions));
-                table_cell(table, TABLE_PLAIN, "%s", rate_text(a, w->rate));
-                table_cell(table, TABLE_PLAIN, "%s", duration_ms(a, w->session_age_ms));
+                table_cell(table, TABLE_PLAIN, "%s", word_grouped(a, (int64_t)w->partitions));
+                table_cell(table, TABLE_PLAIN, "%s", word_rate(a, w->rate));
+                table_cell(table, TABLE_PLAIN, "%s", word_duration_ms(a, w->session_age_ms));
                 table_cell(table, w->stale ? TABLE_YELLOW : TABLE_PLAIN, "%s",
-                           duration_ms(a, w->report_age_ms));
+                           word_duration_ms(a, w->report_age_ms));
                 if (wide) {
-                        table_cell(table, TABLE_PLAIN, "%s", rate_text(a, w->bytes_rate));
+                        table_cell(table, TABLE_PLAIN, "%s", word_rate(a, w->bytes_rate));
                         table_cell(table, TABLE_PLAIN, "%s",
                                    w->records_total <= INT64_MAX
-                                           ? grouped(a, (int64_t)w->records_total)
+                                           ? word_grouped(a, (int64_t)w->records_total)
                                            : "-");
                         table_cell(table, TABLE_PLAIN, "%u", w->capacity);
                         table_cell(table, TABLE_PLAIN, "%s", w->zone);
@@ -231,14 +185,14 @@ static void add_partitions(struct text *out, const struct snapshot *s, bool colo
                 table_cell(table, TABLE_PLAIN, "%u", p->lane);
                 table_cell(table, TABLE_PLAIN, "%s", p->worker ? p->worker : "");
                 table_cell(table, state_colour(p->state), "%s", status_state_name(p->state));
-                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, p->position));
-                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, p->end_offset));
+                table_cell(table, TABLE_PLAIN, "%s", word_offset(a, p->position));
+                table_cell(table, TABLE_PLAIN, "%s", word_offset(a, p->end_offset));
                 table_cell(table, TABLE_PLAIN, "%s",
-                           p->lag == SNAPSHOT_UNKNOWN ? "-" : grouped(a, p->lag));
-                table_cell(table, TABLE_PLAIN, "%s", duration(a, p->lag_seconds));
+                           p->lag == SNAPSHOT_UNKNOWN ? "-" : word_grouped(a, p->lag));
+                table_cell(table, TABLE_PLAIN, "%s", word_duration(a, p->lag_seconds));
                 if (p->stale)
                         table_cell(table, TABLE_YELLOW, "%s%sreported %s ago", p->error,
-                                   *p->error ? "; " : "", duration_ms(a, p->report_age_ms));
+                                   *p->error ? "; " : "", word_duration_ms(a, p->report_age_ms));
                 else table_cell(table, TABLE_PLAIN, "%s", p->error);
         }
         table_end(table, colours, out);
@@ -256,12 +210,12 @@ static void add_skips(struct text *out, const struct snapshot *s, bool colours) 
                 table_cell(table, TABLE_PLAIN, "%s", k->topic);
                 table_cell(table, TABLE_PLAIN, "%u", k->partition);
                 table_cell(table, TABLE_PLAIN, "%u", k->lane);
-                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, k->from));
-                table_cell(table, TABLE_PLAIN, "%s", offset_text(a, k->to));
+                table_cell(table, TABLE_PLAIN, "%s", word_offset(a, k->from));
+                table_cell(table, TABLE_PLAIN, "%s", word_offset(a, k->to));
                 table_cell(table, TABLE_PLAIN, "%s", k->kind);
                 table_cell(table, TABLE_PLAIN, "%s", k->answer);
                 table_cell(table, TABLE_PLAIN, "%s",
-                           k->at_ms <= 0 ? "-" : duration_ms(a, s->now_ms > k->at_ms ? s->now_ms - k->at_ms : 0));
+                           k->at_ms <= 0 ? "-" : word_duration_ms(a, s->now_ms > k->at_ms ? s->now_ms - k->at_ms : 0));
         }
         table_end(table, colours, out);
 }

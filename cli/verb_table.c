@@ -53,6 +53,40 @@ OPTIONS(status) = {
         TIMEOUT("for everything together (default 10)"),
         ENDS,
 };
+#define READS \
+        CONFIG_OPTIONAL("take zookeeper.connect from this file"), VALUE("zookeeper", 'z', "CONNECT", NOTHING, "host:port,...[/path]"), \
+                TIMEOUT("for everything together (default 10)")
+
+OPTIONS(list) = {
+        READS,
+        VALUE("route", '\0', "ROUTE", ROUTES, "only what belongs to this route"),
+        CHOICE("output", 'o', "FORMAT", "table (default), json, names (one on a line, for scripts)", "table", "json", "names"),
+        ENDS,
+};
+OPTIONS(lag) = {
+        READS,
+        TOPIC("only this topic of the source"),
+        VALUE("worker", '\0', "WORKER", WORKERS, "only what this worker mirrors"),
+        NUMBER("min-lag", '\0', "N", 0, INT64_MAX, "a number of records", "only partitions that are so many records behind, or more"),
+        NUMBER("top", '\0', "N", 1, 1000000, NULL, "only the first N"),
+        CHOICE("sort", '\0', "BY", "lag (default), time, name", "lag", "time", "name"),
+        NUMBER("max-lag", '\0', "N", 0, INT64_MAX, "a number of records", "exit with 5 when a partition is further behind, or its lag is not known"),
+        NUMBER("max-seconds", '\0', "S", 0, INT32_MAX, "seconds", "exit with 5 when a partition is further behind in time, or its lag is not known"),
+        TABLE_OR_JSON,
+        ENDS,
+};
+OPTIONS(describe) = {
+        READS,
+        TABLE_OR_JSON,
+        ENDS,
+};
+OPTIONS(events) = {
+        READS,
+        FLAG("follow", 'f', "go on, and print what happens as it is written"),
+        NUMBER("last", '\0', "N", 1, 512, NULL, "only the last N (default: all that are kept, up to 512)"),
+        CHOICE("output", 'o', "FORMAT", "table (default) or json (an object on each line)", "table", "json"),
+        ENDS,
+};
 OPTIONS(apply) = {
         DRY_RUN("print the difference, write nothing"),
         TIMEOUT("give up when ZooKeeper does not answer (default 15)"),
@@ -238,6 +272,57 @@ const struct verb verbs[] = {
                 .options = status_options,
                 .exits = "0 done\n1 failed\n2 wrong use\n3 ZooKeeper cannot be reached\n5 unhealthy (with --check)\n",
                 .page = "status.md",
+        },
+        {
+                .name = "list",
+                .text = "list routes, workers, topics or lanes",
+                .traits = VERB_PRINTS,
+                .synopsis = "routes|workers|topics|lanes|subjects (--config FILE | --zookeeper CONNECT)\n"
+                            "KIND ... [--route ROUTE] [-o table|json|names]",
+                .about = "Lists what there is, with its state and its lag.  subjects are all of them.",
+                .operands = {{.name = "KIND", .kind = VERB_ACTION, .choices = {"routes", "workers", "topics", "lanes", "subjects"}}},
+                .options = list_options,
+                .exits = "0 done\n1 failed\n2 wrong use or an unknown route\n3 ZooKeeper cannot be reached\n",
+                .page = "commands.md",
+        },
+        {
+                .name = "lag",
+                .text = "show how far each partition is behind, the furthest first",
+                .traits = VERB_PRINTS,
+                .synopsis = "['ROUTE'] (--config FILE | --zookeeper CONNECT) [--topic TOPIC] [--worker WORKER] [--min-lag N]\n"
+                            "['ROUTE'] ... [--top N] [--sort lag|time|name] [--max-lag N] [--max-seconds S] [-o table|json]",
+                .about = "The columns of kafka-consumer-groups.sh, and how far behind each partition is in time.",
+                .operands = {{.name = "ROUTE", .kind = VERB_ROUTE, .completes = VERB_OFFER_ROUTES, .optional = true}},
+                .options = lag_options,
+                .exits = "0 done\n1 failed\n2 wrong use or an unknown route\n3 ZooKeeper cannot be reached\n"
+                         "5 a partition is further behind than --max-lag or --max-seconds allow\n",
+                .page = "commands.md",
+        },
+        {
+                .name = "describe",
+                .text = "tell everything that is known of a route, topic, worker or lane",
+                .traits = VERB_PRINTS,
+                .synopsis = "'ROUTE' | TOPIC | WORKER | 'ROUTE' LANE (--config FILE | --zookeeper CONNECT) [-o table|json]",
+                .about = "Tells its state with reasons, its lanes and partitions, and its last events.  A name is looked for "
+                         "among routes, then workers, then topics.",
+                .operands = {{.name = "SUBJECT", .completes = VERB_OFFER_SUBJECTS, .missing = "a route, topic or worker"},
+                             {.name = "LANE", .kind = VERB_LANE, .completes = VERB_OFFER_LANES, .optional = true}},
+                .options = describe_options,
+                .exits = "0 done\n1 failed\n2 wrong use or an unknown name\n3 ZooKeeper cannot be reached\n",
+                .page = "commands.md",
+        },
+        {
+                .name = "events",
+                .text = "tell what happened lately: moves, halts, pauses, workers, applies",
+                .traits = VERB_PRINTS,
+                .synopsis = "[SUBJECT [LANE]] (--config FILE | --zookeeper CONNECT) [--follow] [--last N] [-o table|json]",
+                .about = "The leader keeps the last events in ZooKeeper: at least 448, at most 512.  Moves of lanes with the same reason that "
+                         "come together are one event.",
+                .operands = {{.name = "SUBJECT", .completes = VERB_OFFER_SUBJECTS, .optional = true},
+                             {.name = "LANE", .kind = VERB_LANE, .completes = VERB_OFFER_LANES, .optional = true}},
+                .options = events_options,
+                .exits = "0 done\n1 failed\n2 wrong use or an unknown name\n3 ZooKeeper cannot be reached\n",
+                .page = "commands.md",
         },
         {
                 .name = "apply",
