@@ -220,8 +220,8 @@
     return n;
   }
   function chart(card, key) {
-    const plot = card.querySelector(".plot"), name = card.querySelector("h2").textContent;
-    let cursor = null, last = null;
+    const plot = card.querySelector(".plot"), heading = card.querySelector("h2"), what = heading.dataset.what;
+    let cursor = null, last = null, name = what;
     card.querySelectorAll(".switch button").forEach((b) => b.addEventListener("click", () => {
       shown[key] = b.dataset.series;
       card.querySelectorAll(".switch button").forEach((o) => o.setAttribute("aria-pressed", String(o === b)));
@@ -237,7 +237,12 @@
       if (w > 0) {
         const step = data && data.step_seconds ? data.step_seconds * 1000 : 15000;
         const end = data && known(data.from_ms) ? data.from_ms + (values.length - 1) * step : Date.now();
-        const x = (ms) => left + (1 - (end - ms) / 3600000) * (w - left - right);
+        /* As much of the hour as is known: a coordinator that has just started shows more than a spike at the edge. */
+        const age = marks.length ? (end - data.from_ms - marks[0] * step) / 60000 : 60;
+        const minutes = [5, 10, 20, 30, 60].find((m) => age <= m) || 60;
+        name = `${what}, last ${minutes === 60 ? "hour" : minutes + " min"}`;
+        say(heading, name);
+        const x = (ms) => left + (1 - (end - ms) / (minutes * 60000)) * (w - left - right);
         const most = ceiling(Math.max(0, ...marks.map((i) => values[i])), shown[key] === "lag_seconds");
         const y = (v) => top + (1 - v / most) * (h - top - bottom);
         root.append(svg("line", { class: "base", x1: left, x2: w - right, y1: y(0), y2: y(0) }));
@@ -245,10 +250,10 @@
           root.append(svg("line", { class: "grid", x1: left, x2: w - right, y1: y(most * part), y2: y(most * part) }));
           labels.push(svg("text", { class: "level", x: left, y: y(most * part) - 5 }, part === 1 ? series.label(most) : joined(series.unit(most * part))));
         }
-        const every = w < 420 ? 20 : 10;
-        for (let ago = 0; ago <= 60; ago += every) {
-          const at = x(end - ago * 60000);
-          root.append(svg("text", { x: at, y: h - 5, "text-anchor": ago === 0 ? "end" : ago === 60 ? "start" : "middle" }, ago === 0 ? "now" : clock(end - ago * 60000)));
+        const parts = minutes === 5 || minutes === 20 ? (w < 420 ? 2 : 5) : w < 420 ? 3 : 6;
+        for (let k = 0; k <= parts; k++) {
+          const ago = (minutes / parts) * k, at = x(end - ago * 60000);
+          root.append(svg("text", { x: at, y: h - 5, "text-anchor": k === 0 ? "end" : k === parts ? "start" : "middle" }, k === 0 ? "now" : clock(end - ago * 60000)));
         }
         let line = "", area = "", open = -1;
         const close = (to) => { if (open >= 0) area += `L${x(data.from_ms + to * step).toFixed(1)},${y(0)}Z`; open = -1; };
@@ -259,7 +264,7 @@
         }
         close(values.length - 1);
         root.append(svg("path", { class: "area", d: area || "M0,0" }), svg("path", { class: "stroke", d: line || "M0,0" }), ...labels);
-        if (!marks.length) nodes.push(el("div", { class: "none", text: data ? "nothing known of the last hour yet" : "" }));
+        if (!marks.length) nodes.push(el("div", { class: "none", text: data ? "nothing is known yet" : "" }));
         last = { x, y, marks, values, step, w, series };
         if (cursor !== null && marks.length) {
           cursor = marks.reduce((a, b) => (Math.abs(b - cursor) < Math.abs(a - cursor) ? b : a));
@@ -437,7 +442,8 @@
     document.createTextNode(l.lane), el("small", { text: word(l) || `${count(l.partitions)} part.` }));
     const cells = (lanes) => el("div", { class: "cells" }, ...lanes.map(cell));
     const byRoute = (lanes) => [...new Set(lanes.map((l) => l.route))].flatMap((route) => [el("h4", { text: route.replace("->", " → ") }), cells(lanes.filter((l) => l.route === route))]);
-    into.replaceChildren(...[...groups].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })).map(([owner, lanes]) => el("div", { class: "owner" },
+    const idle = (lanes) => (lanes.some((l) => l.worker) ? 0 : 1);
+    into.replaceChildren(...[...groups].sort(([a, x], [b, y]) => idle(x) - idle(y) || a.localeCompare(b, "en", { numeric: true })).map(([owner, lanes]) => el("div", { class: "owner" },
       el("h3", { text: owner }, el("span", { text: `${plural(lanes.length, "lane")}, ${plural(lanes.reduce((n, l) => n + l.partitions, 0), "partition")}` })),
       ...(several ? byRoute(lanes) : [cells(lanes)]))));
     if (!answer.lanes.length) into.replaceChildren(el("p", { class: "empty", text: "No route, no lanes." }));
@@ -504,7 +510,7 @@
     const wanted = [
       ask("partitions", { route: shown.route, q: shown.q, state: shown.states.join(","), sort: shown.sort, order: shown.order, limit: PAGE, offset: shown.offset }),
       ask("workers", { limit: 200 }),
-      all ? ask("history", { route: shown.route }) : null,
+      all ? ask("history", { route: shown.route, points: 361 }) : null,
       all ? ask("lanes", { route: shown.route, limit: 500 }) : null,
       all ? ask("events", { limit: 60 }) : null,
       all && (!config || round % (SLOW_EVERY * 6) === 1) ? ask("config") : null,

@@ -240,7 +240,7 @@ def test_page_says_what_is_wrong(page_server, browser):
     open_page(browser, server)
     assert browser.attribute("#health", "data-level") == "WARN" and "no route is defined" in browser.text("#health-line")
     assert "heliostat apply" in browser.text("#partitions .empty") and "heliostat worker" in browser.text("#workers .empty")
-    assert browser.text("#chart-lag .none") == "nothing known of the last hour yet"
+    assert browser.text("#chart-lag .none") == "nothing is known yet"
 
     # Text of others stays text.
     open_page(browser, server, partitions=160, lanes=24, workers=3, halted=True, hostile=True, more=True)

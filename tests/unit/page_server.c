@@ -2,8 +2,8 @@
  *
  *     page_server LISTEN [TOKEN]      prints its URL, ends with SIGTERM
  *
- * GET /made?partitions=N&lanes=N&workers=N&halted&hostile&lost&stale&leaderless&more&old=SECONDS changes what there is; what is
- * not given is 0 or false. */
+ * GET /made?partitions=N&lanes=N&workers=N&halted&hostile&lost&stale&leaderless&more&old=SECONDS&minutes=N changes what there is; what is
+ * not given is 0 or false, but for the 60 minutes that are remembered. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void make(void) {
 }
 
 /* An hour before now, with a burst of lag in it and a pause of the coordinator. */
-static void remember(void) {
+static void remember(int64_t minutes) {
         int64_t now = clock_boot_ms();
         double lag = 0, rate = 0;
         history_free(made.history);
@@ -59,7 +59,7 @@ static void remember(void) {
                 rate += made.snapshot.routes[i].rate;
         }
         if (!made.snapshot.partition_count) return;
-        for (int64_t ago = 3590000; ago >= 0; ago -= HISTORY_STEP_MS) {
+        for (int64_t ago = minutes * 60000 - 10000; ago >= 0; ago -= HISTORY_STEP_MS) {
                 double w = wave(made.field.now_ms - ago) / (made.field.wave + 0.01), burst = exp(-pow((double)(ago - 1500000) / 200000, 2));
                 struct history_sample sample = {(int64_t)(lag * (w * 0.8 + burst * 4)), w * 2 + burst * 9, rate * (w + burst * 0.6),
                                                 rate * (w + burst * 0.6) * 512};
@@ -91,7 +91,7 @@ static void on_made(void *ctx, const struct http_request *request, struct http_a
         made.old_s = number(request, "old");
         made.nothing = http_arg(request, "nothing");
         make();
-        remember();
+        remember(http_arg(request, "minutes") ? number(request, "minutes") : 60);
         http_answer_text(answer, 200, "made\n");
 }
 
@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
         check(!config_parse("mirror.properties", text, strlen(text), &made.config, err, sizeof err));
         made.field = (struct made_field){.led = true};
         make();
-        remember();
+        remember(60);
         check(!uv_timer_start(&made.timer, on_timer, 2000, 2000));
         if (http_open(&loop, &settings, paths, sizeof paths / sizeof *paths, NULL, &http, err, sizeof err)) {
                 (void)fprintf(stderr, "page_server: %s\n", err);
