@@ -38,6 +38,17 @@ int cli_load(const char *path, struct config *config) {
                 return CLI_USAGE;
         }
         if (config->core_dumps) secret_core_dumps(true);
+        static struct zk_access access; /* for as long as the process lives */
+        const char *key = "";
+        zk_use_access(NULL);
+        zk_access_fini(&access);
+        if (zk_access_parse(config->zookeeper_auth, config->zookeeper_acl_readers, config->zookeeper_acl_open, &access, &key,
+                            err, sizeof err) != 0) {
+                cli_error("%s: %s: %s", path, key, err);
+                config_fini(config);
+                return CLI_USAGE;
+        }
+        zk_use_access(&access);
         log_set_level(
                 (enum log_level)log_level_parse(config->log_level)); /* checked by the table */
         log_set_format((enum log_format)log_format_parse(config->log_format), false);

@@ -116,6 +116,9 @@ struct config {
         /* program settings; see settings.h for units and defaults */
         char *zookeeper_connect;      /* NULL when not set */
         int zookeeper_session_timeout_ms;
+        char *zookeeper_auth;         /* a secret */
+        char *zookeeper_acl_readers;
+        bool zookeeper_acl_open;
         uint32_t worker_loops;        /* 0: number of cores */
         uint32_t worker_capacity;
         char *worker_zone;

@@ -25,7 +25,7 @@ enum err_class {
         X(ERR_NOT_EMPTY,  -10, FATAL,  "not empty") \
         X(ERR_CONNECTION, -11, RETRY,  "connection lost, result unknown") \
         X(ERR_SESSION,    -12, FENCED, "session ended") \
-        X(ERR_AUTH,       -13, FATAL,  "not authorized") \
+        X(ERR_AUTH,       -13, FATAL,  "not authorized by ZooKeeper; see zookeeper.auth and the node's ACL") \
         X(ERR_TIMEOUT,    -14, RETRY,  "timed out") \
         X(ERR_CLOSING,    -15, FENCED, "shutting down") \
         X(ERR_KAFKA,      -16, RETRY,  "Kafka request failed") \

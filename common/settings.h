@@ -30,6 +30,14 @@
             120000, START, \
             "How long ZooKeeper waits for a silent process before its lanes move. The server " \
             "may choose another value within its own bounds.") \
+        ROW(zookeeper_auth, "zookeeper.auth", TEXT, "", 0, 0, START, \
+            "Who this process is to ZooKeeper: `digest:USER:PASSWORD`. Nodes are then created for this " \
+            "identity alone; without, for everyone (docs/security.md).") \
+        ROW(zookeeper_acl_readers, "zookeeper.acl.readers", TEXT, "", 0, 0, START, \
+            "With `zookeeper.auth`: who may read the nodes as well, `USER:DIGEST, ...`.") \
+        ROW(zookeeper_acl_open, "zookeeper.acl.open", BOOL, "false", 0, 0, START, \
+            "With `zookeeper.auth`: whether existing nodes may be open to everyone; else that is a reason " \
+            "not to start.") \
         ROW(worker_loops, "worker.loops", UINT, "0", 0, 64, START, \
             "Data threads of a worker; 0 takes one for each core.") \
         ROW(worker_capacity, "worker.capacity", UINT, "100", 1, 1000000, START, \

@@ -34,7 +34,9 @@
  *   session expired   the handle is dropped; a new session begins */
 #include "common/zk.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,7 @@
 #include "common/zk_frame.h"
 #include "common/zk_multi.h"
 #include "common/zk_resolve.h"
+#include "common/zk_verify.h"
 #include "common/znode_path.h"
 
 #define SESSION_TIMEOUT_MIN_MS 1000
@@ -74,6 +77,7 @@ enum request_kind {
         REQUEST_DELETE,
         REQUEST_SYNC,
         REQUEST_MULTI,
+        REQUEST_ACL,
 };
 
 struct link {
@@ -111,6 +115,7 @@ struct request {
                 zk_create_cb create;
                 zk_done_cb done;
                 zk_multi_cb multi;
+                zk_acl_cb acl;
         } cb;
         void *ctx;
 };
@@ -142,6 +147,13 @@ struct zk {
         int asked_timeout_ms;
         int timeout_ms;
 
+        const struct zk_access *access; /* NULL: nobody's */
+        struct ACL acl_entries[1 + ZK_READERS_MAX];
+        struct ACL_vector acl;   /* of what we create */
+        bool verified;           /* existing nodes have been looked at */
+        enum { VERIFY_NO, VERIFY_WANTED, VERIFY_RUNS } verify; /* RUNS: requests pass although not CONNECTED yet */
+        bool denied_told, plain_told;
+
         enum zk_state state;
         enum verdict verdict;
         zk_state_cb on_state;
@@ -166,14 +178,20 @@ struct zk {
         unsigned random;
 
         char server[160];
-        char last_error[200];
+        char last_error[500];
         int log_tokens;
         int64_t log_refilled_ms;
         uint64_t log_suppressed;
-        char log_last[200];      /* the last trouble that was logged, and when */
+        char log_last[500];      /* the last trouble that was logged, and when */
         int64_t log_last_ms;
         int64_t lost_ms;         /* when the connection was lost, or zk_open */
 };
+
+static const struct zk_access *process_access;
+
+void zk_use_access(const struct zk_access *access) {
+        process_access = access && access->secret ? access : NULL;
+}
 
 /* The library's log callback takes no context. */
 static _Thread_local struct zk *log_owner;
@@ -229,9 +247,9 @@ static void zk_move(struct zk *zk, enum zk_state state) {
         zk->state = state;
         switch (state) {
         case ZK_CONNECTED:
-                log_info("zk.connected", "server=%s session=0x%llx timeout_ms=%d after_ms=%lld",
+                log_info("zk.connected", "server=%s session=0x%llx timeout_ms=%d after_ms=%lld identity=%s",
                          zk->server, (unsigned long long)zk->session.client_id, zk->timeout_ms,
-                         (long long)(clock_boot_ms() - zk->lost_ms));
+                         (long long)(clock_boot_ms() - zk->lost_ms), zk->access ? zk->access->name : "none");
                 break;
         case ZK_SUSPENDED:
                 zk->lost_ms = clock_boot_ms();
@@ -421,6 +439,8 @@ struct answer {
         size_t name_count;
         const struct Stat *stat;
         const char *path;
+        const struct zk_acl_entry *entries;
+        size_t entry_count;
 };
 
 static void multi_results(struct request *request, int rc, int *out_failed) {
@@ -442,6 +462,14 @@ static void multi_results(struct request *request, int rc, int *out_failed) {
         }
 }
 
+/* Told once: a wrong identity is denied everything. */
+static void denied(struct zk *zk, const char *path) {
+        if (zk->denied_told) return;
+        zk->denied_told = true;
+        log_warn("zk.denied", "path=%s identity=%s; see zookeeper.auth and the ACLs of the node", path ? path : "(several)",
+                 zk->access ? zk->access->name : "none");
+}
+
 /* Ends a request: unlinks, calls back, frees.  rc is the library's code, or
  * use code_forced for one of ours. */
 static void request_end(struct request *request, int rc, int code_forced,
@@ -458,6 +486,7 @@ static void request_end(struct request *request, int rc, int code_forced,
                                "the server demands authentication");
                 zk->verdict = VERDICT_REFUSED;
         }
+        if (code == ERR_AUTH) denied(zk, request->path);
         if (code == 0 && answer && answer->stat) {
                 stat_copy(&stat, answer->stat);
                 stat_or_null = &stat;
@@ -493,6 +522,9 @@ static void request_end(struct request *request, int rc, int code_forced,
         case REQUEST_DELETE:
         case REQUEST_SYNC:
                 request->cb.done(request->ctx, code);
+                break;
+        case REQUEST_ACL:
+                request->cb.acl(request->ctx, code, code ? NULL : answer->entries, code ? 0 : answer->entry_count);
                 break;
         case REQUEST_MULTI: {
                 int failed = -1;
@@ -531,6 +563,16 @@ static void on_stat(int rc, const struct Stat *stat, const void *data) {
 
 static void on_string(int rc, const char *path, const void *data) {
         struct answer answer = {.path = path};
+        request_end((struct request *)data, rc, 0, &answer);
+}
+
+static void on_acl(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data) {
+        struct zk_acl_entry entries[64];
+        struct answer answer = {.entries = entries};
+        (void)stat;
+        for (int i = 0; rc == ZOK && acl && i < acl->count && answer.entry_count < 64; i++)
+                entries[answer.entry_count++] =
+                        (struct zk_acl_entry){acl->data[i].perms, acl->data[i].id.scheme, acl->data[i].id.id};
         request_end((struct request *)data, rc, 0, &answer);
 }
 
@@ -596,17 +638,74 @@ static void on_session(zhandle_t *handle, int type, int library_state, const cha
                 zk->last_error[0] = zk->log_last[0] = '\0';
                 zk->error_streak = 0;
                 zk->retry_ms = 0;
-                zk_move(zk, ZK_CONNECTED);
+                if (zk->access && !zk->verified && zk->connect.chroot[0]) zk->verify = VERIFY_WANTED;
+                else zk_move(zk, ZK_CONNECTED);
         } else if (library_state == ZOO_EXPIRED_SESSION_STATE) {
+                zk->verify = VERIFY_NO;
                 zk->verdict = VERDICT_EXPIRED;
                 zk_move(zk, ZK_EXPIRED);
         } else if (library_state == ZOO_AUTH_FAILED_STATE) {
                 (void)snprintf(zk->last_error, sizeof zk->last_error, "authentication failed");
                 zk->verdict = VERDICT_REFUSED;
                 zk_move(zk, ZK_REFUSED);
-        } else if (zk->state == ZK_CONNECTED) {
-                zk_move(zk, ZK_SUSPENDED);
+        } else {
+                zk->verify = VERIFY_NO;
+                if (zk->state == ZK_CONNECTED) zk_move(zk, ZK_SUSPENDED);
         }
+}
+
+/* ---- identity ---- */
+
+/* A password that anybody on the way can read. */
+static void plain_told(struct zk *zk) {
+        struct sockaddr_storage server;
+        socklen_t bytes = sizeof server;
+        if (zk->plain_told || !zookeeper_get_connected_host(zk->handle, (struct sockaddr *)&server, &bytes)) return;
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&server)->sin6_addr;
+        bool here = server.ss_family == AF_INET6
+                            ? IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127)
+                            : ntohl(((const struct sockaddr_in *)&server)->sin_addr.s_addr) >> 24 == 127;
+        zk->plain_told = true;
+        if (!here)
+                log_warn("zk.plain", "server=%s identity=%s; its password goes over the network in the clear: see docs/security.md",
+                         zk->server, zk->access->name);
+}
+
+static void on_verified(void *ctx, int code, const char *why) {
+        struct zk *zk = ctx;
+        if (zk->verify != VERIFY_RUNS || zk->closing) return; /* the connection went: again with the next */
+        zk->verify = VERIFY_NO;
+        if (code == 0) {
+                zk->verified = true;
+                plain_told(zk);
+                zk_move(zk, ZK_CONNECTED);
+        } else if (code == ERR_AUTH) {
+                (void)snprintf(zk->last_error, sizeof zk->last_error, "%s", why);
+                zk->verdict = VERDICT_REFUSED;
+        } else {
+                zk->verdict = VERDICT_REBUILD;
+        }
+}
+
+static void verify_begin(struct zk *zk) {
+        zk->verify = VERIFY_RUNS;
+        if (zk_verify_start(zk, zk->access->name, zk->access->allow_open, on_verified, zk) != 0) {
+                zk->verify = VERIFY_NO;
+                zk->verdict = VERDICT_REBUILD;
+        }
+}
+
+/* What we create: all rights to us, read to the readers. */
+static void acl_init(struct zk *zk) {
+        if (!zk->access) {
+                zk->acl = ZOO_OPEN_ACL_UNSAFE;
+                return;
+        }
+        /* "auth": whoever the session is. */
+        zk->acl_entries[0] = (struct ACL){ZK_ALL_RIGHTS, {(char *)"auth", (char *)""}};
+        for (size_t i = 0; i < zk->access->reader_count; i++)
+                zk->acl_entries[1 + i] = (struct ACL){ZK_READ, {(char *)"digest", zk->access->readers[i]}};
+        zk->acl = (struct ACL_vector){(int32_t)(1 + zk->access->reader_count), zk->acl_entries};
 }
 
 /* ---- the handle ---- */
@@ -622,6 +721,8 @@ static int grow(int ms, int min_ms, int max_ms) {
         return ms * 2 > max_ms ? max_ms : ms * 2;
 }
 
+static void handle_close(struct zk *zk, int code);
+
 static int handle_open(struct zk *zk) {
         bool resume = zk->session.client_id != 0;
 
@@ -636,6 +737,11 @@ static int handle_open(struct zk *zk) {
         if (!zk->handle) {
                 trouble(zk, "", strerror(errno));
                 return ERR_SYSTEM;
+        }
+        /* Sent with each connection. */
+        if (zk->access && zoo_add_auth(zk->handle, "digest", zk->access->secret, (int)strlen(zk->access->secret), NULL, NULL) != ZOK) {
+                handle_close(zk, ERR_CONNECTION);
+                return ERR_NOMEM;
         }
         /* Addresses only from us, by zoo_set_servers. */
         (void)zoo_set_servers_resolution_delay(zk->handle, -1);
@@ -674,6 +780,7 @@ static void verdict_execute(struct zk *zk) {
         if (verdict == VERDICT_REBUILD && zk->state == ZK_CONNECTED) zk_move(zk, ZK_SUSPENDED);
         if (verdict == VERDICT_REBUILD || zk->state == ZK_REFUSED) socket_cut(zk);
         int code = verdict == VERDICT_EXPIRED ? ERR_SESSION : ERR_CONNECTION;
+        zk->verify = VERIFY_NO;
         handle_close(zk, code);
         requests_fail(&zk->queued, code);
         if (verdict != VERDICT_REBUILD) memset(&zk->session, 0, sizeof zk->session);
@@ -747,10 +854,7 @@ static bool addresses_ready(struct zk *zk) {
 
 /* ---- requests out ---- */
 
-/* The one place that decides who may touch our nodes. */
-static const struct ACL_vector *acl(void) { return &ZOO_OPEN_ACL_UNSAFE; }
-
-static zoo_op_t op_build(const struct zk_multi_op *op, const char *path, struct Stat *stat) {
+static zoo_op_t op_build(const struct zk *zk, const struct zk_multi_op *op, const char *path, struct Stat *stat) {
         zoo_op_t out;
         const char *data = op->data ? op->data : "";
 
@@ -762,7 +866,7 @@ static zoo_op_t op_build(const struct zk_multi_op *op, const char *path, struct 
                 zoo_set_op_init(&out, path, data, (int)op->bytes, op->version, stat);
                 break;
         case ZK_MULTI_CREATE:
-                zoo_create_op_init(&out, path, data, (int)op->bytes, acl(), op->flags, NULL, 0);
+                zoo_create_op_init(&out, path, data, (int)op->bytes, &zk->acl, op->flags, NULL, 0);
                 break;
         case ZK_MULTI_DELETE:
                 zoo_delete_op_init(&out, path, op->version);
@@ -782,12 +886,13 @@ static int request_send(struct request *r) {
                 return zoo_awget_children2(handle, r->path, watcher, r->watch, on_children, r);
         case REQUEST_EXISTS: return zoo_awexists(handle, r->path, watcher, r->watch, on_stat, r);
         case REQUEST_CREATE:
-                return zoo_acreate(handle, r->path, data, (int)r->bytes, acl(), r->flags,
+                return zoo_acreate(handle, r->path, data, (int)r->bytes, &r->zk->acl, r->flags,
                                    on_string, r);
         case REQUEST_SET:
                 return zoo_aset(handle, r->path, data, (int)r->bytes, r->version, on_stat, r);
         case REQUEST_DELETE: return zoo_adelete(handle, r->path, r->version, on_void, r);
         case REQUEST_SYNC: return zoo_async(handle, r->path, on_string, r);
+        case REQUEST_ACL: return zoo_aget_acl(handle, r->path, on_acl, r);
         case REQUEST_MULTI:
                 return zoo_amulti(handle, (int)r->multi->op_count, r->ops, r->op_results, on_void,
                                   r);
@@ -796,7 +901,7 @@ static int request_send(struct request *r) {
 }
 
 static void requests_send(struct zk *zk) {
-        while (!list_empty(&zk->queued) && zk->state == ZK_CONNECTED && !zk->closing &&
+        while (!list_empty(&zk->queued) && (zk->state == ZK_CONNECTED || zk->verify == VERIFY_RUNS) && !zk->closing &&
                zk->verdict == VERDICT_NONE) {
                 struct request *request = (struct request *)zk->queued.next;
                 list_remove(&request->link);
@@ -954,7 +1059,7 @@ static void zk_turn(struct zk *zk, int events, bool hup) {
         log_owner = zk;
         zk->in_turn = true;
         if (zk->closing || zk->state == ZK_REFUSED) goto end;
-        if (zk->state != ZK_CONNECTED && !addresses_ready(zk)) {
+        if (zk->state != ZK_CONNECTED && zk->verify == VERIFY_NO && !addresses_ready(zk)) {
                 delay = 200;
                 goto end;
         }
@@ -973,6 +1078,7 @@ static void zk_turn(struct zk *zk, int events, bool hup) {
                 events = 0;
         }
         if (events && zk->verdict == VERDICT_NONE) frames_read(zk, events, hup);
+        if (zk->verify == VERIFY_WANTED && zk->verdict == VERDICT_NONE && !zk->closing) verify_begin(zk);
         if (zk->verdict == VERDICT_NONE && !zk->closing) requests_send(zk);
         if (zk->verdict == VERDICT_NONE && !zk->closing) delay = interest_update(zk);
         if (zk->verdict != VERDICT_NONE && !zk->closing) {
@@ -980,7 +1086,7 @@ static void zk_turn(struct zk *zk, int events, bool hup) {
                 delay = 0;
         }
         /* What was queued on a connection that is gone. */
-        if (zk->state != ZK_CONNECTED && !zk->closing)
+        if (zk->state != ZK_CONNECTED && zk->verify != VERIFY_RUNS && !zk->closing)
                 requests_fail(&zk->queued,
                               zk->state == ZK_EXPIRED ? ERR_SESSION : ERR_CONNECTION);
 end:
@@ -1041,6 +1147,8 @@ int zk_open(uv_loop_t *loop, const char *connect, int session_timeout_ms, zk_sta
                 return rc;
         }
         zk->loop = loop;
+        zk->access = process_access;
+        acl_init(zk);
         zk->literal = zk_connect_all_literal(&zk->connect);
         zk->asked_timeout_ms = zk->timeout_ms = session_timeout_ms;
         zk->state = ZK_CONNECTING;
@@ -1134,7 +1242,7 @@ static int request_new(struct zk *zk, enum request_kind kind, const char *path,
 
         if (path && !zk_path_valid(path)) return ERR_INVALID;
         if (bytes > ZNODE_DATA_MAX) return ERR_TOO_BIG;
-        if (zk->closing || zk->state != ZK_CONNECTED) return ERR_CONNECTION;
+        if (zk->closing || (zk->state != ZK_CONNECTED && zk->verify != VERIFY_RUNS)) return ERR_CONNECTION;
         if (zk->request_count >= ZK_REQUESTS_MAX) return ERR_TOO_MANY;
         request = calloc(1, sizeof *request);
         if (!request) return ERR_NOMEM;
@@ -1228,6 +1336,14 @@ int zk_delete(struct zk *zk, const char *path, int32_t version, zk_done_cb cb, v
         return request_start(request, ctx);
 }
 
+int zk_get_acl(struct zk *zk, const char *path, zk_acl_cb cb, void *ctx) {
+        struct request *request;
+        int rc = request_new(zk, REQUEST_ACL, path, NULL, 0, NULL, NULL, &request);
+        if (rc) return rc;
+        request->cb.acl = cb;
+        return request_start(request, ctx);
+}
+
 int zk_sync(struct zk *zk, const char *path, zk_done_cb cb, void *ctx) {
         struct request *request;
         int rc = request_new(zk, REQUEST_SYNC, path, NULL, 0, NULL, NULL, &request);
@@ -1258,7 +1374,7 @@ int zk_multi_run(struct zk *zk, struct zk_multi *multi, zk_multi_cb cb, void *ct
         for (size_t i = 0; i < n; i++) {
                 request->op_paths[i] = path_full(zk, multi->ops[i].path);
                 if (!request->op_paths[i]) goto nomem;
-                request->ops[i] = op_build(&multi->ops[i], request->op_paths[i],
+                request->ops[i] = op_build(zk, &multi->ops[i], request->op_paths[i],
                                            &request->op_stats[i]);
         }
         request->multi = multi;

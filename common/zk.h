@@ -9,12 +9,14 @@
  *                     any but CLOSED -> EXPIRED -> CONNECTING (a new session)
  *                     any -> CLOSED (zk_close)
  *
- *   CONNECTING  first connection of a session is being made, forever
+ *   CONNECTING  first connection of a session is being made, forever; with an
+ *               identity, also while existing nodes are looked at (zk_verify.h)
  *   CONNECTED   requests are answered
  *   SUSPENDED   connection lost; the session may or may not live on
  *   EXPIRED     the server ended the session: ephemerals and watches are gone.
  *               Reported once; a new session is then started by itself
- *   REFUSED     authentication failed: nothing will work, tell the operator
+ *   REFUSED     authentication failed, or existing nodes are open to everyone
+ *               where that is not allowed: nothing will work, tell the operator
  *
  * After each CONNECTED re-read everything that is watched: a watch only says
  * "look again", and one may have been lost with its session.
@@ -31,6 +33,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/zk_access.h"
 #include "common/zk_wire.h"
 
 enum zk_state {
@@ -69,6 +72,7 @@ typedef void (*zk_data_cb)(void *ctx, int code, const void *data, size_t bytes,
 typedef void (*zk_children_cb)(void *ctx, int code, const char *const *names, size_t count,
                                const struct zk_stat *stat);
 typedef void (*zk_stat_cb)(void *ctx, int code, const struct zk_stat *stat);
+typedef void (*zk_acl_cb)(void *ctx, int code, const struct zk_acl_entry *entries, size_t count);
 typedef void (*zk_create_cb)(void *ctx, int code, const char *path);
 typedef void (*zk_done_cb)(void *ctx, int code);
 /* One-shot: "look again".  Set when its request succeeded, or zk_exists ended
@@ -80,6 +84,11 @@ typedef void (*zk_watch_cb)(void *ctx, const char *path);
 /* Checks a connect string ("h1:2181,h2:2181/chroot") without connecting:
  * 0 or ERR_INVALID with the reason in err. */
 int zk_connect_string_check(const char *connect, char *err, size_t err_size);
+
+/* Who all sessions of this process are that begin later, and for whom they
+ * create nodes; NULL for nobody and everyone (the default).  Borrows access for
+ * as long as there is a session. */
+void zk_use_access(const struct zk_access *access);
 
 /* Starts connecting.  connect is copied; loop and ctx are borrowed until
  * zk_close's callback.  Host names are resolved with uv_getaddrinfo, and again
@@ -131,6 +140,8 @@ int zk_create(struct zk *zk, const char *path, const void *data, size_t bytes, i
 int zk_set(struct zk *zk, const char *path, const void *data, size_t bytes, int32_t version,
            zk_stat_cb cb, void *ctx);
 int zk_delete(struct zk *zk, const char *path, int32_t version, zk_done_cb cb, void *ctx);
+/* Who may do what with a node.  Needs a right to read or to administer it. */
+int zk_get_acl(struct zk *zk, const char *path, zk_acl_cb cb, void *ctx);
 /* A round trip to the leader: later reads see everything written before it. */
 int zk_sync(struct zk *zk, const char *path, zk_done_cb cb, void *ctx);
 

@@ -75,6 +75,23 @@ static void on_failed(void *ctx, const char *route, const char *error) {
 
 /* ---- process ---- */
 
+static void on_zk_closed(void *ctx) {
+        struct coordinator *c = ctx;
+        uv_stop(&c->loop);
+}
+
+static void stop(struct coordinator *c, int exit_code) {
+        c->closing = true;
+        c->exit_code = exit_code;
+        /* Nothing starts on a closed session. */
+        store_suspend(c->store);
+        discover_pause(c->discover);
+        groups_pause(c->groups);
+        observe_stop(c->observe);
+        /* Ends the session: the next in line leads at once. */
+        zk_close(c->zk, on_zk_closed, c);
+}
+
 static void on_zk_state(void *ctx, enum zk_state state) {
         struct coordinator *c = ctx;
         if (c->closing) return;
@@ -86,6 +103,7 @@ static void on_zk_state(void *ctx, enum zk_state state) {
         else if (state == ZK_EXPIRED)
                 log_warn("zookeeper.expired", "id=%s", c->id);
         elect_on_state(c->elect, state);
+        if (state == ZK_REFUSED) stop(c, 1); /* without ZooKeeper there is nothing to coordinate */
 }
 
 #define ELECT_RETRY_MS 2000
@@ -95,23 +113,11 @@ static void on_retry(uv_timer_t *timer) {
         if (!c->closing) elect_retry(c->elect);
 }
 
-static void on_zk_closed(void *ctx) {
-        struct coordinator *c = ctx;
-        uv_stop(&c->loop);
-}
-
 static void on_signal(uv_signal_t *handle, int number) {
         struct coordinator *c = handle->data;
         if (c->closing) return;
-        c->closing = true;
         log_info("coordinator.stop", "id=%s signal=%d", c->id, number);
-        /* Nothing starts on a closed session. */
-        store_suspend(c->store);
-        discover_pause(c->discover);
-        groups_pause(c->groups);
-        observe_stop(c->observe);
-        /* Ends the session: the next in line leads at once. */
-        zk_close(c->zk, on_zk_closed, c);
+        stop(c, 0);
 }
 
 int coordinator_main(const struct config *config, const char *id) {
@@ -153,7 +159,7 @@ int coordinator_main(const struct config *config, const char *id) {
         c->retry.data = c;
         (void)uv_timer_start(&c->retry, on_retry, ELECT_RETRY_MS, ELECT_RETRY_MS);
         (void)uv_run(&c->loop, UV_RUN_DEFAULT);
-        log_info("coordinator.stopped", "id=%s exit=0", id);
+        log_info("coordinator.stopped", "id=%s exit=%d", id, c->exit_code);
         /* Discovery may still wait for a broker: nothing of it must be kept. */
-        _exit(0);
+        _exit(c->exit_code);
 }

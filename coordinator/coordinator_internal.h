@@ -28,6 +28,7 @@ struct coordinator {
         uv_signal_t sigterm, sigint;
         uv_timer_t retry;
         bool closing;
+        int exit_code;
 };
 
 /* coordinator_http.c */

@@ -164,7 +164,7 @@ static void on_zk_state(void *ctx, enum zk_state state) {
         if (worker->finishing) return;
         switch (state) {
         case ZK_CONNECTED:
-                worker->connected = true;
+                worker->connected = worker->ever_connected = true;
                 supervisor_tell_session(worker->supervisor_fd, worker->zk);
                 log_info("zookeeper.connected", "server=%s session=0x%llx", zk_server(worker->zk),
                          (unsigned long long)zk_session_id(worker->zk));
@@ -194,6 +194,9 @@ static void on_zk_state(void *ctx, enum zk_state state) {
                 log_error("zookeeper.refused", "error=\"%s\"", zk_last_error(worker->zk));
                 worker->connected = false;
                 assign_session(worker, false);
+                /* Nothing has begun: whoever watches this process sees that it cannot.  What
+                 * mirrors already goes on. */
+                if (!worker->ever_connected) finish(worker, 1);
                 break;
         case ZK_CONNECTING:
         case ZK_CLOSED:

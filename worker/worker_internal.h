@@ -66,6 +66,7 @@ struct worker {
 
         /* session */
         bool connected;
+        bool ever_connected;
         bool registered;           /* /worker/<id> is ours in this session */
         bool registered_once;
         bool registering;          /* its create is under way */
