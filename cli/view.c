@@ -415,25 +415,11 @@ bool view_event_matches(const struct event *e, const struct view_subject *subjec
         }
 }
 
-static json_t *event_json(const struct event *e, bool *failed) {
-        json_t *object = json_object();
-        status_json_put(object, "number", json_integer((json_int_t)e->number), failed);
-        status_json_put(object, "time_ms", json_integer(e->at_ms), failed);
-        status_json_put(object, "kind", json_string(event_kind_name(e->kind)), failed);
-        status_json_put(object, "route", status_json_text(e->route), failed);
-        status_json_put(object, "subject", status_json_text(e->subject), failed);
-        status_json_put(object, "detail", status_json_text(e->detail), failed);
-        status_json_put(object, "reason", status_json_text(e->reason), failed);
-        status_json_put(object, "duration_ms", e->duration_ms < 0 ? json_null() : json_integer(e->duration_ms), failed);
-        status_json_put(object, "count", json_integer(e->count), failed);
-        return object;
-}
-
 void view_event(const struct event *e, enum view_format format, bool colours, struct text *out) {
         char words[1200], time[WORD];
         bool failed = false;
         if (format == VIEW_JSON) {
-                json_t *object = event_json(e, &failed);
+                json_t *object = status_json_event(e, &failed);
                 add_json(out, object, failed, JSON_COMPACT);
                 return;
         }
@@ -654,7 +640,7 @@ static void describe_json(const struct snapshot *s, const struct health *health,
         for (size_t i = 0; i < health->count; i++)
                 if (reason_matches(&health->reasons[i], subject)) append(reasons, status_json_text(health->reasons[i].text), &failed);
         for (size_t i = 0; i < s->event_count; i++)
-                if (view_event_matches(&s->events[i], subject)) append(events, event_json(&s->events[i], &failed), &failed);
+                if (view_event_matches(&s->events[i], subject)) append(events, status_json_event(&s->events[i], &failed), &failed);
         status_json_put(root, "lanes", lanes, &failed);
         status_json_put(root, "partitions", partitions, &failed);
         status_json_put(root, "reasons", reasons, &failed);

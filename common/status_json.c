@@ -202,6 +202,21 @@ json_t *status_json_partition(const struct snapshot *s, const struct status_part
         return object;
 }
 
+json_t *status_json_event(const struct event *e, bool *failed) {
+        json_t *object = json_object();
+
+        status_json_put(object, "number", json_integer((json_int_t)e->number), failed);
+        status_json_put(object, "time_ms", json_integer(e->at_ms), failed);
+        status_json_put(object, "kind", json_string(event_kind_name(e->kind)), failed);
+        status_json_put(object, "route", status_json_text(e->route), failed);
+        status_json_put(object, "subject", status_json_text(e->subject), failed);
+        status_json_put(object, "detail", status_json_text(e->detail), failed);
+        status_json_put(object, "reason", status_json_text(e->reason), failed);
+        status_json_put(object, "duration_ms", e->duration_ms < 0 ? json_null() : json_integer(e->duration_ms), failed);
+        status_json_put(object, "count", json_integer(e->count), failed);
+        return object;
+}
+
 json_t *status_json_problem(const struct status_problem *p, bool *failed) {
         json_t *object = json_object();
         status_json_put(object, "path", status_json_text(p->path), failed);

@@ -34,6 +34,7 @@ json_t *status_json_lane(const struct status_lane *lane, bool *failed);
 /* snapshot: that of the partition, for its topic's name at the destination. */
 json_t *status_json_partition(const struct snapshot *snapshot, const struct status_partition *partition,
                               bool *failed);
+json_t *status_json_event(const struct event *event, bool *failed);
 json_t *status_json_problem(const struct status_problem *problem, bool *failed);
 
 #endif

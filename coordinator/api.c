@@ -450,19 +450,19 @@ static json_t *history_answer(const struct api_view *view, const struct query *q
 
 /* The newest first. */
 static json_t *events_answer(const struct api_view *view, const struct query *query, bool *failed) {
+        const struct snapshot *s = view->snapshot;
         json_t *root = envelope(view, "events", failed), *list = json_array();
         size_t matching = 0;
 
-        for (size_t i = view->event_count; i-- > 0;) {
-                const struct api_event *e = &view->events[i];
+        for (size_t i = s->event_count; i-- > 0;) {
+                const struct event *e = &s->events[i];
+                char text[1200];
                 if (query->route && strcmp(query->route, e->route) != 0) continue;
                 if (matching++ < query->offset || json_array_size(list) >= query->limit) continue;
-                json_t *object = json_object();
-                put(object, "time_ms", json_integer(e->time_ms), failed);
-                put(object, "kind", status_json_text(e->kind), failed);
-                put(object, "tone", status_json_text(e->tone), failed);
-                put(object, "route", status_json_text(e->route), failed);
-                put(object, "text", status_json_text(e->text), failed);
+                json_t *object = status_json_event(e, failed);
+                event_text(e, text, sizeof text);
+                put(object, "tone", status_json_text(event_tone(e->kind)), failed);
+                put(object, "text", status_json_text(text), failed);
                 append(list, object, failed);
         }
         put(root, "total", json_integer((json_int_t)matching), failed);

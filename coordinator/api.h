@@ -22,15 +22,6 @@
 #define API_SKIPS_MAX 32      /* newest ones of a route */
 #define API_PROBLEMS_MAX 20
 
-/* Of the field's recent past, oldest first. */
-struct api_event {
-        int64_t time_ms;    /* wall clock */
-        const char *kind;
-        const char *tone;   /* "ok", "warn", "err", or "" */
-        const char *route;  /* "" for none */
-        const char *text;   /* one line for people */
-};
-
 /* Everything is borrowed for the length of a call. */
 struct api_view {
         const struct facts *facts;       /* NULL: nothing was read yet; so the next two */
@@ -39,8 +30,6 @@ struct api_view {
         int64_t age_ms;                  /* of the reading */
         const char *trouble;             /* why there is no newer one; "" for none */
         const struct history *history;
-        const struct api_event *events;
-        size_t event_count;
         int64_t boot_ms, wall_ms;        /* now */
         const struct config *config;
         const char *id, *host;           /* of this coordinator */

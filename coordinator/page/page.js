@@ -450,13 +450,14 @@
     say($("lanes-note"), answer.total > answer.lanes.length ? `the first ${count(answer.lanes.length)} of ${count(answer.total)}` : answer.total ? "by the worker that has them" : "");
   }
 
+  const kind = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
   function showEvents(answer) {
     const into = $("events"), mark = JSON.stringify(answer.events);
     if (into.dataset.mark === mark) return;
     into.dataset.mark = mark;
     into.replaceChildren(...answer.events.map((e) => el("li", { "data-tone": e.tone },
       el("time", { datetime: new Date(e.time_ms).toISOString(), text: new Date(e.time_ms).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }) }),
-      el("p", { text: e.text }))));
+      el("p", {}, el("b", { text: kind(e.kind) + " " }), document.createTextNode(e.text || "")))));
     if (!answer.events.length) into.replaceChildren(el("p", { class: "empty", text: "Nothing has happened yet." }));
     say($("events-note"), answer.total > answer.events.length ? `the newest ${count(answer.events.length)} of ${count(answer.total)}` : "");
   }
@@ -512,7 +513,7 @@
       ask("workers", { limit: 200 }),
       all ? ask("history", { route: shown.route, points: 361 }) : null,
       all ? ask("lanes", { route: shown.route, limit: 500 }) : null,
-      all ? ask("events", { limit: 60 }) : null,
+      all ? ask("events", { limit: 50 }) : null,
       all && (!config || round % (SLOW_EVERY * 6) === 1) ? ask("config") : null,
     ];
     const [partitions, workers, past, lanes, events, settings] = await Promise.all(wanted);

@@ -23,7 +23,6 @@ static const struct api_view *view(void) {
         static struct snapshot snapshot;
         static struct health health;
         static struct config config;
-        static const struct api_event events[] = {{NOW - 5, "halt", "err", "east->west", "<b>"}, {NOW, "leader", "", "", "c1"}};
         char err[CONFIG_ERROR_MAX];
 
         if (made.snapshot) return &made;
@@ -36,7 +35,7 @@ static const struct api_view *view(void) {
         for (int64_t t = 0; t < 40; t++)
                 if (history_add(history, t % 2 ? HISTORY_TOTAL : "east->west", t * 7000, &(struct history_sample){t, 1, 2, 3})) abort();
         made = (struct api_view){.facts = &facts, .snapshot = &snapshot, .health = &health, .age_ms = 900, .trouble = "",
-                                 .history = history, .events = events, .event_count = 2, .boot_ms = 300000, .wall_ms = NOW,
+                                 .history = history, .boot_ms = 300000, .wall_ms = NOW,
                                  .config = &config, .id = "c1", .host = "h"};
         return &made;
 }

@@ -131,6 +131,9 @@ def test_api_and_page_show_a_running_mirror(field, topic, oracle, source, destin
     row = shown_partitions(browser)[topic, "0"]
     assert row["state"] == "HALTED" and reason in row["name"], (row, reason)
     assert "state=HALTED" in browser.driver.current_url
+    told = [event["kind"] for event in api(leading, "events")["events"]]
+    assert told[-1] == "leader" and {"worker-joined", "worker-left", "move"} <= set(told), told
+    browser.wait("#events", lambda text: all(word in text for word in ("Leader", "Worker left w2", "w2 -> w3")), "what happened")
     validate("partitions", api(leading, "partitions?state=HALTED"))
     assert browser.complaints() == []
 

@@ -30,6 +30,7 @@ static void add(const struct made_field *field, struct facts *facts, enum fact_k
         case FACT_WORKER: check(codec_unpack_worker(data, bytes, (Heliostat__Pb__Worker **)&copy)); break;
         case FACT_LANE: check(codec_unpack_lane(data, bytes, (Heliostat__Pb__Lane **)&copy)); break;
         case FACT_REPORT: check(codec_unpack_report(data, bytes, (Heliostat__Pb__Report **)&copy)); break;
+        case FACT_EVENTS: check(codec_unpack_events(data, bytes, (Heliostat__Pb__Events **)&copy)); break;
         default: abort();
         }
         free(data);
@@ -209,6 +210,43 @@ static void add_report(const struct made_field *field, struct facts *facts, stru
         }
 }
 
+static void add_events(const struct made_field *field, struct facts *facts) {
+        static const struct {
+                enum event_kind kind;
+                int64_t ago_ms, duration_ms;
+                uint32_t count;
+                const char *route, *subject, *reason, *detail;
+        } rows[] = {
+                {EVENT_APPLY, 9100000, -1, 1, ROUTE, ROUTE, "", "added"},
+                {EVENT_LEADER, 7900000, -1, 1, "", "c1", "", "epoch 4"},
+                {EVENT_JOIN, 5400000, -1, 1, "", "w2", "", "mirror-2.example"},
+                {EVENT_MOVE, 5398000, 1240, 3, ROUTE, ROUTE " lanes 1 4 7", "balance", "w1 -> w2"},
+                {EVENT_LEAVE, 1530000, -1, 1, "", "w3", "lost", ""},
+                {EVENT_MOVE, 1529000, 870, 2, ROUTE, ROUTE " lanes 2 5", "owner-lost", "w3 -> w1"},
+                {EVENT_JOIN, 1490000, -1, 1, "", "w3", "", "mirror-3.example"},
+                {EVENT_HALT, 754000, -1, 1, ROUTE, ROUTE " orders-3", MADE_FIELD_REASON, "gap"},
+        };
+        enum { COUNT = sizeof rows / sizeof *rows };
+        Heliostat__Pb__Events chunk = HELIOSTAT__PB__EVENTS__INIT;
+        Heliostat__Pb__Event events[COUNT], *list[COUNT];
+
+        for (size_t i = 0; i < COUNT; i++) {
+                heliostat__pb__event__init(&events[i]);
+                list[i] = &events[i];
+                events[i].kind = (uint32_t)rows[i].kind;
+                events[i].at_ms = field->now_ms - rows[i].ago_ms;
+                events[i].duration_ms = rows[i].duration_ms;
+                events[i].count = rows[i].count;
+                events[i].of_route = TEXT(rows[i].route);
+                events[i].subject = TEXT(rows[i].subject);
+                events[i].reason = TEXT(rows[i].kind == EVENT_HALT && field->hostile ? MADE_FIELD_HOSTILE : rows[i].reason);
+                events[i].detail = TEXT(rows[i].detail);
+        }
+        chunk.events = list;
+        chunk.n_events = field->halted ? COUNT : COUNT - 1;
+        add(field, facts, FACT_EVENTS, "0", 0, &chunk, 754000);
+}
+
 void made_field(const struct made_field *field, struct facts *out) {
         Heliostat__Pb__Meta meta = HELIOSTAT__PB__META__INIT;
         struct lane *lanes = calloc(field->lanes + 1, sizeof *lanes);
@@ -236,6 +274,7 @@ void made_field(const struct made_field *field, struct facts *out) {
                 candidate.host = TEXT("coordinator-1.example");
                 add(field, out, FACT_CANDIDATE, "c-0000000001", 0, &candidate, 0);
         }
+        if (field->lanes) add_events(field, out);
         if (field->lanes) add_route(field, out, "east", "west", true, field->lanes);
         if (field->disabled_route) add_route(field, out, "west", "archive", false, 4);
         for (size_t w = 0; w < field->workers; w++) {

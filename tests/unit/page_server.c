@@ -106,21 +106,9 @@ static void on_openapi(void *ctx, const struct http_request *request, struct htt
 }
 
 static void on_api(void *ctx, const struct http_request *request, struct http_answer *answer) {
-        int64_t now = clock_wall_ms();
-        struct api_event events[] = {
-                {now - 7900000, "leader", "", "", "c1 leads, epoch 4"},
-                {now - 5400000, "worker", "ok", "", "worker w2 joined from mirror-2.example"},
-                {now - 5398000, "move", "", "east->west", "8 lanes moved to w2 in 1.2 s: balance"},
-                {now - 1530000, "worker", "warn", "", "worker w3 was lost: its process ended"},
-                {now - 1529000, "move", "ok", "east->west", "8 lanes of w3 were taken over in 0.9 s"},
-                {now - 754000, "halt", "err", "east->west",
-                 made.field.hostile ? "orders/3 is HALTED: " MADE_FIELD_HOSTILE : "orders/3 is HALTED: " MADE_FIELD_REASON},
-        };
         struct api_view view = {.facts = &made.facts, .snapshot = made.nothing ? NULL : &made.snapshot, .health = &made.health,
                                 .age_ms = 400 + made.old_s * 1000, .trouble = made.old_s ? "connection refused" : "",
-                                .history = made.history, .events = events,
-                                .event_count = made.field.partitions ? sizeof events / sizeof *events - !made.field.halted : 0,
-                                .boot_ms = clock_boot_ms(), .wall_ms = now, .config = &made.config, .id = "c1",
+                                .history = made.history, .boot_ms = clock_boot_ms(), .wall_ms = clock_wall_ms(), .config = &made.config, .id = "c1",
                                 .host = "coordinator-1.example", .leads = made.field.led};
         (void)ctx;
         page_answer_api(&view, request, answer);

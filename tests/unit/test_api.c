@@ -177,6 +177,9 @@ static void filters_leave_what_matches(void **state) {
                 {"workers?worker=w2", 1},
                 {"routes", 1},
                 {"config", 1},
+                {"events", 8},
+                {"events?route=east->west", 4},
+                {"events?limit=2&offset=3", 8},
         };
         struct made_field field = small;
         struct made m;
