@@ -65,6 +65,7 @@ static int run_role(const struct verb_args *args, role_main role) {
         if (!exit_code) {
                 /* a peer that went away is an error code, not the end */
                 (void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
+                (void)signal(SIGHUP, SIG_IGN); /* until the role reads its configuration again then */
                 exit_code = role(&config, id);
         }
         config_fini(&config);

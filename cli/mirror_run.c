@@ -652,7 +652,9 @@ static int start(struct mirror_run *run) {
                 return ERR_SYSTEM;
         run->data_loop_count = run->config->worker_loops ? run->config->worker_loops : uv_available_parallelism();
         run->data_loops = calloc(run->data_loop_count, sizeof *run->data_loops);
-        run->discover = discover_new(&run->loop, run->config, &discover_events, run);
+        struct config_shared *shared = config_shared_borrow(run->config);
+        run->discover = shared ? discover_new(&run->loop, shared, &discover_events, run) : NULL;
+        config_shared_unref(shared); /* it has its own */
         if (!run->data_loops || !run->discover) return ERR_NOMEM;
         for (unsigned i = 0; i < run->data_loop_count; i++)
                 if (data_loop_start(&run->data_loops[i], i)) return ERR_SYSTEM;

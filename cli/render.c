@@ -128,7 +128,8 @@ static void add_workers(struct text *out, const struct snapshot *s, bool wide, b
         static const char *const headings[] = {
                 "WORKER",   "HOST",      ">LANES",      ">PARTITIONS", ">RECORDS/S",
                 ">SESSION", ">REPORTED", ">BYTES/S",    ">RECORDS",    ">CAPACITY",
-                "ZONE",     "VERSION",   ">PID",        "HTTP",        "INCARNATION"};
+                "ZONE",     "VERSION",   "CONFIG",      ">PID",        "HTTP",
+                "INCARNATION"};
         char a[WORD];
         bool notes = false;
 
@@ -158,6 +159,7 @@ static void add_workers(struct text *out, const struct snapshot *s, bool wide, b
                         table_cell(table, TABLE_PLAIN, "%u", w->capacity);
                         table_cell(table, TABLE_PLAIN, "%s", w->zone);
                         table_cell(table, TABLE_PLAIN, "%s", w->version);
+                        table_cell(table, TABLE_PLAIN, "%s", w->config_version);
                         table_cell(table, TABLE_PLAIN, "%u", w->pid);
                         table_cell(table, TABLE_PLAIN, "%s", w->http);
                         table_cell(table, TABLE_DIM, "%s", w->incarnation);

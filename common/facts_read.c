@@ -81,6 +81,7 @@ static void fact_take(struct facts_read *r, const struct task *task, int code, v
         if (stat) {
                 fact.created_ms = stat->created_ms;
                 fact.modified_ms = stat->modified_ms;
+                fact.version = stat->version;
         }
         if (facts_add(&r->facts, &fact) != 0) fail(r, ERR_NOMEM);
 }

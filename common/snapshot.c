@@ -153,6 +153,9 @@ static int reports_join(const struct facts *facts, struct snapshot *s, int64_t s
                 worker->rate = head->records_rate;
                 worker->bytes_rate = head->bytes_rate;
                 worker->records_total = head->records_total;
+                worker->config_version = head->config_version;
+                worker->config_error = head->config_error;
+                worker->config_read_ms = head->config_read_ms;
                 if (worker->report_age_ms > s->facts_age_ms)
                         s->facts_age_ms = worker->report_age_ms;
                 for (uint32_t chunk = 0; chunk == 0 || chunk < head->chunks; chunk++) {
@@ -265,6 +268,8 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                         route->intake = spec->intake;
                         route->delivery_guarantee = spec->delivery_guarantee;
                         route->group_id = spec->group_id;
+                        route->version = (uint32_t)f->version + 1;
+                        route->changed_age_ms = age(s->now_ms, f->modified_ms);
                         route->lanes = spec->lanes;
                         struct topic_naming naming = TOPIC_NAMING_OF(spec);
                         char why[TOPIC_NAME_ERROR_MAX];
@@ -312,7 +317,7 @@ static int workers_join(const struct facts *facts, struct snapshot *s) {
                 struct status_worker *worker = &s->workers[s->worker_count++];
                 *worker = (struct status_worker){
                         .id = f->name, .incarnation = "", .host = "", .version = "", .http = "",
-                        .zone = "", .error = "", .report_age_ms = SNAPSHOT_UNKNOWN,
+                        .zone = "", .error = "", .config_version = "", .config_error = "", .report_age_ms = SNAPSHOT_UNKNOWN,
                         .session_age_ms = age(s->now_ms, f->created_ms)};
                 if (!spec) {
                         worker->unreadable = true;
@@ -423,6 +428,10 @@ static void lane_join(struct snapshot *s, const struct reports *reports, const s
         }
         if (reported) {
                 lane->report_state = reported->lane->state;
+                lane->route_version = reported->lane->route_version;
+                struct status_route *route = route_find(s, fact->name);
+                if (route && !reported->stale && lane->route_version && lane->route_version < route->version)
+                        route->lanes_behind++;
                 lane->error = reported->lane->error;
         }
         size_t hint = 0;

@@ -38,6 +38,7 @@ struct fact {
         void *message;       /* of the codec, by kind */
         int64_t created_ms;  /* ZooKeeper's wall clock */
         int64_t modified_ms; /* ZooKeeper's wall clock */
+        int32_t version;     /* of the znode */
 };
 
 struct facts {
@@ -113,6 +114,7 @@ struct status_lane {
         uint32_t spec;
         size_t partitions;
         const char *report_state; /* the worker's word for it, or NULL */
+        uint32_t route_version;   /* of the route that it runs; 0: not reported */
         const char *error;        /* of the report, or why the record cannot be read; "" */
         bool unreadable;
 };
@@ -129,6 +131,9 @@ struct status_worker {
         size_t lanes, partitions;  /* owned */
         double rate, bytes_rate;   /* per second */
         uint64_t records_total;    /* since its start */
+        const char *config_version; /* that it runs with; "": not reported */
+        const char *config_error;  /* why a newer one could not be taken; "" */
+        int64_t config_read_ms;    /* wall clock; 0: not reported */
         int64_t session_age_ms;
         int64_t report_age_ms;     /* or SNAPSHOT_UNKNOWN: no report of this incarnation */
         bool stale;
@@ -149,6 +154,9 @@ struct status_route {
         const char *intake;        /* "stopping" or "stopped" by `promote`; "" */
         const char *delivery_guarantee;
         const char *group_id;
+        uint32_t version;          /* grows with each `apply` that changes it; 0: not known */
+        int64_t changed_age_ms;    /* since then */
+        size_t lanes_behind;       /* run with an older version, by fresh reports */
         uint32_t lanes;
         size_t topics, partitions;      /* placed in lanes */
         size_t in_state[STATUS_STATES]; /* partitions; PARKED has those of parked topics too */

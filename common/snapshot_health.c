@@ -8,6 +8,9 @@
 
 #include "common/err.h"
 
+/* A change of a route reaches its lanes, and their reports, within this. */
+#define SETTLE_MS 15000
+
 const char *health_level_name(enum health_level level) {
         static const char *const names[] = {"OK", "WARN", "ERR"};
         return (size_t)level < sizeof names / sizeof *names ? names[level] : "?";
@@ -126,6 +129,42 @@ static void stale_reason(struct list *list, const struct snapshot *s) {
             n, n == 1 ? " has" : "s have", (long long)(oldest->report_age_ms / 1000), oldest->id);
 }
 
+/* "3f… (w1, w3), a0… (w2)": the versions that there are, each with its workers. */
+static void config_reasons(struct list *list, const struct snapshot *s) {
+        char text[400];
+        size_t n = 0, versions = 0;
+        text[0] = '\0';
+
+        for (size_t i = 0; i < s->worker_count; i++) {
+                const char *version = s->workers[i].config_version;
+                bool first = *version;
+                for (size_t k = 0; first && k < i; k++) first = strcmp(s->workers[k].config_version, version) != 0;
+                if (!first) continue;
+                if (n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "%s%.8s (", versions ? ", " : "", version);
+                versions++;
+                size_t shown = 0;
+                for (size_t k = i; k < s->worker_count; k++) {
+                        if (strcmp(s->workers[k].config_version, version) != 0) continue;
+                        if (++shown > 3 || n >= sizeof text) continue;
+                        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", shown > 1 ? ", " : "", s->workers[k].id);
+                }
+                if (n < sizeof text && shown > 3) n += (size_t)snprintf(text + n, sizeof text - n, " and %zu more", shown - 3);
+                if (n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, ")");
+        }
+        if (versions > 1) add(list, HEALTH_WARN, "workers run with different configurations: %s", text);
+        for (size_t i = 0; i < s->worker_count; i++)
+                if (*s->workers[i].config_error)
+                        add(list, HEALTH_WARN, "worker %s runs on with its old configuration: %s", s->workers[i].id,
+                            s->workers[i].config_error);
+        for (size_t i = 0; i < s->route_count; i++) {
+                const struct status_route *route = &s->routes[i];
+                /* what was just published is on its way */
+                if (route->lanes_behind && route->enabled && route->changed_age_ms > SETTLE_MS)
+                        add(list, HEALTH_WARN, "%zu lane%s of %s run%s with an older version of it than %u", route->lanes_behind,
+                            plural(route->lanes_behind), route->name, route->lanes_behind == 1 ? "s" : "", route->version);
+        }
+}
+
 static int worst_first(const void *x, const void *y) {
         const struct health_reason *a = x, *b = y;
         return (int)b->level - (int)a->level;
@@ -161,6 +200,7 @@ int health_compute(const struct snapshot *s, struct health *out) {
         for (size_t i = 0; i < s->route_count; i++)
                 route_reasons(&list, s, &s->routes[i], any_worker);
         stale_reason(&list, s);
+        config_reasons(&list, s);
         for (size_t i = 0; i < s->lane_count; i++) {
                 const struct status_lane *lane = &s->lanes[i];
                 if (lane->unreadable || !*lane->error) continue;

@@ -112,6 +112,8 @@ json_t *status_json_route(const struct status_route *r, bool *failed) {
         status_json_put(object, "intake", *r->intake ? status_json_text(r->intake) : json_null(), failed);
         status_json_put(object, "delivery_guarantee", status_json_text(r->delivery_guarantee), failed);
         status_json_put(object, "group_id", status_json_text(r->group_id), failed);
+        status_json_put(object, "version", known ? json_integer(r->version) : json_null(), failed);
+        status_json_put(object, "lanes_behind", json_integer((json_int_t)r->lanes_behind), failed);
         status_json_put(object, "lanes", known ? json_integer(r->lanes) : json_null(), failed);
         status_json_put(object, "topics", json_integer((json_int_t)r->topics), failed);
         status_json_put(object, "partitions", json_integer((json_int_t)r->partitions), failed);
@@ -145,6 +147,9 @@ json_t *status_json_worker(const struct status_worker *w, bool *failed) {
         status_json_put(object, "rate", status_json_real(w->rate), failed);
         status_json_put(object, "bytes_rate", status_json_real(w->bytes_rate), failed);
         status_json_put(object, "records_total", json_integer((json_int_t)w->records_total), failed);
+        status_json_put(object, "config_version", status_json_text(w->config_version), failed);
+        status_json_put(object, "config_read_ms", w->config_read_ms ? json_integer(w->config_read_ms) : json_null(), failed);
+        status_json_put(object, "config_error", status_json_text(w->config_error), failed);
         status_json_put(object, "session_age_seconds", status_json_seconds(w->session_age_ms), failed);
         status_json_put(object, "report_age_seconds", status_json_seconds(w->report_age_ms), failed);
         status_json_put(object, "stale", json_boolean(w->stale), failed);
@@ -165,6 +170,7 @@ json_t *status_json_lane(const struct status_lane *l, bool *failed) {
         status_json_put(object, "spec", json_integer(l->spec), failed);
         status_json_put(object, "partitions", json_integer((json_int_t)l->partitions), failed);
         status_json_put(object, "report_state", status_json_text(l->report_state), failed);
+        status_json_put(object, "route_version", l->route_version ? json_integer(l->route_version) : json_null(), failed);
         status_json_put(object, "error", status_json_text(l->error), failed);
         return object;
 }

@@ -120,12 +120,19 @@ static void on_signal(uv_signal_t *handle, int number) {
         stop(c, 0);
 }
 
+static void on_hang_up(uv_signal_t *handle, int number) {
+        (void)number;
+        coordinator_reload_begin(handle->data);
+}
+
 int coordinator_main(const struct config *config, const char *id) {
         static const struct elect_events elect_events = {on_lead, on_reconnected, on_suspended, on_resign};
         static const struct store_events store_events = {on_changed, on_fenced, on_leader_written};
         static const struct discover_events discover_events = {on_found, on_failed, on_changed};
         struct coordinator *c = calloc(1, sizeof *c);
         if (!c) abort();
+        c->shared = config_shared_borrow(config);
+        if (!c->shared) abort();
         c->config = config;
         c->id = id;
         /* Discovery waits for brokers on libuv's pool, whose default is four. */
@@ -137,9 +144,11 @@ int coordinator_main(const struct config *config, const char *id) {
         }
         (void)uv_signal_init(&c->loop, &c->sigterm);
         (void)uv_signal_init(&c->loop, &c->sigint);
-        c->sigterm.data = c->sigint.data = c;
+        (void)uv_signal_init(&c->loop, &c->sighup);
+        c->sigterm.data = c->sigint.data = c->sighup.data = c;
         (void)uv_signal_start(&c->sigterm, on_signal, SIGTERM);
         (void)uv_signal_start(&c->sigint, on_signal, SIGINT);
+        (void)uv_signal_start(&c->sighup, on_hang_up, SIGHUP);
         log_info("coordinator.start", "id=%s host=%s pid=%d zookeeper=%s version=%s", id, c->host,
                  (int)getpid(), config->zookeeper_connect, HELIOSTAT_VERSION);
         coordinator_http_start(c);
@@ -151,8 +160,8 @@ int coordinator_main(const struct config *config, const char *id) {
         }
         c->elect = elect_new(c->zk, id, c->host, http_url(c->http), &elect_events, c);
         c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
-        c->discover = discover_new(&c->loop, config, &discover_events, c);
-        c->groups = groups_new(&c->loop, config);
+        c->discover = discover_new(&c->loop, c->shared, &discover_events, c);
+        c->groups = groups_new(&c->loop, c->shared);
         if (c->http) c->observe = observe_new(&c->loop, c->zk, config);
         if (!c->elect || !c->store || !c->discover || !c->groups || (c->http && !c->observe)) abort();
         (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */

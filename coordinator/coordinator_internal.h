@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "common/config.h"
+#include "common/config_shared.h"
 #include "common/http.h"
 #include "common/zk.h"
 #include "coordinator/discover.h"
@@ -15,7 +16,10 @@
 
 struct coordinator {
         uv_loop_t loop;
-        const struct config *config;
+        const struct config *config;  /* of shared */
+        struct config_shared *shared; /* as it was read last */
+        struct coordinator_reload *reload; /* under way, or NULL */
+        bool reload_again;            /* SIGHUP came meanwhile */
         const char *id;
         char host[256];
         struct http *http;    /* NULL: none */
@@ -25,7 +29,7 @@ struct coordinator {
         struct discover *discover;
         struct groups *groups;
         struct observe *observe; /* NULL: nobody is served */
-        uv_signal_t sigterm, sigint;
+        uv_signal_t sigterm, sigint, sighup;
         uv_timer_t retry;
         bool closing;
         int exit_code;
@@ -33,5 +37,8 @@ struct coordinator {
 
 /* coordinator_http.c */
 void coordinator_http_start(struct coordinator *c);
+
+/* coordinator_reload.c.  SIGHUP: reads the file again. */
+void coordinator_reload_begin(struct coordinator *c);
 
 #endif

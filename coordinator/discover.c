@@ -35,6 +35,8 @@ struct route_job {
         struct topic_memory memory; /* of the pool thread while the job runs */
         char *warning;             /* of the last look at the configurations, or NULL */
         rd_kafka_t *from, *to;     /* of the pool thread while the job runs */
+        struct config_shared *shared; /* while the job runs */
+        unsigned config_number, clients_number; /* that it runs with; that the clients were made from */
         uv_work_t work;
         bool running;
         struct topics_found found;
@@ -45,7 +47,8 @@ struct route_job {
 
 struct discover {
         uv_loop_t *loop;
-        const struct config *config;
+        struct config_shared *shared;
+        unsigned config_number;    /* grows with each new configuration */
         struct discover_events events;
         void *ctx;
         uv_timer_t timer;
@@ -82,7 +85,7 @@ static int64_t upkeep_interval_ms(const Heliostat__Pb__Route *spec) {
 
 static void run(uv_work_t *work) {
         struct route_job *job = work->data;
-        const struct config *config = job->discover->config;
+        const struct config *config = config_shared_get(job->shared);
         static const struct kafka_setting none[] = {{NULL, NULL}};
         struct topics_wanted wanted = {.merge = job->spec->topic_merge,
                                        .any_count = strcmp(job->spec->partitioning, "key") == 0,
@@ -90,6 +93,8 @@ static void run(uv_work_t *work) {
                                        .lanes = job->spec->lanes};
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) wanted.own[i] = *job->own[i] ? job->own[i] : NULL;
         if (job->ending) return clients_end(job);
+        if (job->clients_number != job->config_number) clients_end(job);
+        job->clients_number = job->config_number;
         if (!job->spec->sync_topic_deletes) topic_memory_fini(&job->memory);
         else wanted.memory = &job->memory;
         wanted.configs_needed = job->spec->sync_topic_configs_enabled;
@@ -132,6 +137,8 @@ static void on_done(uv_work_t *work, int status) {
         (void)status;
         job->running = job->ending = false;
         discover->running--;
+        config_shared_unref(job->shared);
+        job->shared = NULL;
         bool again = job->again;
         struct topics_found found = job->found; /* an event may start the job anew */
         job->found = (struct topics_found){0};
@@ -175,6 +182,8 @@ static void on_timer(uv_timer_t *timer) { arm(timer->data); }
 static void start(struct route_job *job) {
         job->running = true;
         job->discover->running++;
+        job->shared = config_shared_ref(job->discover->shared);
+        job->config_number = job->discover->config_number;
         job->work.data = job;
         (void)uv_queue_work(job->discover->loop, &job->work, run, on_done); /* cannot fail */
 }
@@ -205,11 +214,11 @@ static void arm(struct discover *discover) {
                 (void)uv_timer_start(&discover->timer, on_timer, (uint64_t)(job->due_ms - now), 0);
 }
 
-struct discover *discover_new(uv_loop_t *loop, const struct config *config,
+struct discover *discover_new(uv_loop_t *loop, struct config_shared *shared,
                               const struct discover_events *events, void *ctx) {
         struct discover *discover = calloc(1, sizeof *discover);
         if (!discover) return NULL;
-        *discover = (struct discover){.loop = loop, .config = config, .events = *events, .ctx = ctx};
+        *discover = (struct discover){.loop = loop, .shared = config_shared_ref(shared), .events = *events, .ctx = ctx};
         (void)uv_timer_init(loop, &discover->timer); /* cannot fail */
         discover->timer.data = discover;
         return discover;
@@ -271,6 +280,17 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         return 0;
 }
 
+void discover_config(struct discover *discover, struct config_shared *shared) {
+        config_shared_unref(discover->shared);
+        discover->shared = config_shared_ref(shared);
+        discover->config_number++;
+        for (struct route_job *job = discover->jobs; job; job = job->next) {
+                job->due_ms = 0;
+                job->failures = 0;
+        }
+        arm(discover);
+}
+
 void discover_pause(struct discover *discover) {
         for (struct route_job *job = discover->jobs; job; job = job->next) job->active = false;
         arm(discover);
@@ -290,4 +310,6 @@ void discover_free(struct discover *discover) {
                 job_free(job);
         }
         discover->loop = NULL;
+        config_shared_unref(discover->shared);
+        discover->shared = NULL;
 }

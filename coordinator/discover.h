@@ -6,7 +6,7 @@
 
 #include <uv.h>
 
-#include "common/config.h"
+#include "common/config_shared.h"
 #include "coordinator/topics.h"
 #include "heliostat.pb-c.h"
 
@@ -21,13 +21,16 @@ struct discover_events {
         void (*stale)(void *ctx);
 };
 
-/* NULL on no memory.  config is borrowed. */
-struct discover *discover_new(uv_loop_t *loop, const struct config *config,
+/* NULL on no memory.  Takes a reference. */
+struct discover *discover_new(uv_loop_t *loop, struct config_shared *shared,
                               const struct discover_events *events, void *ctx);
 /* A route as it is now; looked at at once when version is new.  NULL spec or
  * enabled=false: no longer looked at.  0 | ERR_NOMEM */
 int discover_route(struct discover *discover, const char *name, const Heliostat__Pb__Route *spec,
                    int32_t version);
+/* The configuration was read again: clients are made anew, each route is looked
+ * at now.  Takes a reference. */
+void discover_config(struct discover *discover, struct config_shared *shared);
 /* Forgets all routes: another leader does it now. */
 void discover_pause(struct discover *discover);
 /* Takes discover; running requests end in their own time, without events. */

@@ -57,6 +57,8 @@ struct job {
         atomic_bool stop;
         struct offset_maps *maps;
         rd_kafka_t *producer;
+        struct config_shared *shared; /* while it runs */
+        unsigned config_number, clients_number; /* that it runs with; that its clients were made from */
         struct job_counts counts;
         int rc;
         char err[400];
@@ -65,7 +67,8 @@ struct job {
 
 struct groups {
         uv_loop_t *loop;
-        const struct config *config;
+        struct config_shared *shared;
+        unsigned config_number; /* grows with each new configuration */
         uv_timer_t timer;
         struct job *jobs;
         unsigned running;
@@ -85,7 +88,7 @@ static void clients_end(struct job *job) {
 static int producer_new(struct job *job) {
         static const struct kafka_setting settings[] = {{"message.timeout.ms", "10000"}, {NULL, NULL}};
         if (job->producer) return 0;
-        return kafka_client_new(job->owner->config, job->spec.destination, job->route, CLIENT_PRODUCER, settings, NULL,
+        return kafka_client_new(config_shared_get(job->shared), job->spec.destination, job->route, CLIENT_PRODUCER, settings, NULL,
                                 NULL, &job->producer, job->err, sizeof job->err);
 }
 
@@ -153,7 +156,7 @@ static void one_group(struct job *job, const struct group_sync *sync, const char
 }
 
 static int run_groups(struct job *job) {
-        const struct config *config = job->owner->config;
+        const struct config *config = config_shared_get(job->shared);
         struct group_sync sync = {config, job->route, job->spec.source, job->spec.destination, REQUEST_MS};
         char offsets[NAMES_TOPIC_SIZE], topic[NAMES_TOPIC_SIZE], **names = NULL;
         size_t count = 0;
@@ -187,8 +190,10 @@ static void run(uv_work_t *work) {
         struct job *job = work->data;
         *job->err = '\0';
         job->counts = (struct job_counts){0};
-        if (!job->wanted) clients_end(job);
-        else job->rc = job->kind == JOB_GROUPS ? run_groups(job) : run_heartbeat(job);
+        if (!job->wanted || job->clients_number != job->config_number) clients_end(job);
+        job->clients_number = job->config_number;
+        if (!job->wanted) return;
+        job->rc = job->kind == JOB_GROUPS ? run_groups(job) : run_heartbeat(job);
 }
 
 /* ---- on the loop ---- */
@@ -241,6 +246,8 @@ static void on_done(uv_work_t *work, int status) {
         (void)status;
         job->running = false;
         job->owner->running--;
+        config_shared_unref(job->shared);
+        job->shared = NULL;
         if (job->wanted && !job->changed) told(job);
         arm(job->owner);
 }
@@ -261,6 +268,8 @@ static void arm(struct groups *groups) {
                 if (ending) job->wanted = false; /* of the old kind: the next run begins with the change */
                 atomic_store(&job->stop, false);
                 job->running = true;
+                job->shared = config_shared_ref(groups->shared);
+                job->config_number = groups->config_number;
                 groups->running++;
                 job->work.data = job;
                 (void)uv_queue_work(groups->loop, &job->work, run, on_done); /* cannot fail */
@@ -269,14 +278,22 @@ static void arm(struct groups *groups) {
         else (void)uv_timer_start(&groups->timer, on_timer, (uint64_t)(next > now ? next - now : 0), 0);
 }
 
-struct groups *groups_new(uv_loop_t *loop, const struct config *config) {
+struct groups *groups_new(uv_loop_t *loop, struct config_shared *shared) {
         struct groups *groups = calloc(1, sizeof *groups);
         if (!groups) return NULL;
         groups->loop = loop;
-        groups->config = config;
+        groups->shared = config_shared_ref(shared);
         (void)uv_timer_init(loop, &groups->timer); /* cannot fail */
         groups->timer.data = groups;
         return groups;
+}
+
+void groups_config(struct groups *groups, struct config_shared *shared) {
+        config_shared_unref(groups->shared);
+        groups->shared = config_shared_ref(shared);
+        groups->config_number++;
+        for (struct job *job = groups->jobs; job; job = job->following) job->due_ms = 0;
+        arm(groups);
 }
 
 static int spec_copy(const Heliostat__Pb__Route *route, enum job_kind kind, struct job_spec *out) {

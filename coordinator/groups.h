@@ -8,16 +8,19 @@
 
 #include <uv.h>
 
-#include "common/config.h"
+#include "common/config_shared.h"
 #include "heliostat.pb-c.h"
 
 struct groups;
 
-/* NULL on no memory.  config is borrowed. */
-struct groups *groups_new(uv_loop_t *loop, const struct config *config);
+/* NULL on no memory.  Takes a reference. */
+struct groups *groups_new(uv_loop_t *loop, struct config_shared *shared);
 /* A route as it is now; begun anew when version is new.  NULL spec or
  * enabled=false: no longer.  0 | ERR_NOMEM */
 int groups_route(struct groups *groups, const char *name, const Heliostat__Pb__Route *spec, int32_t version);
+/* The configuration was read again: clients are made anew, each job is due.  Takes
+ * a reference. */
+void groups_config(struct groups *groups, struct config_shared *shared);
 /* Forgets all routes: another leader does it now. */
 void groups_pause(struct groups *groups);
 

@@ -102,6 +102,7 @@ static void on_drained(void *ctx, bool clean) {
 static void on_closed(void *ctx) {
         struct lane_pump_link *link = ctx;
         struct worker *worker = link->worker;
+        config_shared_unref(link->shared);
         free(link);
         worker->pump_count--;
         worker_maybe_finish(worker);
@@ -174,13 +175,15 @@ static void lane_open(struct worker_lane *lane) {
         if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
         /* No longer than a session lives: what a stopped process still had queued
          * is too old to be sent once the lane may have another owner. */
-        struct pump_settings settings = pump_settings_of(worker->config, route->spec, lane->lane, timeout_ms,
+        struct pump_settings settings = pump_settings_of(config_shared_get(worker->shared), route->spec, lane->lane, timeout_ms,
                                                          worker->lane_budget_bytes);
         settings.start_rules = route->start_rules;
         struct lane_pump_link *link = calloc(1, sizeof *link);
         if (!link) abort();
         link->worker = worker;
         link->lane = lane;
+        link->shared = config_shared_ref(worker->shared);
+        link->route_version = route->version;
         link->pump = pump_open(&worker->data_loops[worker->next_loop++ % worker->data_loop_count],
                                &worker->home, &settings, &pump_events, link);
         if (!link->pump) abort(); /* no memory or no descriptors: a restart is the cure */
@@ -235,10 +238,18 @@ static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat_
                a->transaction_commit_interval_ms != b->transaction_commit_interval_ms;
 }
 
+void assign_reopen(struct worker *worker, const struct worker_route *route) {
+        for (struct worker_lane *l = worker->lanes, *next; l; l = next) {
+                next = l->next; /* the event may forget the lane */
+                if (strcmp(l->route, route->name) != 0 || !l->link) continue;
+                if (l->link->shared == worker->shared && l->link->route_version == route->version) continue;
+                lane_signal(l, LANE_ON_REOPEN);
+        }
+}
+
 static void on_route(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct worker_route *route = ctx;
         Heliostat__Pb__Route *spec = NULL;
-        (void)stat;
         route->reading = false;
         struct start_rules *rules = NULL;
         char why[256] = "";
@@ -256,12 +267,14 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
         start_rules_unref(route->start_rules);
         route->spec = spec;
         route->start_rules = rules;
-        for (struct worker_lane *l = route->worker->lanes; l; l = l->next)
-                if (l->open_pending && strcmp(l->route, route->name) == 0) lane_open(l);
-        for (struct worker_lane *l = route->worker->lanes, *next; reopen && l; l = next) {
-                next = l->next; /* the event may forget the lane */
-                if (strcmp(l->route, route->name) == 0) lane_signal(l, LANE_ON_REOPEN);
+        route->version = (uint32_t)stat->version + 1;
+        for (struct worker_lane *l = route->worker->lanes; l; l = l->next) {
+                if (strcmp(l->route, route->name) != 0) continue;
+                if (l->open_pending) lane_open(l);
+                else if (l->link && !reopen) l->link->route_version = route->version;
         }
+        if (reopen) assign_reopen(route->worker, route);
+        if (!route->print_asked) reload_route_known(route->worker);
 }
 
 static void route_read(struct worker_route *route) {

@@ -32,6 +32,7 @@ static Heliostat__Pb__LaneReport *lane_report(const struct worker_lane *lane) {
         report->route = lane->route;
         report->lane = lane->lane;
         report->generation = lane->core.held_generation;
+        report->route_version = lane->link ? lane->link->route_version : 0;
         report->state = snapshot ? (char *)snapshot->state : idle;
         report->error = snapshot ? (char *)snapshot->error : empty;
         report->partitions = calloc(count ? count : 1, sizeof *report->partitions);
@@ -122,6 +123,9 @@ static void report_write(struct worker *worker) {
         double seconds = (double)(now - worker->last_report_ms) / 1000;
         report.worker = (char *)worker->id;
         report.incarnation = worker->incarnation;
+        report.config_version = worker->config_version;
+        report.config_read_ms = worker->config_read_ms;
+        report.config_error = worker->config_error;
         report.records_total = records;
         if (worker->last_report_ms && seconds > 0) {
                 report.records_rate = records > worker->last_records ? (double)(records - worker->last_records) / seconds : 0;

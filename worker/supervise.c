@@ -39,7 +39,6 @@ void supervise_started(struct supervise *supervise, int64_t now_ms) {
         supervise_move(supervise, SUPERVISE_RUNNING);
         supervise->started_ms = now_ms;
         supervise->starts++;
-        supervise->hung_up = false;
 }
 
 void supervise_not_started(struct supervise *supervise, int64_t now_ms) {
@@ -56,7 +55,6 @@ void supervise_ended(struct supervise *supervise, int64_t now_ms, int status) {
                 if (supervise->stopping)
                         return done(supervise,
                                     number == SIGTERM || number == SIGINT ? 0 : 128 + number);
-                if (supervise->hung_up && number == SIGHUP) return done(supervise, 128 + number);
         }
         if (now_ms - supervise->started_ms >= SUPERVISE_LONG_LIFE_MS) supervise->pause_ms = 0;
         wait_longer(supervise, now_ms);
@@ -64,8 +62,7 @@ void supervise_ended(struct supervise *supervise, int64_t now_ms, int status) {
 
 void supervise_told(struct supervise *supervise, int number) {
         if (supervise->state == SUPERVISE_DONE) return;
-        if (number == SIGHUP) supervise->hung_up = true;
-        else supervise->stopping = true;
-        if (supervise->state == SUPERVISE_WAITING)
-                done(supervise, number == SIGHUP ? 128 + number : 0);
+        if (number == SIGHUP) return; /* the child reads its configuration; the next one does so in any case */
+        supervise->stopping = true;
+        if (supervise->state == SUPERVISE_WAITING) done(supervise, 0);
 }

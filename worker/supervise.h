@@ -21,7 +21,6 @@ enum supervise_state { SUPERVISE_WAITING, SUPERVISE_RUNNING, SUPERVISE_DONE };
 struct supervise {
         enum supervise_state state;
         bool stopping;      /* SIGTERM or SIGINT came: no further child */
-        bool hung_up;       /* SIGHUP came to the present child */
         int64_t due_ms;     /* WAITING */
         int64_t started_ms; /* RUNNING */
         int pause_ms;       /* the last one; 0: none since a long life */
@@ -40,7 +39,7 @@ void supervise_not_started(struct supervise *supervise, int64_t now_ms);
  * the very SIGTERM or SIGINT that was forwarded had not begun yet: code 0. */
 void supervise_ended(struct supervise *supervise, int64_t now_ms, int status);
 /* SIGTERM, SIGINT or SIGHUP came.  RUNNING: the caller forwards it.  WAITING:
- * DONE, with code 0 (129 for SIGHUP). */
+ * DONE, with code 0; SIGHUP changes nothing. */
 void supervise_told(struct supervise *supervise, int number);
 
 #endif

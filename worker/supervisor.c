@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/config_shared.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/zk_end.h"
@@ -98,8 +99,6 @@ static void signals_take(struct supervisor *supervisor) {
         for (int i = 0; i < SIGNAL_COUNT; i++) {
                 (void)sigdelset(&supervisor->waiting_mask, signals[i]);
                 (void)sigaction(signals[i], NULL, &supervisor->found[i]);
-                /* nohup */
-                if (signals[i] == SIGHUP && supervisor->found[i].sa_handler == SIG_IGN) continue;
                 (void)sigaction(signals[i], &action, NULL);
         }
 }
@@ -107,6 +106,7 @@ static void signals_take(struct supervisor *supervisor) {
 static void signals_give_back(const struct supervisor *supervisor) {
         for (int i = 0; i < SIGNAL_COUNT; i++)
                 (void)sigaction(signals[i], &supervisor->found[i], NULL);
+        (void)signal(SIGHUP, SIG_IGN); /* until it has a handler for it */
         (void)sigprocmask(SIG_SETMASK, &supervisor->mask, NULL);
 }
 
@@ -232,6 +232,21 @@ static void child_reap(struct supervisor *supervisor) {
         session_end(supervisor);
 }
 
+/* Of a child that is not the first: the file may have changed since ours was
+ * read.  One with an error is told, and the old configuration goes on. */
+static int child_again(const struct config *config, const char *id, int fd) {
+        struct config_shared *fresh = NULL;
+        char err[CONFIG_ERROR_MAX];
+        int rc = config_reload(config, &fresh, err, sizeof err);
+        if (rc)
+                log_error("config.reload", "worker=%s error=\"%s\" note=\"the configuration stays as it was\"", id, err);
+        else
+                config_reload_took(NULL, config_shared_get(fresh));
+        int exit_code = worker_main(fresh ? config_shared_get(fresh) : config, id, fd);
+        config_shared_unref(fresh);
+        return exit_code;
+}
+
 /* ---- the loop ---- */
 
 static void wait_for_news(struct supervisor *supervisor) {
@@ -267,7 +282,7 @@ int supervisor_main(const struct config *config, const char *id) {
                 if (supervisor.core.state == SUPERVISE_WAITING &&
                     clock_boot_ms() >= supervisor.core.due_ms &&
                     child_start(&supervisor, &fd) == IN_CHILD)
-                        return worker_main(config, id, fd);
+                        return supervisor.core.starts ? child_again(config, id, fd) : worker_main(config, id, fd);
         }
         log_info("supervisor.end", "worker=%s exit=%d", id, supervisor.core.exit_code);
         return supervisor.core.exit_code;

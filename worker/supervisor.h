@@ -15,7 +15,8 @@
  *                         while children live for less than 30 s
  *   the child ends        with 0, 1 or 2 (its own choice): the supervisor as well
  *   SIGTERM, SIGINT       forwarded; ends with the child, without one at once
- *   SIGHUP                forwarded; ends with the child when it dies of that
+ *   SIGHUP                forwarded: the child reads its configuration again, and so does
+ *                         each further child at its start
  *   the supervisor dies   the child does not mind, and runs on without one
  *
  * After the first child's start the supervisor allocates nothing and opens

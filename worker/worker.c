@@ -261,6 +261,11 @@ static void on_signal(uv_signal_t *handle, int number) {
         worker_maybe_finish(worker);
 }
 
+static void on_hang_up(uv_signal_t *handle, int number) {
+        (void)number;
+        reload_begin(handle->data);
+}
+
 static void on_house(uv_timer_t *timer) {
         struct worker *worker = timer->data;
         int64_t now = clock_boot_ms();
@@ -303,6 +308,10 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         struct worker *worker = calloc(1, sizeof *worker);
         if (!worker) abort();
         worker->config = config;
+        worker->shared = config_shared_borrow(config);
+        if (!worker->shared) abort();
+        config_version(config, worker->config_version);
+        worker->config_read_ms = clock_wall_ms();
         worker->id = id;
         worker->supervisor_fd = supervisor_fd;
         worker->started_ms = clock_wall_ms();
@@ -313,19 +322,21 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         (void)uv_timer_init(&worker->loop, &worker->house_timer);
         (void)uv_signal_init(&worker->loop, &worker->sigterm);
         (void)uv_signal_init(&worker->loop, &worker->sigint);
-        worker->house_timer.data = worker->sigterm.data = worker->sigint.data = worker;
+        (void)uv_signal_init(&worker->loop, &worker->sighup);
+        worker->house_timer.data = worker->sigterm.data = worker->sigint.data = worker->sighup.data = worker;
         (void)uv_timer_start(&worker->house_timer, on_house, HOUSE_MS, HOUSE_MS);
         if (uv_signal_start(&worker->sigterm, on_signal, SIGTERM) ||
-            uv_signal_start(&worker->sigint, on_signal, SIGINT))
+            uv_signal_start(&worker->sigint, on_signal, SIGINT) ||
+            uv_signal_start(&worker->sighup, on_hang_up, SIGHUP))
                 goto system;
         worker->data_loop_count = config->worker_loops ? config->worker_loops : uv_available_parallelism();
         worker->data_loops = calloc(worker->data_loop_count, sizeof *worker->data_loops);
         if (!worker->data_loops) abort();
         for (unsigned i = 0; i < worker->data_loop_count; i++)
                 if (data_loop_start(&worker->data_loops[i], i)) goto system;
-        log_info("worker.start", "worker=%s host=%s pid=%d loops=%u zookeeper=%s version=%s", id,
+        log_info("worker.start", "worker=%s host=%s pid=%d loops=%u zookeeper=%s version=%s config=%s", id,
                  worker->host, (int)getpid(), worker->data_loop_count, config->zookeeper_connect,
-                 HELIOSTAT_VERSION);
+                 HELIOSTAT_VERSION, worker->config_version);
         worker_http_start(worker);
         int rc = zk_open(&worker->loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms,
                          on_zk_state, worker, &worker->zk);
@@ -354,6 +365,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&worker->loop);
         assign_fini(worker);
+        config_shared_unref(worker->shared);
         free(worker);
         log_info("worker.stopped", "worker=%s exit=%d", id, exit_code);
         return exit_code;

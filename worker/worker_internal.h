@@ -6,6 +6,8 @@
 
 #include "common/codec.h"
 #include "common/config.h"
+#include "common/config_change.h"
+#include "common/config_shared.h"
 #include "common/http.h"
 #include "common/mailbox.h"
 #include "common/zk.h"
@@ -19,6 +21,9 @@ struct worker_route {
         char *name;
         Heliostat__Pb__Route *spec;  /* NULL: not read yet */
         struct start_rules *start_rules; /* of spec */
+        uint32_t version;            /* of spec: the znode's, plus one */
+        uint64_t print;              /* of its clients (kafka_print.h); 0: not known */
+        bool print_asked;
         bool reading;
         struct worker *worker;
         struct worker_route *next;
@@ -47,11 +52,19 @@ struct lane_pump_link {
         struct worker *worker;
         struct worker_lane *lane;  /* NULL: detached */
         struct pump *pump;
+        struct config_shared *shared; /* that the pump borrows */
+        uint32_t route_version;    /* that it was opened with, or that changed nothing for it */
 };
 
 struct worker {
         uv_loop_t loop;
-        const struct config *config;
+        const struct config *config;  /* as it was at the start */
+        struct config_shared *shared; /* as it was read last: what clients are made from */
+        struct reload *reload;        /* under way, or NULL */
+        bool reload_again;            /* SIGHUP came meanwhile */
+        char config_version[CONFIG_VERSION_SIZE];
+        int64_t config_read_ms;
+        char config_error[CONFIG_ERROR_MAX]; /* of the last reading; "": none */
         const char *id;
         char incarnation[WORKER_INCARNATION_MAX];
         char host[256];
@@ -91,7 +104,7 @@ struct worker {
         int64_t last_report_ms;
 
         /* life */
-        uv_signal_t sigterm, sigint;
+        uv_signal_t sigterm, sigint, sighup;
         uv_timer_t house_timer;    /* retries and time limits, every 500 ms */
         bool stopping, finishing, zk_closed;
         bool closed_connected;     /* finishing: the session ends with the close */
@@ -115,6 +128,16 @@ void assign_fini(struct worker *worker);
 
 /* worker_http.c */
 void worker_http_start(struct worker *worker);
+
+/* The clients of these routes have other settings now, or other spec: drains and
+ * opens the lanes that run with the old ones. */
+void assign_reopen(struct worker *worker, const struct worker_route *route);
+
+/* reload.c */
+/* SIGHUP: reads the file again. */
+void reload_begin(struct worker *worker);
+/* A route is known that was not: its clients' print is taken. */
+void reload_route_known(struct worker *worker);
 
 /* report.c */
 void report_start(struct worker *worker);

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/err.h"
 #include "common/kafka.h"
+#include "common/kafka_print.h"
 #include "common/kafka_settings.h"
 #include "common/log.h"
 #include "tests/unit/test.h"
@@ -323,6 +325,67 @@ static void a_client_is_made(void **state) {
         config_fini(&c);
 }
 
+static void write_text(const char *path, const char *text) {
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        assert_true(fputs(text, file) != EOF && fclose(file) == 0);
+}
+
+static uint64_t print_of(const char *text, const char *route, const char *source, const char *destination) {
+        struct config c;
+        load(text, &c);
+        uint64_t print = kafka_route_print(&c, route, source, destination);
+        config_fini(&c);
+        return print;
+}
+
+static void prints_tell_clients_apart(void **state) {
+        (void)state;
+        static const struct {
+                const char *change;
+                bool east_west, west_north; /* differ */
+        } rows[] = {
+                {"", false, false},
+                {"log.level = debug\n", false, false},
+                {"east->west.topics = other\n", false, false},
+                {"west.linger.ms = 9\n", true, false},          /* of a producer: west->north only reads there */
+                {"west.consumer.fetch.wait.max.ms = 9\n", false, true},
+                {"west.socket.keepalive.enable = true\n", true, true},
+                {"east->west.producer.linger.ms = 9\n", true, false},
+                {"west->north.producer.linger.ms = 9\n", false, true},
+                {"east.admin.socket.timeout.ms = 9000\n", false, false}, /* no lane has one */
+                {"north.bootstrap.servers = n2:9092\n", false, true},
+        };
+#define THREE "clusters = east, west, north\neast.bootstrap.servers = e:1\nwest.bootstrap.servers = w:1\n"
+#define NORTH "north.bootstrap.servers = n:1\n"
+        uint64_t first = print_of(THREE NORTH, "east->west", "east", "west"),
+                 second = print_of(THREE NORTH, "west->north", "west", "north");
+        assert_true(first && second && first != second);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                char text[1000];
+                (void)snprintf(text, sizeof text, THREE "%s%s", strstr(rows[i].change, "north.boot") ? "" : NORTH, rows[i].change);
+                if ((print_of(text, "east->west", "east", "west") != first) != rows[i].east_west ||
+                    (print_of(text, "west->north", "west", "north") != second) != rows[i].west_north)
+                        fail_msg("%s", rows[i].change);
+        }
+        /* what placeholders and files stand for, though the text is the same */
+        char path[] = "/tmp/heliostat-print-XXXXXX", text[500];
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        (void)snprintf(text, sizeof text,
+                       THREE NORTH "west.security.protocol = SASL_PLAINTEXT\nwest.sasl.mechanism = PLAIN\n"
+                                   "west.sasl.username = u\nwest.sasl.password = ${file:%s:pw}\n", path);
+        write_text(path, "pw = one\n");
+        uint64_t one = print_of(text, "east->west", "east", "west");
+        assert_true(one && one == print_of(text, "east->west", "east", "west"));
+        write_text(path, "pw = two\n");
+        uint64_t two = print_of(text, "east->west", "east", "west");
+        assert_true(two && two != one);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(print_of(text, "east->west", "east", "west"), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(defaults_and_fixed_settings),
@@ -333,6 +396,7 @@ int main(void) {
                 cmocka_unit_test(good_files_pass),
                 cmocka_unit_test(what_has_no_effect_is_said),
                 cmocka_unit_test(a_client_is_made),
+                cmocka_unit_test(prints_tell_clients_apart),
         };
         log_set_level(LOG_ERROR);
         return cmocka_run_group_tests(tests, NULL, NULL);

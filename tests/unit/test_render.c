@@ -691,6 +691,36 @@ static void disabled_unassigned(struct facts *f) {
 }
 static void empty_route(struct facts *f) { add_route(f, "a->b", true, 3); }
 
+/* The good field's w1 and w2 with these configurations. */
+static void configured(struct facts *f, const char *one, const char *other, const char *error) {
+        for (size_t i = 0; i < f->count; i++) {
+                if (f->items[i].kind != FACT_REPORT) continue;
+                Heliostat__Pb__Report *report = f->items[i].message;
+                bool first = strcmp(report->worker, "w1") == 0;
+                report->config_version = strdup(first ? one : other);
+                if (!first) continue;
+                report->config_error = strdup(error);
+        }
+}
+static void same_configuration(struct facts *f) { configured(f, "0123456789abcdef", "0123456789abcdef", ""); }
+static void older_worker(struct facts *f) { configured(f, "0123456789abcdef", "", ""); }
+static void other_configuration(struct facts *f) { configured(f, "0123456789abcdef", "fedcba9876543210", ""); }
+static void configuration_refused(struct facts *f) { configured(f, "0123456789abcdef", "0123456789abcdef", "f:7: x.y: unknown"); }
+/* The route's fourth version was published so long ago, and lane 0 runs the third. */
+static void lane_behind(struct facts *f, int64_t ago_ms) {
+        for (size_t i = 0; i < f->count; i++) {
+                if (f->items[i].kind == FACT_ROUTE) {
+                        f->items[i].version = 3;
+                        f->items[i].modified_ms = NOW - ago_ms;
+                }
+                Heliostat__Pb__Report *report = f->items[i].message;
+                if (f->items[i].kind != FACT_REPORT) continue;
+                for (size_t k = 0; k < report->n_lanes; k++) report->lanes[k]->route_version = report->lanes[k]->lane == 0 ? 3 : 4;
+        }
+}
+static void lane_behind_just_now(struct facts *f) { lane_behind(f, 3000); }
+static void lane_behind_for_long(struct facts *f) { lane_behind(f, 60000); }
+
 static void health_rows(void **state) {
         (void)state;
         static const struct {
@@ -722,6 +752,12 @@ static void health_rows(void **state) {
                 {bad_leader, HEALTH_ERR, "znode /x/leader/0: invalid input"},
                 {stranger, HEALTH_ERR, "znode /lane/x: not one of Heliostat's"},
                 {many_strangers, HEALTH_ERR, "znode /lane/x"},
+                {same_configuration, HEALTH_OK, NULL},
+                {older_worker, HEALTH_OK, NULL},
+                {other_configuration, HEALTH_WARN, "workers run with different configurations: 01234567 (w1), fedcba98 (w2)"},
+                {configuration_refused, HEALTH_WARN, "worker w1 runs on with its old configuration: f:7: x.y: unknown"},
+                {lane_behind_just_now, HEALTH_OK, NULL},
+                {lane_behind_for_long, HEALTH_WARN, "1 lane of east->west runs with an older version of it than 4"},
                 {empty_route, HEALTH_WARN, "a->b mirrors nothing: its topics are not discovered"},
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
