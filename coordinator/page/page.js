@@ -508,15 +508,13 @@
   async function once(all) {
     const status = await ask("status");
     showRoutes(status);
-    const wanted = [
-      ask("partitions", { route: shown.route, q: shown.q, state: shown.states.join(","), sort: shown.sort, order: shown.order, limit: PAGE, offset: shown.offset }),
-      ask("workers", { limit: 200 }),
-      all ? ask("history", { route: shown.route, points: 361 }) : null,
-      all ? ask("lanes", { route: shown.route, limit: 500 }) : null,
-      all ? ask("events", { limit: 50 }) : null,
-      all && (!config || round % (SLOW_EVERY * 6) === 1) ? ask("config") : null,
-    ];
-    const [partitions, workers, past, lanes, events, settings] = await Promise.all(wanted);
+    /* One after the other: a viewer then holds one connection, and many can look through one tunnel. */
+    const partitions = await ask("partitions", { route: shown.route, q: shown.q, state: shown.states.join(","), sort: shown.sort, order: shown.order, limit: PAGE, offset: shown.offset });
+    const workers = await ask("workers", { limit: 200 });
+    const past = all ? await ask("history", { route: shown.route, points: 361 }) : null;
+    const lanes = all ? await ask("lanes", { route: shown.route, limit: 500 }) : null;
+    const events = all ? await ask("events", { limit: 50 }) : null;
+    const settings = all && (!config || round % (SLOW_EVERY * 6) === 1) ? await ask("config") : null;
     showHealth(status);
     showTiles(status);
     showStates(status);
