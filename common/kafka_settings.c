@@ -233,7 +233,8 @@ static int set_because(struct filler *f, const struct config_property *at, const
                 return 0;
         }
         if (!at) return fail(f, NULL, "client setting %s: %s", name, text);
-        if (config_key_is_secret(at->key)) return fail(f, at, "expected another value; this one is not valid");
+        if (config_key_is_secret(at->key) && secret_shown(why, value))
+                return fail(f, at, "expected another value; this one is not valid");
         const struct known *k = find_known(canonical(name));
         if (!k || !*k->range || strcasecmp(k->range, "true, false") == 0)
                 return k && *k->range ? fail(f, at, "expected true or false, not '%.100s'", at->value)

@@ -47,11 +47,6 @@ static void add(json_t *list, const char *name, json_t *value, const char *usual
         const char *text = json_string_value(value);
         bool is_default = strcmp(text ? text : "", usual ? usual : "") == 0, secret = config_key_is_secret(name);
 
-        if (text && *text && config_key_is_secret(name)) {
-                json_decref(value);
-                value = json_null();
-        }
-
         put(object, "name", json_string(name), failed);
         if (secret) {
                 json_decref(value);

@@ -46,7 +46,7 @@ def clients(files, user="mirror"):
     secret = "${file:" + str(files.directory / "secrets.properties") + ":" + user + "}"
 
     def login(module, mechanism):
-        return {**sasl, "sasl.mechanism": mechanism,
+        return {**sasl, "sasl.mechanism": mechanism, "debug": "security,protocol,broker,conf",
                 "sasl.jaas.config": f'{JAAS}.{module} required username="{user}" password="{secret}";'}
     store = "${file:" + str(files.directory / "secrets.properties") + ":store}"
     return {
@@ -64,7 +64,7 @@ def clients(files, user="mirror"):
         "short": ("sasl", {**sasl, "sasl.mechanism": "OAUTHBEARER",
                            "sasl.oauthbearer.token.command": short_tokens(files.directory / "short.sh")}),
         # What must fail.
-        "no-password": ("sasl", {**sasl, "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": "canary-wrong"}),
+        "no-password": ("sasl", {**sasl, "debug": "security,protocol", "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": "canary-wrong"}),
         "elsewhere": ("elsewhere", tls),
         "expired": ("expired", tls),
         "untrusted": ("tls", {**tls, "ssl.truststore.location": files.other / "root.pem"}),
@@ -79,7 +79,7 @@ def clients(files, user="mirror"):
 
 def many(field, secure, name, rows):
     """One mirror with a route per row: (source way or None for the plain one, destination way or None)."""
-    ways, clusters, settings, routes = clients(secure.files), {}, {}, {}
+    ways, clusters, settings, routes = clients(secure.files), {}, {"log.level": "debug"}, {}
     for here, there in rows:
         for side, way, broker in (("s", here, secure.source), ("d", there, secure.destination)):
             alias = f"{side}-{way or 'open'}"
@@ -163,7 +163,8 @@ def test_every_way_to_log_in_mirrors_and_what_does_not_fit_is_said(field, secure
     oracle.call("produce-seq", bootstrap=secure.source, topic=f"{name}.tls.short", partitions=1, rate=1000, count=200)
     mirror.assert_mirrored(f"{name}.tls.short")
 
-    for secret in (*PASSWORDS.values(), STORE_PASSWORD, "canary-wrong"):
+    token = (secure.files.directory / "token").read_text()
+    for secret in (*PASSWORDS.values(), STORE_PASSWORD, "canary-wrong", token, token.split(".")[1]):
         assert secret == "canary-wrong" or secret not in mirror.config.read_text()
         for text in (check.stdout + check.stderr, *(process.log_text() for process in mirror.processes())):
             assert secret not in text
