@@ -31,7 +31,7 @@
 bool config_key_is_secret(const char *key) {
         static const char *const marks[] = {
                 "password", "secret",       "jaas",  "ssl.key.pem",
-                "passwd",   "keystore.key", "token", "oauthbearer.config", "zookeeper.auth"};
+                "passwd",   "keystore.key", "token", "oauthbearer.config", "zookeeper.auth", "zookeeper.acl.readers"};
         for (size_t i = 0; i < COUNT(marks); i++)
                 if (strcasestr(key, marks[i])) return true;
         return false;

@@ -188,8 +188,8 @@
     { label: "Lane", num: true, class: "aside", value: (p) => String(p.lane) },
   ], "Partitions");
 
-  const workerNote = (w) => (w.error ? w.error : w.drained ? "drained" : w.draining ? "stopping" : w.stale ? "old report" : "live");
-  const workerTone = (w) => (w.error ? "err" : w.stale || w.drained || w.draining ? "warn" : "ok");
+  const workerNote = (w) => (w.error ? w.error : w.config_error ? "old configuration" : w.drained ? "drained" : w.draining ? "stopping" : w.stale ? "old report" : "live");
+  const workerTone = (w) => (w.error ? "err" : w.config_error || w.stale || w.drained || w.draining ? "warn" : "ok");
   const showWorkers = table($("workers"), [
     { label: "Worker", class: "name", value: (w) => [w.id, w.host, w.zone],
       draw: (w) => [el("b", { text: w.id }), el("span", { class: "to", text: "  " + (w.host || "") + (w.zone ? `, zone ${w.zone}` : "") })] },
@@ -202,6 +202,7 @@
     { label: "Bytes/s", num: true, value: (w) => joined(bytes(w.bytes_rate)) },
     { label: "Session", num: true, value: (w) => joined(duration(w.session_age_seconds)) },
     { label: "Reported", num: true, value: (w) => (known(w.report_age_seconds) ? joined(duration(w.report_age_seconds)) + " ago" : "–") },
+    { label: "Config", class: "aside mono", value: (w) => (w.config_version ? w.config_version.slice(0, 8) : "–") },
     { label: "Version", class: "aside", value: (w) => w.version || "–" },
   ], "Workers");
 
@@ -462,7 +463,7 @@
     say($("events-note"), answer.total > answer.events.length ? `the newest ${count(answer.events.length)} of ${count(answer.total)}` : "");
   }
 
-  let config = null;
+  let config = null, versions = new Map();
   function showConfig() {
     if (!config) return;
     const all = $("config-all").checked, into = $("config");
@@ -475,7 +476,7 @@
         el("table", {}, el("tbody", {}, ...rows.map((s) => el("tr", { "data-default": s.default ? true : null }, el("td", { text: s.name || s.key }), el("td", {}, value(s)))))),
         rows.length ? null : el("p", { class: "note", text: "nothing but defaults" }));
     };
-    into.replaceChildren(...config.routes.map((r) => part(r.name.replace("->", " → "), `applied ${new Date(r.applied_ms).toLocaleString([], { hour12: false })}`, r.settings)),
+    into.replaceChildren(...config.routes.map((r) => part(r.name.replace("->", " → "), `${known(versions.get(r.name)) ? `version ${versions.get(r.name)}, ` : ""}applied ${new Date(r.applied_ms).toLocaleString([], { hour12: false })}`, r.settings)),
       part("Program", `as coordinator ${config.coordinator} was started`, config.program),
       part("Clients", "of this coordinator; workers have their own files", config.clients.map((c) => Object.assign({ default: false }, c))));
   }
@@ -518,6 +519,7 @@
     showHealth(status);
     showTiles(status);
     showStates(status);
+    versions = new Map(status.routes.map((r) => [r.name, r.version]));
     showPartitionPage(partitions, status);
     showWorkerList(workers, status);
     if (past) { hour.data = past; charts.forEach((draw) => draw()); }

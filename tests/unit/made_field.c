@@ -200,6 +200,7 @@ static void add_report(const struct made_field *field, struct facts *facts, stru
                 report.incarnation = TEXT(incarnation);
                 report.sent_ms = field->now_ms - age_ms;
                 report.chunks = chunks;
+                report.config_version = TEXT("9f2c41d07b6e3a55");
                 report.records_rate = rate;
                 report.bytes_rate = rate * 512;
                 report.records_total = (uint64_t)(rate * 86400);
