@@ -210,7 +210,7 @@ static uint64_t own_ns(void) {
 static void on_tick(uv_timer_t *timer) {
         struct ticks *ticks = timer->data;
         uint64_t now = own_ns();
-        if (ticks->last_ns && now - ticks->last_ns > ticks->worst_ns) ticks->worst_ns = now - ticks->last_ns;
+        if (ticks->last_ns && now > ticks->last_ns && now - ticks->last_ns > ticks->worst_ns) ticks->worst_ns = now - ticks->last_ns;
         ticks->last_ns = now;
 }
 
