@@ -232,6 +232,11 @@ static int apply_jaas(struct applier *a) {
         rc = jaas_settings(&jaas, mechanism, &pairs, &count, a->why, a->why_size);
         jaas_fini(&jaas);
         if (rc) return rc == ERR_NOMEM ? rc : ERR_INVALID;
+        for (size_t i = 0; !rc && i < count; i++)
+                if (strcmp(pairs[i].name, "sasl.oauthbearer.method") == 0 && !kafka_token_oidc()) {
+                        (void)snprintf(a->why, a->why_size, "clientId and clientSecret: %s", KAFKA_TOKEN_NO_OIDC);
+                        rc = ERR_INVALID;
+                }
         for (size_t i = 0; !rc && i < count; i++) rc = set(a, pairs[i].name, pairs[i].value);
         jaas_pairs_free(pairs, count);
         return rc;

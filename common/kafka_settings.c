@@ -16,6 +16,7 @@
 #include "common/kafka.h"
 #include "common/kafka_security.h"
 #include "common/kafka_tables.h"
+#include "common/kafka_token.h"
 #include "common/secret.h"
 #include "common/text.h"
 
@@ -233,6 +234,8 @@ static int set_because(struct filler *f, const struct config_property *at, const
                 return 0;
         }
         if (!at) return fail(f, NULL, "client setting %s: %s", name, text);
+        if (strncmp(name, "sasl.oauthbearer.", 17) == 0 && !kafka_token_oidc() && strstr(text, "OIDC"))
+                return fail(f, at, KAFKA_TOKEN_NO_OIDC);
         if (config_key_is_secret(at->key) && secret_shown(why, value))
                 return fail(f, at, "expected another value; this one is not valid");
         const struct known *k = find_known(canonical(name));

@@ -227,6 +227,14 @@ static void on_refresh(rd_kafka_t *client, const char *source, void *opaque) {
         (void)rd_kafka_oauthbearer_set_token_failure(client, text); /* fails for a client without OAUTHBEARER only */
 }
 
+bool kafka_token_oidc(void) {
+        char why[256];
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, "sasl.oauthbearer.method", "oidc", why, sizeof why);
+        rd_kafka_conf_destroy(conf);
+        return res == RD_KAFKA_CONF_OK;
+}
+
 int kafka_token_use(rd_kafka_conf_t *conf, enum kafka_token_kind kind, const char *source, char *why, size_t why_size) {
         char *config = NULL;
         if (asprintf(&config, "%s%s", kind == KAFKA_TOKEN_FILE ? PREFIX_FILE : PREFIX_COMMAND, source) < 0) {

@@ -6,11 +6,17 @@
 #define HELIOSTAT_COMMON_KAFKA_TOKEN_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KAFKA_TOKEN_COMMAND_LIMIT_MS 20000
+#define KAFKA_TOKEN_NO_OIDC \
+        "the linked librdkafka was built without OIDC; use sasl.oauthbearer.token.file or sasl.oauthbearer.token.command"
 
 enum kafka_token_kind { KAFKA_TOKEN_FILE, KAFKA_TOKEN_COMMAND };
+
+/* Whether the linked librdkafka can fetch tokens itself (sasl.oauthbearer.method = oidc). */
+bool kafka_token_oidc(void);
 
 /* Makes clients of conf fetch their tokens so.  source: a path, or a command
  * for /bin/sh.  0 | ERR_INVALID */

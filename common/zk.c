@@ -34,9 +34,7 @@
  *   session expired   the handle is dropped; a new session begins */
 #include "common/zk.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -661,12 +659,8 @@ static void plain_told(struct zk *zk) {
         struct sockaddr_storage server;
         socklen_t bytes = sizeof server;
         if (zk->plain_told || !zookeeper_get_connected_host(zk->handle, (struct sockaddr *)&server, &bytes)) return;
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&server)->sin6_addr;
-        bool here = server.ss_family == AF_INET6
-                            ? IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127)
-                            : ntohl(((const struct sockaddr_in *)&server)->sin_addr.s_addr) >> 24 == 127;
         zk->plain_told = true;
-        if (!here)
+        if (!zk_access_loopback((const struct sockaddr *)&server))
                 log_warn("zk.plain", "server=%s identity=%s; its password goes over the network in the clear: see docs/security.md",
                          zk->server, zk->access->name);
 }

@@ -1,5 +1,7 @@
 #include "common/zk_access.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,4 +108,12 @@ void zk_access_text(const struct zk_acl_entry *entries, size_t count, char *out,
                                       entries[i].id, rights);
         }
         text_one_line(out);
+}
+
+bool zk_access_loopback(const struct sockaddr *address) {
+        if (address->sa_family == AF_INET)
+                return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+        if (address->sa_family != AF_INET6) return false;
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }

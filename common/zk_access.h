@@ -43,4 +43,8 @@ bool zk_access_open(const struct zk_acl_entry *entries, size_t count);
 /* "digest:user cdrwa, world:anyone r"; digests are left out. */
 void zk_access_text(const struct zk_acl_entry *entries, size_t count, char *out, size_t size);
 
+struct sockaddr;
+/* Whether an address is this host's loopback. */
+bool zk_access_loopback(const struct sockaddr *address);
+
 #endif

@@ -12,7 +12,8 @@ import org.apache.kafka.common.resource.ResourceType;
 final class Acls {
     private static AclBinding binding(Call call) {
         return new AclBinding(
-            new ResourcePattern(ResourceType.fromString(call.text("type", "TOPIC")), call.text("name"), PatternType.LITERAL),
+            new ResourcePattern(ResourceType.fromString(call.text("type", "TOPIC")), call.text("name"),
+                PatternType.fromString(call.text("pattern", "LITERAL"))),
             new AccessControlEntry("User:" + call.text("user"), "*", AclOperation.fromString(call.text("operation")),
                 AclPermissionType.fromString(call.text("permission"))));
     }

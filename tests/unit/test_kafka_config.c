@@ -12,6 +12,8 @@
 #include "common/log.h"
 #include "tests/unit/test.h"
 
+/* as long as Debian's librdkafka is */
+#define NO_OIDC "the linked librdkafka was built without OIDC; use sasl.oauthbearer.token.file or sasl.oauthbearer.token.command"
 #define STORES SOURCE_ROOT "/tests/unit/stores/"
 #define BASE \
         "clusters = east, west\n" \
@@ -196,6 +198,10 @@ static void bad_settings(void **state) {
                 {"east.ssl.truststore.location = " STORES "make", "f:5: east.ssl.truststore.location: " STORES "make: expected a PKCS12, JKS or PEM store"},
                 {"east.ssl.keystore.location = " STORES "identity.jks", "f:5: east.ssl.keystore.location: a JKS key store, whose keys only Java can read; convert it once: keytool -importkeystore -srckeystore " STORES "identity.jks -destkeystore " STORES "identity.p12 -deststoretype PKCS12"},
                 {"east.security.protocol = sasl_ssl\neast.sasl.mechanism = OAUTHBEARER", "f: client settings of 'east': OAUTHBEARER needs sasl.oauthbearer.token.file, sasl.oauthbearer.token.command or, where librdkafka has it, sasl.oauthbearer.method = oidc"},
+                {"east.sasl.oauthbearer.method = oidc", "f:5: east.sasl.oauthbearer.method: " NO_OIDC},
+                {"east.sasl.oauthbearer.client.secret = hush", "f:5: east.sasl.oauthbearer.client.secret: " NO_OIDC},
+                {"east.sasl.mechanism = OAUTHBEARER\neast.sasl.jaas.config = org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=i clientSecret=hush;",
+                 "f:6: east.sasl.jaas.config: clientId and clientSecret: " NO_OIDC},
                 {"east.sasl.oauthbearer.token.file = a\neast.sasl.oauthbearer.token.command = b", "f:6: east.sasl.oauthbearer.token.command: expected this or sasl.oauthbearer.token.file, not both"},
                 {"east.key.deserializer = org.apache.kafka.common.serialization.StringDeserializer",
                  "f:5: east.key.deserializer: records are mirrored byte by byte; expected ByteArraySerializer or ByteArrayDeserializer, or nothing"},

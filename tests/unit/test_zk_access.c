@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,11 +95,32 @@ static void open_to_everyone(void **state) {
         }
 }
 
+static void loopback(void **state) {
+        (void)state;
+        static const struct {
+                const char *address;
+                bool here;
+        } rows[] = {
+                {"127.0.0.1", true}, {"127.9.8.7", true},        {"10.0.0.1", false},        {"128.0.0.1", false},
+                {"::1", true},       {"::ffff:127.0.0.1", true}, {"::ffff:10.0.0.1", false}, {"fe80::1", false},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct sockaddr_in v4 = {.sin_family = AF_INET};
+                struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+                bool four = inet_pton(AF_INET, rows[i].address, &v4.sin_addr) == 1;
+                if (!four) assert_int_equal(inet_pton(AF_INET6, rows[i].address, &v6.sin6_addr), 1);
+                assert_int_equal(zk_access_loopback(four ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6), rows[i].here);
+        }
+        struct sockaddr other = {.sa_family = AF_UNIX};
+        assert_false(zk_access_loopback(&other));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(identities),
                 cmocka_unit_test(wrong_ones),
                 cmocka_unit_test(open_to_everyone),
+                cmocka_unit_test(loopback),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
