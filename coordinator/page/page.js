@@ -438,7 +438,7 @@
       groups.get(owner).push(lane);
     }
     const word = (l) => (l.state === "OWNED" ? (l.worker_live ? null : "gone") : l.state === "FREE" ? "free" : l.state.toLowerCase());
-    const cell = (l) => el("div", { class: "cell", tabindex: "0", "data-tone": laneTone(l), "data-empty": !l.partitions, "data-pinned": l.pin ? true : null,
+    const cell = (l) => el("div", { class: "cell", tabindex: answer.lanes.length <= 64 ? "0" : null, "data-tone": laneTone(l), "data-empty": !l.partitions, "data-pinned": l.pin ? true : null,
       title: [`lane ${l.lane} of ${l.route}`, `${l.state}, generation ${l.generation}`, plural(l.partitions, "partition"), l.report_state, l.pin ? `pinned to ${l.pin}` : null, l.error].filter(Boolean).join("\n") },
     document.createTextNode(l.lane), el("small", { text: word(l) || `${count(l.partitions)} part.` }));
     const cells = (lanes) => el("div", { class: "cells" }, ...lanes.map(cell));
