@@ -345,16 +345,25 @@
   }
   $("reasons-more").addEventListener("click", () => { reasonsOpen = !reasonsOpen; refresh(true); });
 
+  /* The last rule that matches a partition counts. */
+  function pauses(route) {
+    let all = "", part = "";
+    for (const rule of route.pauses || []) {
+      if (rule.topics === null && rule.partition === null) { all = rule.pauses ? "paused" : ""; part = ""; }
+      else if (rule.pauses) part = "partly paused";
+    }
+    return all || part;
+  }
   function showRoutes(status) {
     const nav = $("routes"), routes = status.routes;
     if (shown.route && !routes.some((r) => r.name === shown.route)) shown.route = "";
-    nav.hidden = routes.length < 2 && !shown.route;
-    const mark = JSON.stringify([shown.route, routes.map((r) => [r.name, r.enabled, r.intake])]);
+    nav.hidden = routes.length < 2 && !shown.route && !routes.some((r) => r.intake || r.enabled === false || pauses(r));
+    const mark = JSON.stringify([shown.route, routes.map((r) => [r.name, r.enabled, r.intake, pauses(r)])]);
     if (nav.dataset.mark === mark) return;
     nav.dataset.mark = mark;
     const pill = (name, text, note) => el("button", { type: "button", class: "pill", "aria-pressed": String(shown.route === name), onclick: () => { shown.route = name; changed(); } },
       document.createTextNode(text), note ? el("em", { text: note }) : null);
-    nav.replaceChildren(pill("", "All routes"), ...routes.map((r) => pill(r.name, r.name.replace("->", " → "), r.intake || (r.enabled === false ? "not enabled" : ""))));
+    nav.replaceChildren(pill("", "All routes"), ...routes.map((r) => pill(r.name, r.name.replace("->", " → "), r.intake || (r.enabled === false ? "not enabled" : pauses(r)))));
   }
 
   /* Of the route that was chosen, or of everything. */
