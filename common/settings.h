@@ -55,7 +55,7 @@
             "empty: nowhere. An address that other machines reach needs `http.token`, and TLS or " \
             "`http.insecure` (docs/metrics.md).") \
         ROW(coordinator_http_listen, "coordinator.http.listen", TEXT, "127.0.0.1:9181", 0, 0, START, \
-            "Where a coordinator does.") \
+            "Where a coordinator does, and the page and the HTTP API as well (docs/page.md).") \
         ROW(http_token, "http.token", TEXT, "", 0, 0, START, \
             "What a client sends as `Authorization: Bearer <token>`; health needs none. Best as " \
             "`${file:...}`.") \
