@@ -64,6 +64,10 @@ json_t *api_config_program(const struct config *config, bool *failed) {
         add(list, name, VALUE_##type(config->field), usual, failed);
         PROGRAM_SETTINGS(ROW)
 #undef ROW
+        for (size_t index = 0; index < json_array_size(list); index++) {
+                int line = config_program_line(config, index);
+                put(json_array_get(list, index), "line", line ? json_integer(line) : json_null(), failed);
+        }
         return list;
 }
 

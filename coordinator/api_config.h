@@ -9,7 +9,7 @@
 #include "heliostat.pb-c.h"
 
 /* Lists of {name, value, default, secret}; default: whether it is the default
- * value; secret: value is null.
+ * value; secret: value is null.  Of the program with its line in the file, or null.
  * As status_json.h: a new reference, failure is remembered in *failed. */
 json_t *api_config_program(const struct config *config, bool *failed);
 /* Of a route as it was published: what the workers follow. */

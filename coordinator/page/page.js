@@ -482,7 +482,7 @@
       const rows = settings.filter((s) => all || !s.default);
       return el("details", { "data-name": name, open: first ? null : open.has(name) },
         el("summary", { text: name }, el("span", { text: note })),
-        el("table", {}, el("tbody", {}, ...rows.map((s) => el("tr", { "data-default": s.default ? true : null }, el("td", { text: s.name || s.key }), el("td", {}, value(s)))))),
+        el("table", {}, el("tbody", {}, ...rows.map((s) => el("tr", { "data-default": s.default ? true : null }, el("td", { text: s.name || s.key }), el("td", {}, value(s), s.line ? el("i", { text: ` line ${s.line}` }) : null))))),
         rows.length ? null : el("p", { class: "note", text: "nothing but defaults" }));
     };
     into.replaceChildren(...config.routes.map((r) => part(r.name.replace("->", " → "), `${known(versions.get(r.name)) ? `version ${versions.get(r.name)}, ` : ""}applied ${new Date(r.applied_ms).toLocaleString([], { hour12: false })}`, r.settings)),

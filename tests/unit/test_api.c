@@ -268,9 +268,9 @@ static void secrets_are_in_no_answer(void **state) {
         struct api_answer answer = raw(&m, "config");
         assert_non_null(strstr(answer.body, "{\"key\":\"east.sasl.username\",\"value\":\"mirror\",\"secret\":false}"));
         assert_non_null(strstr(answer.body, "{\"key\":\"east.sasl.password\",\"value\":null,\"secret\":true}"));
-        assert_non_null(strstr(answer.body, "{\"name\":\"worker.memory.budget\",\"value\":\"512MiB\",\"default\":false,\"secret\":false}"));
-        assert_non_null(strstr(answer.body, "{\"name\":\"worker.loops\",\"value\":\"0\",\"default\":true,\"secret\":false}"));
-        assert_non_null(strstr(answer.body, "{\"name\":\"http.token\",\"value\":null,\"default\":false,\"secret\":true}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"worker.memory.budget\",\"value\":\"512MiB\",\"default\":false,\"secret\":false,\"line\":9}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"worker.loops\",\"value\":\"0\",\"default\":true,\"secret\":false,\"line\":null}"));
+        assert_non_null(strstr(answer.body, "{\"name\":\"http.token\",\"value\":null,\"default\":false,\"secret\":true,\"line\":10}"));
         free(answer.body);
         unmake(&m);
 }
