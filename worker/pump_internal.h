@@ -176,6 +176,7 @@ struct pump_op {
         bool stale;                 /* the process stopped since it began: what it has read is old */
         uint64_t fenced;            /* a higher generation that was seen */
         char error[352];            /* first failure of the chain */
+        bool destination_away;      /* START: its topics could not be asked for */
         /* the job on the thread pool */
         uv_work_t work;
         uv_work_t read;             /* of the committed offsets */

@@ -273,6 +273,7 @@ static void start_job_done(uv_work_t *work, int status) {
         struct pump *pump = op->pump;
         (void)status;
         data_loop_tick(pump->loop);
+        char why[KAFKA_TROUBLE_MAX + 80], text[300];
         pump->jobs--;
         if (op->stage == START_TOPICS) {
                 for (size_t i = 0; i < op->topic_count; i++) {
@@ -288,9 +289,16 @@ static void start_job_done(uv_work_t *work, int status) {
                                 if (part->topic != topic) continue;
                                 if (!*topic->target)
                                         part_stop(pump, part, PART_PARKED, "%s", topic->target_error);
-                                else if (op->topics[i].err)
-                                        part_stop(pump, part, PART_PARKED, "destination topic: %s",
-                                                  rd_kafka_err2str(op->topics[i].err));
+                                else if (op->topics[i].err) {
+                                        (void)kafka_trouble_of(pump->producer, op->topics[i].err, why, sizeof why);
+                                        part_stop(pump, part, PART_PARKED, "destination topic: %s", why);
+                                        if (op->topics[i].err != RD_KAFKA_RESP_ERR__TRANSPORT &&
+                                            op->topics[i].err != RD_KAFKA_RESP_ERR__TIMED_OUT)
+                                                continue;
+                                        op->destination_away = true;
+                                        (void)snprintf(text, sizeof text, "destination: %.280s", why);
+                                        pump_set_error(pump, text);
+                                }
                                 else if (pump->settings.by_key ? op->topics[i].count < 1
                                                                : part->partition >= op->topics[i].count)
                                         part_stop(pump, part, PART_PARKED,
@@ -366,7 +374,7 @@ static void start_finish(struct pump_op *op) {
                 pump_retry_soon(pump, 1000);
                 return;
         }
-        pump_set_error(pump, "");
+        if (!op->destination_away) pump_set_error(pump, "");
         bool waiting = false;
         int64_t now = clock_boot_ms();
         const char *refused = ends_refused(pump, op);

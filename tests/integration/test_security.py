@@ -1,6 +1,7 @@
 """TLS, client certificates and logins against real brokers, and what an operator reads when they do not fit."""
 
 import re
+import signal
 import types
 
 import pytest
@@ -191,3 +192,25 @@ def test_every_way_to_log_in_mirrors_and_what_does_not_fit_is_said(field, secure
         assert secret == "canary-wrong" or secret not in mirror.config.read_text()
         for text in (check.stdout + check.stderr, *(process.log_text() for process in mirror.processes())):
             assert secret not in text
+
+    # A worker whose password is wrong says so at its lane; the right one in the same file, and SIGHUP, mend it.
+    listener, login = clients(secure.files)["plain"]
+    password = secure.files.directory / "password"
+    password.write_text("canary-wrong")
+    one = field(topics=f"{name}.rotated", source=secure.source, destination=secure.destination, lanes=1,
+                settings={"west.bootstrap.servers": secure.destination.addresses[listener],
+                          **{f"west.{key}": value for key, value in login.items()}})
+    mirror.end()
+    one.heliostat.chroot += "-rotated"
+    one.write_config()
+    one.create(f"{name}.rotated", 1, both=True)
+    one.apply()
+    one.start_coordinator("c1")
+    config = one.directory / "worker.properties"
+    config.write_text(re.sub(r'password="[^"]*"', f'password="${{dir:{password.parent}:{password.name}}}"', one.config.read_text()))
+    worker = one.start_worker("w1", config=config)
+    wait_until(lambda: re.search(r"lane 0 of east->west at w1: destination: .*Invalid username or password",
+                                 one.run("status", "--config", one.config).stdout), 20, one.describe, 0.3)
+    password.write_text(PASSWORDS["mirror"] + "\n")
+    worker.signal(signal.SIGHUP)
+    one.wait_running(1)
