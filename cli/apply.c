@@ -181,6 +181,8 @@ static int add_route(struct apply *a, struct zk_multi *multi, size_t i) {
         if (w->old) { /* not of the configuration: a failover is not undone by a file */
                 message.intake = w->old->intake;
                 message.intake_ms = w->old->intake_ms;
+                message.pauses = w->old->pauses;
+                message.n_pauses = w->old->n_pauses;
         }
         int rc = znode_path_route(path, w->route->name);
         if (!rc) rc = codec_pack(&message.base, &data, &bytes);

@@ -9,8 +9,22 @@
 #include "common/secret.h"
 #include "common/zk.h"
 
+static char *kept;
+static size_t kept_size;
+
+void cli_errors_into(char *text, size_t size) {
+        kept = text;
+        kept_size = size;
+}
+
 void cli_error(const char *format, ...) {
         va_list ap;
+        if (kept) {
+                va_start(ap, format);
+                (void)vsnprintf(kept, kept_size, format, ap); /* cut */
+                va_end(ap);
+                return;
+        }
         fputs("heliostat: ", stderr);
         va_start(ap, format);
         (void)vfprintf(stderr, format, ap); /* nowhere to report it */

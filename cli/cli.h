@@ -32,6 +32,10 @@ unsigned cli_seconds(const struct verb_args *args, const char *name, unsigned ot
 /* Writes "heliostat: <message>" and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on cli_error writes into text (size bytes), instead of standard error: a screen is
+ * being drawn.  NULL: as before. */
+void cli_errors_into(char *text, size_t size);
+
 /* Reads a configuration file and applies log.level and log.format.  On failure it has said
  * why.  CLI_OK (config is the caller's then) | CLI_USAGE */
 int cli_load(const char *path, struct config *config);

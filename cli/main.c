@@ -11,6 +11,7 @@
 
 #include "cli/apply.h"
 #include "cli/cli.h"
+#include "cli/pause.h"
 #include "cli/placement.h"
 #include "cli/migrate.h"
 #include "cli/mirror.h"
@@ -179,6 +180,7 @@ static const struct {
         {"events", cli_events},
         {"apply", cli_apply},
         {"topics", cli_topics},
+        {"pause", cli_pause},
         {"resume", cli_resume},
         {"offsets", cli_offsets},
         {"move", cli_move},

@@ -19,7 +19,9 @@
 #include <uv.h>
 
 #include "cli/cli.h"
+#include "cli/pause.h"
 #include "cli/resume_plan.h"
+#include "common/pause.h"
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -521,6 +523,7 @@ struct arguments {
         const char *route, *config;
         struct resume_request request;
         bool dry_run;
+        bool answered; /* halts alone, by an option */
         unsigned timeout_s;
 };
 
@@ -591,6 +594,11 @@ static int arguments_take(const struct verb_args *args, struct arguments *out) {
                 cli_error("resume: --partition needs --topic");
                 return CLI_USAGE;
         }
+        out->answered = request->answer != HELIOSTAT__PB__HALT_ANSWER__ANSWER_NONE;
+        if (out->answered && verb_has(args, "topics")) {
+                cli_error("resume: --topics takes back pauses; an answer to halts goes with --topic");
+                return CLI_USAGE;
+        }
         if (!request->answer) request->answer = HELIOSTAT__PB__HALT_ANSWER__ANSWER_RETRY;
         if (request->answer == HELIOSTAT__PB__HALT_ANSWER__ANSWER_OFFSET && request->partition < 0) {
                 cli_error("resume: --to is an offset of one partition: it needs --topic and --partition");
@@ -602,15 +610,23 @@ static int arguments_take(const struct verb_args *args, struct arguments *out) {
 int cli_resume(const struct verb_args *args) {
         struct arguments arguments;
         struct config config;
+        struct pause_order order = {.verb = "resume", .resume = true, .route = args->operands[0],
+                                    .dry_run = verb_has(args, "dry-run"),
+                                    .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S)};
+        char rule[PAUSE_TEXT_MAX];
+        bool changed = false, only_pauses = verb_has(args, "topics");
         int exit_code = arguments_take(args, &arguments);
 
+        if (!exit_code) exit_code = pause_order_topics(args, rule, &order);
         if (exit_code) return exit_code;
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);
         /* to a person at a terminal, a connection that works is no news */
         if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR);
-        if (!exit_code) exit_code = run(&config, &arguments);
+        if (!exit_code && !arguments.answered) exit_code = pause_order(&config, &order, &changed);
+        if (!exit_code && only_pauses && !changed) printf("nothing of %s that these topics could mean is paused\n", order.route);
+        if (!exit_code && !only_pauses) exit_code = run(&config, &arguments);
         if (!exit_code && fflush(stdout) != 0) {
                 cli_error("cannot write to standard output");
                 exit_code = CLI_FAILED;

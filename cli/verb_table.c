@@ -50,6 +50,9 @@ OPTIONS(status) = {
         VALUE("zookeeper", 'z', "CONNECT", NOTHING, "host:port,...[/path]"),
         CHOICE("output", 'o', "FORMAT", "table (default), wide (every partition), json", "table", "wide", "json"),
         FLAG("check", '\0', "exit with 5 unless all is well"),
+        FLAG("watch", 'w', "go on, redrawing in place, the greatest lag first; without a terminal a line each time"),
+        NUMBER("interval", '\0', "SECONDS", 1, 60, "seconds from 1 to 60", "of --watch (default 2)"),
+        NUMBER("rounds", '\0', "N", 1, 1000000, NULL, "of --watch: end after so many readings"),
         TIMEOUT("for everything together (default 10)"),
         ENDS,
 };
@@ -98,11 +101,22 @@ OPTIONS(topics) = {
         CHOICE("output", 'o', "FORMAT", "text (default) or json (always all topics)", "text", "json"),
         ENDS,
 };
+OPTIONS(pause) = {
+        CONFIG("take zookeeper.connect from this file"),
+        TOPIC("only this topic of the source"),
+        VALUE("topics", '\0', "RE", NOTHING, "only topics whose whole name matches, now and later"),
+        PARTITION("only this one; needs --topic"),
+        DRY_RUN("say what would be paused, write nothing"),
+        FLAG("no-wait", '\0', "end when it is written, not when it is done"),
+        TIMEOUT("how long to wait until it is done (default 30)"),
+        ENDS,
+};
 OPTIONS(resume) = {
         CONFIG("take zookeeper.connect from this file"),
         TOPIC("only partitions of this topic"),
+        VALUE("topics", '\0', "RE", NOTHING, "only take back pauses, of topics whose whole name matches"),
         PARTITION("only this one"),
-        FLAG("retry", '\0', "try again where it stands (default)"),
+        FLAG("retry", '\0', "answer halts only: try again where it stands"),
         FLAG("skip", '\0', "go on behind what cannot be had, and keep the range in status"),
         FLAG("restart", '\0', "go on at the start of the source's log"),
         FLAG("dead-letter", '\0', "send the refused record to the topic of dead letters"),
@@ -267,8 +281,11 @@ const struct verb verbs[] = {
                 .name = "status",
                 .text = "show routes, workers, partitions and lag",
                 .traits = VERB_PRINTS,
-                .synopsis = "(--config FILE | --zookeeper CONNECT) [-o FORMAT] [--check] [--timeout SECONDS]",
-                .about = "Shows routes, workers, partitions and lag, as ZooKeeper knows them.",
+                .synopsis = "(--config FILE | --zookeeper CONNECT) [-o FORMAT] [--check] [--timeout SECONDS]\n"
+                            "(--config FILE | --zookeeper CONNECT) --watch [--interval SECONDS] [--rounds N]",
+                .about = "Shows routes, workers, partitions and lag, as ZooKeeper knows them.\n\n"
+                         "With --watch, keys: q quits, p shows partitions or routes and workers, r reads at once, + and - change "
+                         "the interval, j and k scroll.",
                 .options = status_options,
                 .exits = "0 done\n1 failed\n2 wrong use\n3 ZooKeeper cannot be reached\n5 unhealthy (with --check)\n",
                 .page = "status.md",
@@ -349,16 +366,32 @@ const struct verb verbs[] = {
                 .page = "topics.md",
         },
         {
+                .name = "pause",
+                .text = "let partitions rest: a route, topics, or one partition",
+                .traits = VERB_CHANGES,
+                .synopsis = "'ROUTE' --config FILE [--topic TOPIC [--partition N] | --topics RE] [--dry-run] [--no-wait]",
+                .about = "A paused partition reads nothing more, keeps its position, and stays paused over restarts and changes of "
+                         "owner, until 'heliostat resume'.  What was read already is sent and committed.  Works without a "
+                         "coordinator.",
+                .operands = {ROUTE},
+                .options = pause_options,
+                .exits = "0 done, or said before\n1 failed, or written and not done in time\n2 wrong use or an unknown route\n"
+                         "3 ZooKeeper cannot be reached\n",
+                .page = "operations.md",
+        },
+        {
                 .name = "resume",
-                .text = "say what is to become of halted partitions",
+                .text = "let paused partitions go on, and say what is to become of halted ones",
                 .traits = VERB_CHANGES,
                 .synopsis = "'ROUTE' --config FILE [--topic TOPIC [--partition N]]\n"
                             "'ROUTE' --config FILE [--retry | --skip | --restart | --dead-letter | --to OFFSET] [--dry-run]",
-                .about = "Says what is to become of the halted partitions of a route, or of those selected.  Works without "
-                         "a coordinator.",
+                .about = "Without an answer it takes back what 'heliostat pause' said, and lets halted partitions try again where "
+                         "they stand; so it undoes every stop that needs no decision.  With one of --retry, --skip, --restart, "
+                         "--dead-letter and --to it answers halts alone, and what is paused stays paused.\n\n"
+                         "It works on all partitions of the route, or on those selected, and without a coordinator.",
                 .operands = {ROUTE},
                 .options = resume_options,
-                .exits = "0 done, or nothing is halted\n1 failed\n2 wrong use, unknown name, or an answer that does not fit\n"
+                .exits = "0 done, or nothing is paused or halted\n1 failed\n2 wrong use, unknown name, or an answer that does not fit\n"
                          "3 ZooKeeper cannot be reached\n",
                 .page = "operations.md",
         },

@@ -7,6 +7,7 @@
 
 #include "cli/table.h"
 #include "cli/words.h"
+#include "common/pause.h"
 #include "common/status_json.h"
 #include "common/text.h"
 
@@ -193,7 +194,7 @@ static void lane_cells(struct table *table, const struct status_lane *l) {
         table_cell(table, TABLE_PLAIN, "%zu", l->partitions);
         table_cell(table, TABLE_PLAIN, "%s", l->pin ? l->pin : "");
         table_cell(table, TABLE_PLAIN, "%s", l->report_state ? l->report_state : "");
-        table_cell(table, TABLE_RED, "%s", l->error);
+        table_cell(table, *l->error ? TABLE_RED : TABLE_PLAIN, "%s", l->error);
 }
 
 static const char *const lane_head[] = {"ROUTE", ">LANE", "STATE", "WORKER", ">GENERATION", ">PARTITIONS", "PINNED TO", "WORKER SAYS", "ERROR"};
@@ -350,7 +351,8 @@ static void partition_table(const struct snapshot *s, const struct status_partit
                 table_cell(table, TABLE_PLAIN, "%u", p->lane);
                 table_cell(table, TABLE_PLAIN, "%s", p->worker ? p->worker : "");
                 table_cell(table, TABLE_PLAIN, "%s", host ? host : "");
-                table_cell(table, TABLE_RED, "%s", p->halt.kind && *p->halt.reason ? p->halt.reason : p->error);
+                const char *error = p->halt.kind && *p->halt.reason ? p->halt.reason : p->error;
+                table_cell(table, *error && p->state != STATUS_PAUSED ? TABLE_RED : TABLE_PLAIN, "%s", error);
         }
         add_table(out, table, colours);
 }
@@ -518,6 +520,11 @@ static void describe_route(const struct status_route *r, struct text *out) {
         field(out, "Topics seen", "%s ago", word_duration_ms(a, r->discovered_age_ms));
         if (*r->error) field(out, "Error", "%s", r->error);
         if (*r->warning) field(out, "Warning", "%s", r->warning);
+        for (size_t i = 0; i < r->pause_count; i++) {
+                const Heliostat__Pb__PauseRule *p = r->pauses[i];
+                char rule[PAUSE_TEXT_MAX + 64];
+                field(out, i ? "" : "Paused", "%s%s, since %s", p->resume ? "but not " : "", pause_rule_text(rule, p), word_time(a, p->at_ms));
+        }
         for (size_t i = 0; i < r->parked_count; i++)
                 field(out, i ? "" : "Parked topics", "%s: %s", r->parked[i].topic, r->parked[i].reason);
         for (size_t i = 0; i < r->skip_count; i++)

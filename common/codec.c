@@ -175,6 +175,9 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (r->replication_factor != -1 &&
             (r->replication_factor < 1 || r->replication_factor > 32767))
                 return ERR_INVALID;
+        if (r->n_pauses > CODEC_PAUSES_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < r->n_pauses; i++)
+                if (!text_ok(r->pauses[i]->topics, 1024) || r->pauses[i]->partition > INT32_MAX) return ERR_INVALID;
         return check_start(r);
 }
 

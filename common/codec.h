@@ -20,6 +20,7 @@
 #define CODEC_HALT_REASON_MAX 160    /* bytes */
 #define CODEC_OFFSET_RUNS_MAX 512    /* of one partition's map */
 #define CODEC_OFFSET_LEVEL_MAX 32
+#define CODEC_PAUSES_MAX 1000         /* of one route */
 #define CODEC_EVENTS_MAX 1000         /* in one message */
 #define CODEC_SKIPS_MAX 32           /* kept in one lane */
 

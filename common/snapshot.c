@@ -266,6 +266,8 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                         route->destination = spec->destination;
                         route->enabled = codec_route_runs(spec);
                         route->intake = spec->intake;
+                        route->pauses = spec->pauses;
+                        route->pause_count = spec->n_pauses;
                         route->delivery_guarantee = spec->delivery_guarantee;
                         route->group_id = spec->group_id;
                         route->version = (uint32_t)f->version + 1;

@@ -152,6 +152,8 @@ struct status_route {
         const char *source, *destination;
         bool enabled;              /* and not stopped */
         const char *intake;        /* "stopping" or "stopped" by `promote`; "" */
+        Heliostat__Pb__PauseRule *const *pauses; /* see pause.h */
+        size_t pause_count;
         const char *delivery_guarantee;
         const char *group_id;
         uint32_t version;          /* grows with each `apply` that changes it; 0: not known */

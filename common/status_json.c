@@ -109,6 +109,17 @@ json_t *status_json_route(const struct status_route *r, bool *failed) {
         status_json_put(object, "source", status_json_text(r->source), failed);
         status_json_put(object, "destination", status_json_text(r->destination), failed);
         status_json_put(object, "enabled", known ? json_boolean(r->enabled) : json_null(), failed);
+        json_t *pauses = json_array();
+        for (size_t i = 0; i < r->pause_count; i++) {
+                const Heliostat__Pb__PauseRule *p = r->pauses[i];
+                json_t *rule = json_object();
+                status_json_put(rule, "pauses", json_boolean(!p->resume), failed);
+                status_json_put(rule, "topics", status_json_text(p->topics), failed);
+                status_json_put(rule, "partition", p->one ? json_integer(p->partition) : json_null(), failed);
+                status_json_put(rule, "at_ms", json_integer(p->at_ms), failed);
+                if (json_array_append_new(pauses, rule)) *failed = true;
+        }
+        status_json_put(object, "pauses", pauses, failed);
         status_json_put(object, "intake", *r->intake ? status_json_text(r->intake) : json_null(), failed);
         status_json_put(object, "delivery_guarantee", status_json_text(r->delivery_guarantee), failed);
         status_json_put(object, "group_id", status_json_text(r->group_id), failed);

@@ -115,6 +115,30 @@ static bool field_differs(const ProtobufCFieldDescriptor *field, const void *a, 
         }
 }
 
+static bool rules_equal(const Heliostat__Pb__PauseRule *a, const Heliostat__Pb__PauseRule *b) {
+        return a->resume == b->resume && a->one == b->one && a->partition == b->partition && strcmp(a->topics, b->topics) == 0;
+}
+
+/* The last word is the last rule; without rules it was a resume of everything. */
+static void pauses_compare(struct cluster *cluster, const Heliostat__Pb__Route *old, const Heliostat__Pb__Route *new) {
+        bool same = old->n_pauses == new->n_pauses;
+        for (size_t i = 0; same && i < new->n_pauses; i++) same = rules_equal(old->pauses[i], new->pauses[i]);
+        if (same) return;
+        const Heliostat__Pb__PauseRule *last = new->n_pauses ? new->pauses[new->n_pauses - 1] : NULL;
+        /* fewer rules than before, and the last one not new: what it was about is resumed */
+        bool said = last && (!old->n_pauses || !rules_equal(last, old->pauses[old->n_pauses - 1]));
+        char detail[300] = "all that was paused";
+        struct event event;
+        if (said) {
+                int n = snprintf(detail, sizeof detail, "topics %.200s", *last->topics ? last->topics : "all");
+                if (last->one) (void)snprintf(detail + n, sizeof detail - (size_t)n, ", partition %u", last->partition);
+        } else if (last) {
+                (void)snprintf(detail, sizeof detail, "some of what was paused");
+        }
+        event_set(&event, said && !last->resume ? EVENT_PAUSE : EVENT_RESUME, new->name, new->name, "", detail, -1);
+        cluster_event(cluster, &event);
+}
+
 void cluster_route_event(struct cluster *cluster, const struct route *route, const Heliostat__Pb__Route *spec) {
         char detail[300] = "";
         struct event event;
@@ -123,10 +147,11 @@ void cluster_route_event(struct cluster *cluster, const struct route *route, con
         else if (!route->spec) (void)snprintf(detail, sizeof detail, "added");
         const ProtobufCMessageDescriptor *type = spec ? spec->base.descriptor : NULL;
         for (unsigned i = 0; spec && route->spec && i < type->n_fields; i++) {
-                if (!field_differs(&type->fields[i], route->spec, spec)) continue;
+                if (strcmp(type->fields[i].name, "pauses") == 0 || !field_differs(&type->fields[i], route->spec, spec)) continue;
                 size_t at = strlen(detail);
                 (void)snprintf(detail + at, sizeof detail - at, "%s%s", at ? ", " : "changed: ", type->fields[i].name); /* cut */
         }
+        if (spec && route->spec) pauses_compare(cluster, route->spec, spec);
         if (!*detail) return;
         event_set(&event, EVENT_APPLY, route->name, route->name, "", detail, -1);
         cluster_event(cluster, &event);

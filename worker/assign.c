@@ -161,6 +161,12 @@ static struct worker_route *route_find(struct worker *worker, const char *name) 
 
 static void route_read(struct worker_route *route);
 
+static void lane_pause(struct worker_lane *lane, const Heliostat__Pb__Route *spec) {
+        struct pause_rules *rules = pause_rules_new(spec->pauses, spec->n_pauses);
+        if (!rules) abort();
+        pump_pause(lane->link->pump, rules);
+}
+
 static void lane_open(struct worker_lane *lane) {
         struct worker *worker = lane->worker;
         struct worker_route *route = route_find(worker, lane->route);
@@ -189,6 +195,7 @@ static void lane_open(struct worker_lane *lane) {
         if (!link->pump) abort(); /* no memory or no descriptors: a restart is the cure */
         worker->pump_count++;
         lane->link = link;
+        lane_pause(lane, route->spec);
         log_info("lane.open", "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane,
                  lane->core.record.generation);
 }
@@ -263,6 +270,7 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
                 return; /* assign_house asks again */
         }
         bool reopen = route->spec && pump_settings_differ(route->spec, spec);
+        bool pauses = !route->spec || !pause_lists_equal(route->spec->pauses, route->spec->n_pauses, spec->pauses, spec->n_pauses);
         codec_free(route->spec);
         start_rules_unref(route->start_rules);
         route->spec = spec;
@@ -272,6 +280,7 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
                 if (strcmp(l->route, route->name) != 0) continue;
                 if (l->open_pending) lane_open(l);
                 else if (l->link && !reopen) l->link->route_version = route->version;
+                if (pauses && l->link) lane_pause(l, spec);
         }
         if (reopen) assign_reopen(route->worker, route);
         if (!route->print_asked) reload_route_known(route->worker);

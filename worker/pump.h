@@ -23,6 +23,7 @@
  *   NEW -> WAITING -> FLOWING            WAITING: for pump_recorded (as started)
  *   FLOWING, NEW -> PARKED -> NEW        PARKED: tried again after a while
  *   any -> HALTED -> NEW                 HALTED: until it is recorded with an answer
+ *   A paused one is PARKED once its position is known, until it is paused no more.
  *
  * The functions below are for the control thread; each takes effect on the data
  * loop's thread.  Events come back on the control thread. */
@@ -35,6 +36,7 @@
 
 #include "common/config.h"
 #include "common/mailbox.h"
+#include "common/pause.h"
 #include "common/start_from.h"
 #include "common/topic_name.h"
 #include "worker/data_loop.h"
@@ -96,6 +98,8 @@ void pump_start(struct pump *pump, uint64_t generation, const struct pump_partit
 void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count);
 /* The lane's record holds these facts: the partitions may go on. */
 void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count);
+/* Pauses what the rules match, and lets the others flow.  Takes rules; NULL: none. */
+void pump_pause(struct pump *pump, struct pause_rules *rules);
 /* Commit this generation from now on. */
 void pump_adopt(struct pump *pump, uint64_t generation);
 /* The lane's share of the memory budget from now on.  What the consumer's queue

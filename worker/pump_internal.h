@@ -14,6 +14,7 @@
 #include "common/provenance.h"
 #include "common/topic_name.h"
 #include "common/offset_map.h"
+#include "common/pause.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
 #include "worker/fifo.h"
@@ -30,6 +31,7 @@
 #define PUMP_REFUSED_MAX_MS 30000
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_MAP_STALE 4
+#define PUMP_PAUSED_TEXT "paused by an operator"
 #define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
 /* The first librdkafka whose fetcher need not be woken (see pump.c). */
 #define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
@@ -92,6 +94,7 @@ struct part {
         enum part_state state;
         bool started;
         bool existed;               /* when the route was first looked at */
+        bool paused;                /* by an operator: it is started, and does not flow */
         bool starting;              /* in the start operation under way */
         bool flowed;                /* the ledger is valid: the position is known exactly */
         bool returned_told;         /* that records of the destination's are passed over */
@@ -233,6 +236,7 @@ struct pump {
         int open_handles;
         int jobs;
 
+        struct pause_rules *pauses; /* NULL: none */
         char source_id[PROVENANCE_ID_SIZE], destination_id[PROVENANCE_ID_SIZE]; /* cluster ids; "": not known */
         struct topic_namer *namer;  /* NULL: naming_error says why */
         char naming_error[TOPIC_NAME_ERROR_MAX];

@@ -394,6 +394,7 @@ static void handle_closed(uv_handle_t *handle) {
         free((char *)pump->settings.poison_record_policy);
         start_rules_unref(pump->settings.start_rules);
         topic_namer_free(pump->namer);
+        pause_rules_free(pump->pauses);
         free(pump);
 }
 
@@ -543,7 +544,7 @@ void pump_retry_parked(struct pump *pump) {
         int64_t now = clock_boot_ms();
         for (size_t i = 0; i < pump->part_count; i++) {
                 const struct part *part = pump->parts[i];
-                if (part->state != PART_PARKED) continue;
+                if (part->state != PART_PARKED || (part->paused && part->flowed)) continue;
                 int64_t wait = part->retry_ms - now;
                 pump_retry_soon(pump, wait > 100 ? (uint64_t)wait : 100);
         }

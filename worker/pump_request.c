@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "worker/pump_internal.h"
 
 /* ---- partitions ---- */
@@ -56,6 +57,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->txn_position = part->txn_next = part->poison = part->map_next = -1;
                 offset_map_init(&part->map);
                 offset_map_init(&part->map_older);
+                part->paused = pause_rules_match(pump->pauses, part->topic->name, part->partition);
                 halt_from_record(pump, part, &partitions[i].halt, true);
                 unrecorded |= part->state == PART_HALTED && !part->halt_recorded;
                 pump->parts[pump->part_count++] = part;
@@ -205,6 +207,37 @@ void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t coun
                 if (!request->facts[i].topic) abort();
         }
         mailbox_post(&pump->loop->mailbox, handle_recorded, request);
+}
+
+/* What was read stays in the consumer's queue and in the backlog only until it is looked at; what
+ * is under way is acknowledged and committed as ever. */
+static void handle_pause(void *arg) {
+        struct request *request = arg;
+        struct pump *pump = request->pump;
+        size_t paused = 0;
+        pause_rules_free(pump->pauses);
+        pump->pauses = (struct pause_rules *)(uintptr_t)request->value;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                bool was = part->paused;
+                part->paused = pause_rules_match(pump->pauses, part->topic->name, part->partition);
+                paused += part->paused;
+                if (part->paused && !was && part->state == PART_FLOWING && pump->state == PUMP_RUNNING)
+                        part_stop(pump, part, PART_PARKED, PUMP_PAUSED_TEXT);
+                if (!part->paused && was && part->state == PART_PARKED) {
+                        *part->error = '\0';
+                        part->retry_ms = clock_boot_ms();
+                        pump_retry_soon(pump, 1); /* what is under way may have to be waited for */
+                }
+        }
+        if (pump->started && paused)
+                log_info("lane.paused", "route=%s lane=%u partitions=%zu of=%zu", pump->settings.route, pump->settings.lane,
+                         paused, pump->part_count);
+        request_free(request);
+}
+
+void pump_pause(struct pump *pump, struct pause_rules *rules) {
+        mailbox_post(&pump->loop->mailbox, handle_pause, request_new(pump, NULL, 0, (uint64_t)(uintptr_t)rules));
 }
 
 static void handle_adopt(void *arg) {

@@ -36,7 +36,10 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         switch (part->state) {
         case PART_NEW:
         case PART_WAITING: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_ASSIGNED; break;
-        case PART_PARKED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_PARKED; break;
+        case PART_PARKED:
+                row->state = part->paused && part->flowed ? HELIOSTAT__PB__PARTITION_STATE__PARTITION_PAUSED
+                                                          : HELIOSTAT__PB__PARTITION_STATE__PARTITION_PARKED;
+                break;
         case PART_HALTED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED; break;
         case PART_FLOWING:
                 row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;

@@ -331,7 +331,7 @@ void pump_start_parts(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 /* What is still under way would be sent twice. */
-                if (part->state == PART_PARKED && part->retry_ms <= now &&
+                if (part->state == PART_PARKED && !(part->paused && part->flowed) && part->retry_ms <= now &&
                     part->under_way == 0 && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
@@ -514,8 +514,9 @@ void pump_flow_waiting(struct pump *pump) {
                 for (size_t i = 0; i < pump->part_count; i++) {
                         struct part *part = pump->parts[i];
                         if (part->state != PART_WAITING || !part->started || halt_waits(part)) continue;
-                        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
-                                ->offset = part->position;
+                        if (!part->paused)
+                                rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
+                                        ->offset = part->position;
                         pump_drop_part(pump, part);
                         ledger_fini(&part->ledger);
                         ledger_init(&part->ledger, part->position);
@@ -527,6 +528,11 @@ void pump_flow_waiting(struct pump *pump) {
                         part->record_ms = -1;
                         *part->error = '\0';
                         part->state = PART_FLOWING;
+                        if (!part->paused) continue;
+                        part->state = PART_PARKED; /* its position is known, and is committed like the others' */
+                        (void)snprintf(part->error, sizeof part->error, "%s", PUMP_PAUSED_TEXT); /* it fits */
+                        if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
+                        pump->running_told = true;
                 }
         if (list->cnt) {
                 rd_kafka_error_t *error = rd_kafka_incremental_assign(pump->consumer, list);
@@ -554,7 +560,7 @@ static bool part_commits(const struct pump *pump, const struct part *part, bool 
         if (!part->flowed || part->starting || part_disowned(part)) return false;
         if (part->committed != part_position(part)) return true;
         /* A halt may last longer than a group remembers. */
-        if (part->state != PART_FLOWING && part->state != PART_HALTED) return false;
+        if (part->state != PART_FLOWING && part->state != PART_HALTED && !part->paused) return false;
         return all || now - part->committed_ms >= (int64_t)pump->settings.recommit_interval_ms;
 }
 

@@ -1,7 +1,19 @@
 """What an operator asks and does on the command line, against one running mirror after the other thing."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
 import subprocess
+import termios
+import time
+
+import pytest
 
 from local_cluster import binary, wait_until
 
@@ -17,6 +29,63 @@ def command(mirror, code, *arguments, text=""):
 
 def events(mirror, *arguments):
     return [json.loads(line) for line in command(mirror, 0, "events", *arguments, "-o", "json").splitlines()]
+
+
+@pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
+def test_paused_partitions_rest_and_keep_their_positions(field, topic, guarantee):
+    """A topic, a partition, a route: nothing more is read within a second, over a restart and a change of owner, and then
+    everything arrives once."""
+    mirror = field(topics=topic + ".*", lanes=LANES, **{"delivery.guarantee": guarantee})
+    other = topic + ".other"
+    mirror.create(topic, LANES)
+    mirror.create(other, 2)
+    mirror.up(workers=2).wait_running(LANES + 2)
+    load = mirror.load(topic, LANES, rate=1000)
+    mirror.wait_flowing(mirror.watch(topic, LANES))
+
+    def rows(name=topic):
+        return {p["partition"]: p for p in mirror.status()["partitions"] if p["topic"] == name}
+
+    command(mirror, 2, "pause", "east->wst", text="did you mean 'east->west'?")
+    command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, "--dry-run", text="1 partitions would be paused")
+    assert all(row["state"] == "RUNNING" for row in rows().values())
+    begun = time.monotonic()
+    command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, "--no-wait")
+    wait_until(lambda: "lane.paused" in "".join(w.log_text() for w in mirror.workers.values()), 1.5, mirror.describe)
+    assert time.monotonic() - begun < 1.5
+    command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, text="as said before")
+    wait_until(lambda: rows()[1]["state"] == "PAUSED", 10, mirror.describe)
+    time.sleep(1.2)     # what was under way is committed
+    first = rows()
+    wait_until(lambda: all(rows()[p]["position"] > first[p]["position"] for p in (0, 2, 3)), 15, mirror.describe)
+    assert rows()[1]["position"] == first[1]["position"]
+    assert mirror.run("status", "--config", mirror.config, "--check").returncode == 0
+
+    # The whole topic by a regex; the other one flows. A restart and another owner change nothing.
+    command(mirror, 0, "pause", "east->west", "--topics", re.escape(topic) + "$", text=f"{LANES} partitions are paused")
+    time.sleep(1.2)
+    before = rows()
+    assert {row["state"] for row in before.values()} == {"PAUSED"} and {r["state"] for r in rows(other).values()} == {"RUNNING"}
+    assert "Paused" in command(mirror, 0, "describe", "east->west")
+    mirror.apply()
+    mirror.workers["w1"].kill()
+    mirror.wait_status(lambda s: all(p["worker"] == "w2" and p["state"] in ("PAUSED", "RUNNING") for p in s["partitions"]),
+                       "w2 has all", 20)
+    after = rows()
+    assert {row["state"] for row in after.values()} == {"PAUSED"}
+    assert all(after[p]["position"] >= before[p]["position"] for p in after)
+    load.stop()
+
+    # An answer to halts leaves pauses alone; a plain resume lets all go on.
+    command(mirror, 0, "resume", "east->west", "--retry")
+    assert {row["state"] for row in rows().values()} == {"PAUSED"}
+    command(mirror, 0, "resume", "east->west", "--topic", topic, "--partition", 2, text="1 partitions are no longer paused")
+    wait_until(lambda: rows()[2]["state"] == "RUNNING" and rows()[3]["state"] == "PAUSED", 10, mirror.describe)
+    command(mirror, 0, "resume", "east->west", text="are no longer paused")
+    mirror.wait_running(LANES + 2)
+    mirror.assert_mirrored(topic, "exact" if guarantee == "exactly-once" else "at-least-once")
+    told = [e["kind"] for e in events(mirror, "east->west") if e["kind"] in ("pause", "resume", "apply")]
+    assert told == ["pause", "pause", "resume", "resume"], told
 
 
 def test_a_running_mirror_is_described(field, topic, oracle, source):
@@ -79,3 +148,88 @@ def test_a_running_mirror_is_described(field, topic, oracle, source):
         follower.terminate()
     seen = [json.loads(line)["number"] for line in follower.communicate()[0].splitlines()]
     assert follower.returncode == 0 and seen == numbers[:len(seen)] and len(seen) >= count, (seen, numbers)
+
+
+class Terminal:
+    """A command on a pseudo-terminal, and what is on its screen."""
+
+    def __init__(self, *arguments):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm", NO_COLOR="")
+            os.execv(binary(), ["heliostat", *map(str, arguments)])
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 160, 0, 0))
+        self.text = ""
+
+    def wait(self, pattern, limit_s=15):
+        """Reads on until the pattern comes, and forgets what was before it."""
+        end = time.monotonic() + limit_s
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < end, f"{pattern!r} is not in {self.text[-3000:]!r}"
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.text += os.read(self.fd, 65536).decode(errors="replace")
+                except OSError:     # the other side has closed it
+                    raise AssertionError(f"ended before {pattern!r}: {self.text[-3000:]!r}")
+        self.text = self.text[found.end():]
+        return found
+
+    def press(self, key):
+        os.write(self.fd, key.encode())
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO)
+
+    def exit(self, limit_s=10):
+        """The wait status, when all that was written is read."""
+        end = time.monotonic() + limit_s
+        modes = self.modes()
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            with contextlib.suppress(OSError):
+                while select.select([self.fd], [], [], 0.05)[0] and (more := os.read(self.fd, 65536)):
+                    self.text += more.decode(errors="replace")
+                    modes = self.modes()
+            if pid:
+                os.close(self.fd)
+                return status, modes
+        raise AssertionError("it does not end")
+
+
+def test_status_watch_on_a_terminal(field, topic, oracle, source, zookeeper):
+    """It redraws in place, obeys its keys, and leaves the terminal as it was on every way out."""
+    mirror = field(lanes=2)
+    mirror.create(topic, 2)
+    mirror.up().wait_running(2)
+    both = termios.ICANON | termios.ECHO
+    for way in ("q", signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT):
+        screen = Terminal("status", "--watch", "--interval", 1, "--config", mirror.config)
+        screen.wait(r"\x1b\[\?1049h")
+        screen.wait(rf"(OK|WARN).*2 RUNNING(.|\n)*{topic}")
+        assert screen.modes() == 0
+        if way == "q":
+            screen.press("p")
+            screen.wait(r"WORKER(.|\n)*w1(.|\n)*p partitions")
+            screen.press("+")
+            screen.wait("every 2 s")
+            screen.press("-")
+            screen.wait("every 1 s")
+            screen.press("p")
+            screen.wait("LAG TIME")
+            oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=2, rate=2000, count=2000)
+            screen.wait(r" 1000 +1000 ")
+            fcntl.ioctl(screen.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 40, 0, 0))
+            screen.wait(r"\x1b\[8;1H")
+            screen.press("q")
+        else:
+            os.kill(screen.pid, way)
+        status, modes = screen.exit()
+        assert modes == both, way
+        assert screen.text.endswith("\x1b[?25h\x1b[?1049l"), (way, screen.text[-200:])
+        if way == signal.SIGABRT:
+            assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == way
+        else:
+            assert os.waitstatus_to_exitcode(status) == 0, way
+    # Without a terminal: a line each time.
+    lines = command(mirror, 0, "status", "--watch", "--interval", 1, "--rounds", 2).splitlines()
+    assert len(lines) == 2 and all(' OK lag=0 ' in line and 'partitions="2 RUNNING"' in line for line in lines), lines

@@ -148,6 +148,17 @@ row 0 '# Configuration' config reference
 "$heliostat" config sample > "$dir/sample"
 row 0 'no errors' config check "$dir/sample"
 
+row 2 '--watch goes with neither' status -z 127.0.0.1:1 --watch --check
+row 3 'cannot be reached within 1 s' status -z 127.0.0.1:1 --watch --timeout 1 --rounds 1
+row 2 'one of --config FILE and --zookeeper CONNECT' list routes
+row 3 'cannot be reached' lag -z 127.0.0.1:1 --timeout 1
+row 2 'a route, topic or worker is missing' describe -z 127.0.0.1:1
+row 3 'cannot be reached' events -z 127.0.0.1:1 --timeout 1
+row 2 '--partition needs --topic' pause 'a->b' --config "$dir/good" --partition 3
+row 2 'one of them, not both' pause 'a->b' --config "$dir/good" --topic t --topics u
+row 2 '--topics: ' pause 'a->b' --config "$dir/good" --topics '('
+row 3 'cannot be reached within 1 s' pause 'a->b' --config "$dir/good" --timeout 1
+row 2 '--topics takes back pauses' resume 'a->b' --config "$dir/good" --topics t --skip
 row 2 "did you mean 'status'?" help stauts
 row 2 "did you mean 'status'?" man stauts
 row 2 'expected bash, zsh or fish' completion
