@@ -11,6 +11,7 @@
 
 #include "cli/apply.h"
 #include "cli/cli.h"
+#include "cli/config_verb.h"
 #include "cli/pause.h"
 #include "cli/placement.h"
 #include "cli/migrate.h"
@@ -82,42 +83,6 @@ static int verb_worker(const struct verb_args *args) {
 }
 
 static int verb_coordinator(const struct verb_args *args) { return run_role(args, coordinator_main); }
-
-/* ---- config ------------------------------------------------------------- */
-
-static int print_text(char *data) {
-        struct text text = {.data = data, .failed = !data};
-        return cli_print(&text);
-}
-
-static int check_file(const char *path) {
-        struct config config;
-        char err[CONFIG_ERROR_MAX];
-        int exit_code = cli_load(path, &config);
-        if (exit_code) return exit_code;
-        if (config.zookeeper_connect) exit_code = cli_check_zookeeper(&config);
-        if (!exit_code && kafka_config_check(&config, err, sizeof err) != 0) {
-                cli_error("%s", err);
-                exit_code = CLI_USAGE;
-        }
-        if (!exit_code)
-                printf("%s: %zu clusters, %zu routes, no errors\n", path, config.cluster_count,
-                       config.route_count);
-        config_fini(&config);
-        return exit_code;
-}
-
-static int verb_config(const struct verb_args *args) {
-        const char *action = args->operands[0], *path = args->operands[1];
-        bool check = strcmp(action, "check") == 0;
-        if (check != (path != NULL)) {
-                if (check) cli_error("config check: a file is missing");
-                else cli_error("config %s: unexpected argument '%.100s'", action, path);
-                return CLI_USAGE;
-        }
-        if (check) return check_file(path);
-        return print_text(strcmp(action, "reference") == 0 ? config_reference_markdown() : config_sample());
-}
 
 /* ---- completion, man ---------------------------------------------------- */
 
@@ -191,7 +156,7 @@ static const struct {
         {"verify", cli_verify},
         {"migrate", cli_migrate},
         {"translate", cli_translate},
-        {"config", verb_config},
+        {"config", cli_config},
         {"completion", verb_completion_script},
         {"man", verb_man_page},
 };

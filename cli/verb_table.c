@@ -155,6 +155,10 @@ OPTIONS(drain) = {
         TIMEOUT("how long to wait until it is done (default 60)"),
         ENDS,
 };
+OPTIONS(config) = {
+        TABLE_OR_JSON,
+        ENDS,
+};
 OPTIONS(mirror) = {
         HEADING("What is mirrored, as MirrorMaker 1 is told:"),
         VALUE("consumer.config", '\0', "FILE", FILES, "how to reach the source; its group.id holds the positions"),
@@ -530,14 +534,15 @@ const struct verb verbs[] = {
         },
         {
                 .name = "config",
-                .text = "print the reference of settings or a sample, check a file",
-                .traits = VERB_WRITES,
-                .synopsis = "sample\nreference\ncheck FILE",
-                .about = "sample prints a commented configuration file, reference prints docs/configuration.md, check reads a "
-                         "file and says what is wrong with it.",
-                .operands = {{.name = "ACTION", .kind = VERB_ACTION, .choices = {"sample", "reference", "check"}},
+                .text = "check a configuration file, show what is in effect, print the reference or a sample",
+                .traits = VERB_PRINTS,
+                .synopsis = "check FILE [-o json]\nshow FILE [-o json]\nsample\nreference",
+                .about = "check tells what becomes of each key of a file, and why; show prints the settings in effect with "
+                         "where each comes from, and no passwords; neither connects to anything.\n\n"
+                         "sample prints a commented configuration file, reference prints docs/configuration.md.",
+                .operands = {{.name = "ACTION", .kind = VERB_ACTION, .choices = {"check", "show", "sample", "reference"}},
                              {.name = "FILE", .completes = VERB_OFFER_FILES, .optional = true}},
-                .options = none_options,
+                .options = config_options,
                 .exits = "0 done, no errors\n1 failed\n2 wrong use, or the file has an error\n",
                 .page = "configuration.md",
         },

@@ -61,6 +61,7 @@ static int resolve_value(struct parser *p, struct property *property, int allowe
         free(property->value);
         property->value = value;
         property->secret = true;
+        parser_fate_of(p, property)->hidden = true;
         return 0;
 }
 

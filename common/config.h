@@ -106,7 +106,8 @@ struct config_fate {
         char *key;
         int line;
         enum config_fate_kind kind;
-        char *text; /* one line, or NULL */
+        char *text;      /* one line, or NULL */
+        bool hidden;     /* the value came from a placeholder: never shown */
 };
 
 struct config_private;
@@ -184,6 +185,10 @@ int config_client_properties(const struct config *config, const char *alias, con
 /* Prints docs/configuration.md, or a commented sample file. */
 char *config_reference_markdown(void); /* malloc'd */
 char *config_sample(void);             /* malloc'd */
+
+/* Whether a client property concerns such a client: 0, or how specific it is. */
+int config_concerns(const struct config_property *property, const char *alias, const char *route,
+                    enum client_role role);
 
 /* Every client property of the file, in its order.  Borrows config. */
 size_t config_property_count(const struct config *config);

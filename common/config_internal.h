@@ -15,8 +15,4 @@ struct config_private {
         int program_lines[SETTING_PROGRAM_COUNT];
 };
 
-/* 0: does not concern the client, else how specific it is. */
-int config_rank(const struct config_property *item, const char *alias, const char *route,
-                enum client_role role);
-
 #endif

@@ -148,7 +148,7 @@ const struct config_property *config_property_at(const struct config *config, si
         return &config->priv->items[index];
 }
 
-int config_rank(const struct config_property *item, const char *alias, const char *route,
+int config_concerns(const struct config_property *item, const char *alias, const char *route,
                 enum client_role role) {
         if (!item->unscoped && item->role != role) return 0;
         if (item->alias && strcmp(item->alias, alias) != 0) return 0;
@@ -173,7 +173,7 @@ int config_client_properties(const struct config *config, const char *alias, con
         for (int level = CONFIG_EVERY; level <= CONFIG_ROUTE_END; level++)
                 for (size_t i = 0; i < priv->count; i++) {
                         const struct config_property *item = &priv->items[i];
-                        if (config_rank(item, alias, route, role) != level) continue;
+                        if (config_concerns(item, alias, route, role) != level) continue;
                         /* the later place matters too: librdkafka's and Java's
                          * names of one thing must override each other */
                         for (size_t k = 0; k < count; k++)

@@ -73,7 +73,7 @@ static const struct config_property *reset_of(struct parser *p, const struct con
         for (size_t i = 0; i < priv->count; i++) {
                 const struct config_property *item = &priv->items[i];
                 if (strcmp(item->name, "auto.offset.reset") != 0) continue;
-                int rank = config_rank(item, route->source, route->name, CLIENT_CONSUMER);
+                int rank = config_concerns(item, route->source, route->name, CLIENT_CONSUMER);
                 if (rank > best_rank) {
                         best = item;
                         best_rank = rank;

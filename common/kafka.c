@@ -13,6 +13,7 @@
 #include "common/kafka_trouble.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "common/text_grow.h"
 
 /* ---- log ---------------------------------------------------------------- */
 
@@ -71,6 +72,40 @@ static int start(rd_kafka_conf_t *conf, enum client_role role, const char *path,
         return rc;
 }
 
+/* Any of these may have come from a placeholder or a login module. */
+static bool log_hides(const char *name) {
+        return config_key_is_secret(name) || strncmp(name, "ssl", 3) == 0 ||
+               (strncmp(name, "sasl.", 5) == 0 && strncmp(name, "sasl.mechanism", 14) != 0);
+}
+
+/* What is in effect, as librdkafka tells it, where it is not librdkafka's own
+ * default; no secrets. */
+static void log_settings(const rd_kafka_t *client, enum client_role role, const char *alias, const char *route) {
+        static const char *const roles[] = {"consumer", "producer", "admin"};
+        struct text text = {0};
+        size_t count = 0, default_count = 0;
+        if (log_get_level() > LOG_DEBUG) return;
+        rd_kafka_conf_t *fresh = rd_kafka_conf_new();
+        const char **list = rd_kafka_conf_dump((rd_kafka_conf_t *)(uintptr_t)rd_kafka_conf((rd_kafka_t *)(uintptr_t)client), &count);
+        const char **defaults = rd_kafka_conf_dump(fresh, &default_count);
+        for (size_t i = 0; i + 1 < count; i += 2) {
+                bool same = false;
+                for (size_t k = 0; !same && k + 1 < default_count; k += 2)
+                        same = strcmp(list[i], defaults[k]) == 0 && strcmp(list[i + 1], defaults[k + 1]) == 0;
+                size_t n = strlen(list[i]);
+                bool internal = (n > 3 && strcmp(list[i] + n - 3, "_cb") == 0) || strcmp(list[i], "opaque") == 0 ||
+                                strcmp(list[i], "default_topic_conf") == 0 || strcmp(list[i], "interceptors") == 0;
+                if (same || internal) continue;
+                text_add(&text, "%s%s=%s", text.data ? " " : "", list[i], log_hides(list[i]) ? "(hidden)" : list[i + 1]);
+        }
+        log_debug("kafka.settings", "client=%s alias=%s route=%s settings=\"%s\"", roles[role], alias, route ? route : "",
+                  text.data ? text.data : "");
+        free(text.data);
+        rd_kafka_conf_dump_free(list, count);
+        rd_kafka_conf_dump_free(defaults, default_count);
+        rd_kafka_conf_destroy(fresh);
+}
+
 int kafka_client_new(const struct config *config, const char *alias, const char *route,
                      enum client_role role, const struct kafka_setting *extra,
                      void (*conf_hook)(rd_kafka_conf_t *conf, void *ctx), void *ctx,
@@ -87,6 +122,7 @@ int kafka_client_new(const struct config *config, const char *alias, const char 
         kafka_trouble_prepare(conf);
         if (conf_hook) conf_hook(conf, ctx);
         rc = start(conf, role, config->path, alias, out, err, err_size);
+        if (!rc) log_settings(*out, role, alias, route);
         if (!rc) kafka_token_begin(*out);
         return rc;
 }

@@ -125,6 +125,11 @@ static const char *canonical(const char *name) {
         return k && k->canonical ? k->canonical : name;
 }
 
+const char *kafka_settings_canonical(const char *name) {
+        (void)pthread_once(&known_once, load_known); /* cannot fail with this control */
+        return canonical(name);
+}
+
 /* ---- rows --------------------------------------------------------------- */
 
 static bool row_names(const struct java *row, const char *name) {

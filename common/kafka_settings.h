@@ -56,6 +56,10 @@ int kafka_settings_trace(const struct config *config, const char *alias, const c
                          const struct kafka_trace *trace, rd_kafka_conf_t *conf, char *err,
                          size_t err_size);
 
+/* librdkafka's own name where it is an alias of one, else the name itself.
+ * Borrows name. */
+const char *kafka_settings_canonical(const char *name);
+
 /* The reason when a property has no effect in any role, else NULL. */
 const char *kafka_settings_ignored(const struct config_property *property);
 

@@ -272,6 +272,35 @@ int setting_set(const struct setting *setting, void *owner, const char *value, c
         return fail(&a, "has an unknown type");
 }
 
+char *setting_text(const struct setting *setting, const void *owner) {
+        const void *field = (const char *)owner + setting->offset;
+        char *text = NULL;
+        int n = 0;
+
+        switch (setting->type) {
+        case SETTING_TEXT:
+        case SETTING_CHOICE:
+        case SETTING_TOPICS:
+                return *(char *const *)field ? strdup(*(char *const *)field) : NULL;
+        case SETTING_BOOL:
+                return strdup(*(const bool *)field ? "true" : "false");
+        case SETTING_INT:
+                n = asprintf(&text, "%d", *(const int *)field);
+                break;
+        case SETTING_UINT:
+                n = asprintf(&text, "%u", *(const uint32_t *)field);
+                break;
+        case SETTING_BYTES: {
+                uint64_t bytes = *(const uint64_t *)field;
+                const char *unit = bytes % SETTING_GIB == 0 ? "GiB" : bytes % SETTING_MIB == 0 ? "MiB" : "";
+                if (*unit) bytes /= (uint64_t)(*unit == 'G' ? SETTING_GIB : SETTING_MIB);
+                n = asprintf(&text, "%llu%s", (unsigned long long)bytes, unit);
+                break;
+        }
+        }
+        return n < 0 ? NULL : text;
+}
+
 void setting_free_all(const struct setting *table, size_t count, void *owner) {
         for (size_t i = 0; i < count; i++) {
                 if (table[i].type != SETTING_TEXT && table[i].type != SETTING_CHOICE &&

@@ -35,6 +35,10 @@ int setting_find(const struct setting *table, size_t count, const char *name);
 int setting_set(const struct setting *setting, void *owner, const char *value, char *why,
                 size_t why_size);
 
+/* The value of a field as it would stand in the file; malloc'd, NULL for a text
+ * that is not set or on no memory. */
+char *setting_text(const struct setting *setting, const void *owner);
+
 /* Frees the texts of owner. */
 void setting_free_all(const struct setting *table, size_t count, void *owner);
 

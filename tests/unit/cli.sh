@@ -145,6 +145,35 @@ row 0 '2 clusters, 1 routes, no errors' config check "$dir/good"
 row 2 "did you mean 'a->b.lanes'?" config check "$dir/bad-key"
 row 2 'usage: heliostat config' config
 row 0 '# Configuration' config reference
+row 2 'a file is missing' config check
+row 2 'a file is missing' config show
+cat > "$dir/mm2" <<END
+clusters = A, B
+A.bootstrap.servers = 127.0.0.1:2
+B.bootstrap.servers = 127.0.0.1:3
+A->B.enabled = true
+tasks.max = 4
+A.consumer.fetch.min.bytes = 3
+A->B.consumer.fetch.min.bytes = 4
+A.consumer.auto.offset.reset = latest
+A.sasl.password = sesame
+B.producer.buffer.memory = 33554432
+END
+row 0 'ignored     `lanes` divides a route' config check "$dir/mm2"
+row 0 'overridden  by A->B.consumer.fetch.min.bytes in line 7 (in MirrorMaker 2 this one would count)' config check "$dir/mm2"
+row 0 'becomes queue.buffering.max.kbytes' config check "$dir/mm2"
+row 0 '"schema": "heliostat.config-check/v1"' config check "$dir/mm2" -o json
+row 0 '(hidden)' config show "$dir/mm2"
+row 0 '"schema": "heliostat.config-show/v1"' config show "$dir/mm2" -o json
+case $("$heliostat" config show "$dir/mm2"; "$heliostat" config show -o json "$dir/mm2"; "$heliostat" config check "$dir/mm2") in
+*sesame*)
+        echo "a password is shown"
+        failed=1
+        ;;
+esac
+(cat "$dir/mm2"; echo 'lanes = x'; echo 'A.fetch.min.byte = 1') > "$dir/two-errors"
+row 2 "two-errors:11: lanes: expected a whole number from 1 to 4096, not 'x'" config check "$dir/two-errors"
+row 2 "two-errors:12: A.fetch.min.byte: unknown client setting; did you mean 'A.fetch.min.bytes'?" config check "$dir/two-errors"
 "$heliostat" config sample > "$dir/sample"
 row 0 'no errors' config check "$dir/sample"
 
