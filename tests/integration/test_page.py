@@ -257,6 +257,8 @@ def test_page_says_what_is_wrong(page_server, browser):
     open_page(browser, server, partitions=160, lanes=24, workers=3, lost=True)
     assert browser.tile("workers") == "2" and "8 lanes without one" in browser.text("#tile-workers")
     assert "w3 (gone)" in browser.text("#lanes") and len(browser.texts("#lanes .cell[data-tone=warn]")) == 8
+    open_page(browser, server, partitions=160, lanes=24, workers=3, paused=True)
+    assert "partly paused" in browser.text("#routes") and "paused\n20" in browser.text("#states")
     open_page(browser, server, partitions=160, lanes=24, workers=3, stale=True)
     assert browser.texts("#workers tbody td:nth-child(2)") == ["live", "live", "old report"]
 

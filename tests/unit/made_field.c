@@ -43,6 +43,7 @@ static void add(const struct made_field *field, struct facts *facts, enum fact_k
 static void add_route(const struct made_field *field, struct facts *facts, const char *source, const char *destination,
                       bool enabled, uint32_t lanes) {
         Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
+        Heliostat__Pb__PauseRule pause = HELIOSTAT__PB__PAUSE_RULE__INIT, *pauses[] = {&pause};
         char name[64], group[80];
         (void)snprintf(name, sizeof name, "%s->%s", source, destination);
         (void)snprintf(group, sizeof group, "heliostat.%s", name);
@@ -57,6 +58,10 @@ static void add_route(const struct made_field *field, struct facts *facts, const
         route.offset_commit_interval_ms = 1000;
         route.refresh_topics_interval_s = 30;
         route.replication_factor = -1;
+        pause.topics = TEXT("orders");
+        pause.at_ms = field->now_ms - 600000;
+        route.pauses = pauses;
+        route.n_pauses = field->paused && enabled;
         add(field, facts, FACT_ROUTE, name, 0, &route, 86400000);
 }
 
@@ -130,6 +135,7 @@ static void fill_lanes(const struct made_field *field, struct facts *facts, stru
                                 r->lag_seconds = size < 1 ? 0 : size / 9000 + noise(i) / 5;
                                 r->rate = noise(i + 3) * 40 * (0.5 + field->wave);
                                 r->error = TEXT("");
+                                if (field->paused && t == 0) r->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_PAUSED;
                                 if (field->halted && i == 3) {
                                         r->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED;
                                         r->error = TEXT(field->hostile ? MADE_FIELD_HOSTILE : MADE_FIELD_REASON);

@@ -20,6 +20,7 @@ struct made_field {
         bool lost;           /* the last worker is gone, its lanes are not moved yet */
         bool stale;          /* the last worker reported a minute ago */
         bool led;            /* there is a leader */
+        bool paused;         /* east->west: one topic of it */
         bool disabled_route; /* west->archive as well, not enabled */
 };
 #define MADE_FIELD_REASON "the source no longer has offsets [100, 120)"

@@ -17,7 +17,7 @@ import jsonschema
 
 OPENAPI = json.loads((pathlib.Path(__file__).resolve().parents[2] / "coordinator" / "openapi.json").read_text())
 ENDPOINTS = ("status", "workers", "routes", "lanes", "partitions", "history", "events", "config")
-FIELDS = ("", "partitions=160&lanes=24&workers=3&halted&hostile&more&lost", "partitions=40&lanes=4&workers=2&stale&leaderless")
+FIELDS = ("", "partitions=160&lanes=24&workers=3&halted&hostile&paused&more&lost", "partitions=40&lanes=4&workers=2&stale&leaderless")
 
 
 def strict(node):

@@ -2,7 +2,7 @@
  *
  *     page_server LISTEN [TOKEN]      prints its URL, ends with SIGTERM
  *
- * GET /made?partitions=N&lanes=N&workers=N&halted&hostile&lost&stale&leaderless&more&old=SECONDS&minutes=N changes what there is; what is
+ * GET /made?partitions=N&lanes=N&workers=N&halted&hostile&paused&lost&stale&leaderless&more&old=SECONDS&minutes=N changes what there is; what is
  * not given is 0 or false, but for the 60 minutes that are remembered. */
 #include <math.h>
 #include <signal.h>
@@ -86,7 +86,7 @@ static void on_made(void *ctx, const struct http_request *request, struct http_a
                                          .lanes = (uint32_t)number(request, "lanes"),
                                          .workers = (size_t)number(request, "workers"),
                                          .halted = http_arg(request, "halted"), .hostile = http_arg(request, "hostile"), .lost = http_arg(request, "lost"),
-                                         .stale = http_arg(request, "stale"), .led = !http_arg(request, "leaderless"),
+                                         .paused = http_arg(request, "paused"), .stale = http_arg(request, "stale"), .led = !http_arg(request, "leaderless"),
                                          .disabled_route = http_arg(request, "more")};
         made.old_s = number(request, "old");
         made.nothing = http_arg(request, "nothing");
