@@ -12,6 +12,7 @@
 #include "cli/apply.h"
 #include "cli/cli.h"
 #include "cli/config_verb.h"
+#include "cli/doctor.h"
 #include "cli/pause.h"
 #include "cli/placement.h"
 #include "cli/migrate.h"
@@ -144,6 +145,7 @@ static const struct {
         {"describe", cli_describe},
         {"events", cli_events},
         {"apply", cli_apply},
+        {"doctor", cli_doctor},
         {"topics", cli_topics},
         {"pause", cli_pause},
         {"resume", cli_resume},

@@ -17,7 +17,7 @@
 #include "common/names.h"
 #include "coordinator/topics.h"
 
-static int look(const struct config *config, const struct config_route *route, struct topics_found *out) {
+int topics_of_route(const struct config *config, const struct config_route *route, struct topics_found *out) {
         static const struct kafka_setting none[] = {{NULL, NULL}};
         struct topics_wanted wanted = {.merge = route->topic_merge,
                                        .any_count = strcmp(route->partitioning, "key") == 0,
@@ -79,7 +79,7 @@ int cli_topics(const struct verb_args *args) {
         }
         if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR); /* the connection is no news */
         struct topics_found found = {0};
-        if (!exit_code) exit_code = look(&config, route, &found);
+        if (!exit_code) exit_code = topics_of_route(&config, route, &found);
         if (!exit_code) exit_code = print(route, &found, verb_has(args, "all"), verb_chose(args, "output", "json"));
         topics_found_fini(&found);
         config_fini(&config);

@@ -95,6 +95,14 @@ OPTIONS(apply) = {
         TIMEOUT("give up when ZooKeeper does not answer (default 15)"),
         ENDS,
 };
+OPTIONS(doctor) = {
+        CONFIG("configuration, see docs/configuration.md"),
+        TABLE_OR_JSON,
+        FLAG("probe-writes", '\0',
+             "send each topic of the destination a record that is larger than it takes: it is refused, and shows whether one may write there"),
+        TIMEOUT("for each question (default 10)"),
+        ENDS,
+};
 OPTIONS(topics) = {
         CONFIG("configuration, see docs/configuration.md"),
         FLAG("all", 'a', "also list topics that are in step"),
@@ -356,6 +364,22 @@ const struct verb verbs[] = {
                 .options = apply_options,
                 .exits = "0 done, or nothing to do\n1 failed\n2 wrong use, or a file with an error\n3 ZooKeeper cannot be reached\n",
                 .page = "operations.md",
+        },
+        {
+                .name = "doctor",
+                .text = "look whether the ground holds: addresses, rights, settings that void a promise",
+                .traits = VERB_PRINTS,
+                .synopsis = "[ROUTE] --config FILE [-o table|json] [--probe-writes] [--timeout SECONDS]",
+                .about = "Asks ZooKeeper and both clusters of the route, or of all routes of the file that are enabled, "
+                         "what a mirror needs of them: whether names resolve and every advertised address answers from "
+                         "this host, rights, versions, copies, size limits, how long records and positions are kept.  "
+                         "Each finding says which promise it voids, and what to do.\n"
+                         "Run it where workers run.  It changes nothing.",
+                .operands = {{.name = "ROUTE", .kind = VERB_ROUTE, .completes = VERB_OFFER_ROUTES, .optional = true}},
+                .options = doctor_options,
+                .exits = "0 nothing has failed (there may be warnings)\n1 something has\n2 wrong use, or a configuration with an error\n"
+                         "3 ZooKeeper or a cluster cannot be reached\n",
+                .page = "doctor.md",
         },
         {
                 .name = "topics",

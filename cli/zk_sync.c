@@ -218,6 +218,12 @@ void zk_sync_sleep(struct zk_sync *sync, unsigned ms) {
         while (clock_boot_ms() < until_ms) (void)uv_run(&sync->loop, UV_RUN_ONCE);
 }
 
+int zk_sync_session_timeout_ms(const struct zk_sync *sync) {
+        return zk_state(sync->zk) == ZK_CONNECTED ? zk_session_timeout_ms(sync->zk) : 0;
+}
+
+const char *zk_sync_trouble(const struct zk_sync *sync) { return zk_last_error(sync->zk); }
+
 int zk_sync_explain(struct zk_sync *sync, const char *what, int code) {
         const char *why = zk_last_error(sync->zk);
         if (code == ERR_TIMEOUT || code == ERR_CONNECTION) {

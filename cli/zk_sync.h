@@ -28,6 +28,11 @@ int zk_sync_put(struct zk_sync *sync, const char *path, const void *data, size_t
 int zk_sync_multi(struct zk_sync *sync, struct zk_multi *multi);
 void zk_sync_names_free(char **names, size_t count);
 
+/* As negotiated; 0: not connected. */
+int zk_sync_session_timeout_ms(const struct zk_sync *sync);
+/* Why the last request was not answered, or "". */
+const char *zk_sync_trouble(const struct zk_sync *sync);
+
 /* Waits, with the session kept alive. */
 void zk_sync_sleep(struct zk_sync *sync, unsigned ms);
 
