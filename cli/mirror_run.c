@@ -236,7 +236,7 @@ static void on_closed(void *ctx) {
         if (lane->run->phase == DRAINING && all_closed(lane->run)) check_destination(lane->run);
 }
 
-static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed};
+static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed, NULL};
 
 static void on_facts(void *ctx, const struct pump_fact *facts, size_t count) {
         struct mirror_lane *lane = ctx;

@@ -206,7 +206,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                 *state = &seen;
                 return MHD_YES;
         }
-        struct http_request request = {.path = url, .if_none_match = header(connection, "If-None-Match"),
+        struct http_request request = {.path = url, .trusted = !guard.token || http_bearer_is(guard.token, question.authorization),
+                                       .if_none_match = header(connection, "If-None-Match"),
                                        .accept_encoding = header(connection, "Accept-Encoding")};
         struct args args = {.request = &request};
         (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_arg, &args);

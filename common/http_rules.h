@@ -68,6 +68,7 @@ struct http_request {
         const char *path;         /* decoded, without the query */
         struct http_arg { const char *name, *value; } args[HTTP_ARGS_MAX]; /* of the query, decoded */
         size_t arg_count;
+        bool trusted;             /* it has the token, or none is asked for */
         const char *if_none_match, *accept_encoding; /* headers; NULL: not sent */
 };
 /* The value of the first argument of that name: "" for one without a value,

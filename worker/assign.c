@@ -68,6 +68,10 @@ static void on_running(void *ctx) {
         lane_signal(link->lane, LANE_ON_RUNNING);
 }
 
+static void on_last(void *ctx, struct pump_snapshot *snapshot) {
+        report_take(ctx, snapshot);
+}
+
 /* The pump has stopped: let it go. */
 static struct worker_lane *detach(struct lane_pump_link *link) {
         struct worker_lane *lane = link->lane;
@@ -108,7 +112,7 @@ static void on_closed(void *ctx) {
         worker_maybe_finish(worker);
 }
 
-static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed};
+static const struct pump_events pump_events = {on_ready, on_facts, on_running, on_fenced, on_drained, on_closed, on_last};
 
 /* Tells the pump which facts the record, just written, has; what was told after
  * the write waits for the next. */
@@ -176,6 +180,7 @@ static void lane_open(struct worker_lane *lane) {
                 return;
         }
         lane->open_pending = false;
+        (void)totals_route(&worker->totals, lane->route); /* its counters show from now on */
         uint32_t timeout_ms = (uint32_t)zk_session_timeout_ms(worker->zk);
         if (timeout_ms < KAFKA_MESSAGE_TIMEOUT_MIN_MS) timeout_ms = KAFKA_MESSAGE_TIMEOUT_MIN_MS;
         if (timeout_ms > MESSAGE_TIMEOUT_MAX_MS) timeout_ms = MESSAGE_TIMEOUT_MAX_MS;
@@ -641,6 +646,7 @@ void assign_fini(struct worker *worker) {
                 free(lane->route);
                 free(lane);
         }
+        totals_fini(&worker->totals);
         while (worker->routes) {
                 struct worker_route *route = worker->routes;
                 worker->routes = route->next;

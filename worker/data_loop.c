@@ -6,8 +6,6 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define BEAT_MS 250
-
 void data_loop_tick(struct data_loop *loop) {
         int64_t now = clock_boot_us(), gap = (now - loop->last_us) / 1000;
         loop->last_us = now;
@@ -21,7 +19,7 @@ void data_loop_tick(struct data_loop *loop) {
 static void on_beat(uv_timer_t *timer) {
         struct data_loop *loop = timer->data;
         data_loop_tick(loop);
-        atomic_store_explicit(&loop->beat_ms, loop->last_us / 1000, memory_order_relaxed);
+        loop_lag_beat(&loop->lag, loop->last_us / 1000, DATA_LOOP_BEAT_MS);
 }
 
 static void on_idle(uv_idle_t *idle) { (void)idle; }
@@ -80,7 +78,7 @@ static void run(void *arg) {
 
 int data_loop_start(struct data_loop *loop, unsigned index) {
         *loop = (struct data_loop){.index = index};
-        atomic_init(&loop->beat_ms, clock_boot_ms());
+        loop_lag_beat(&loop->lag, clock_boot_ms(), 0);
         loop->members.next = loop->members.prev = &loop->members;
         loop->ready_tail = &loop->ready_head;
         if (uv_loop_init(&loop->loop)) return ERR_SYSTEM;
@@ -91,7 +89,7 @@ int data_loop_start(struct data_loop *loop, unsigned index) {
         (void)uv_timer_init(&loop->loop, &loop->beat);
         loop->prepare.data = loop->beat.data = loop;
         (void)uv_prepare_start(&loop->prepare, on_prepare);
-        (void)uv_timer_start(&loop->beat, on_beat, BEAT_MS, BEAT_MS);
+        (void)uv_timer_start(&loop->beat, on_beat, DATA_LOOP_BEAT_MS, DATA_LOOP_BEAT_MS);
         return uv_thread_create(&loop->thread, run, loop) ? ERR_SYSTEM : 0;
 }
 

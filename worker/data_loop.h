@@ -6,16 +6,17 @@
 #ifndef HELIOSTAT_WORKER_DATA_LOOP_H
 #define HELIOSTAT_WORKER_DATA_LOOP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/loop_lag.h"
 #include "common/mailbox.h"
 
 /* A stretch in which this process did not run (stopped, suspended, starved)
  * of this length makes every pump check its generation before it goes on. */
 #define DATA_LOOP_GAP_MS 1000
+#define DATA_LOOP_BEAT_MS 250
 
 struct data_loop;
 
@@ -38,7 +39,7 @@ struct data_loop {
         uv_prepare_t prepare; /* gives the turns */
         uv_timer_t beat;      /* bounds the poll, so that a gap is seen */
         int64_t last_us;      /* boot clock, of the last tick */
-        _Atomic int64_t beat_ms; /* boot clock, of the last beat; any thread may read it */
+        struct loop_lag lag;
         struct data_loop_member members;             /* list head */
         struct data_loop_member *ready_head, **ready_tail;
         unsigned index;

@@ -108,6 +108,7 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
                          pump->settings.route, pump->settings.lane, part->topic->name,
                          part->partition, (long long)part_position(part), part->error);
         part->state = state;
+        part->broker_away = false;
         part->retry_ms = clock_boot_ms() + (int64_t)retry_after_ms(part);
         if (flowing) {
                 rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -242,6 +243,23 @@ static void on_refused(struct pump *pump, struct part *part, int64_t offset, rd_
         if (pump->txn != TXN_NONE) pump_recycle(pump, "a record was refused, and its transaction with it");
 }
 
+/* Acknowledged, for the figures.  Records of one batch mostly fall into one
+ * bucket; the clock is read once for all reports at hand. */
+static void note_delivered(struct pump *pump, struct part *part, const rd_kafka_message_t *source) {
+        int64_t timestamp = rd_kafka_message_timestamp(source, NULL);
+        size_t bytes = source->len + source->key_len;
+        part->records++;
+        part->bytes += bytes;
+        pump->records++;
+        pump->bytes += bytes;
+        if (part->poison == source->offset) pump->stats.dead_letters++;
+        if (timestamp <= 0) return;
+        int64_t ms = pump->delivered_ms - timestamp;
+        if (ms < 0) ms = 0;
+        histogram_add(&pump->stats.latency, ms * 1000);
+        pump_latency_add(&part->latency, ms);
+}
+
 static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         rd_kafka_message_t *source = report->_private;
         if (!source) return; /* a position record: the commit's result tells */
@@ -256,12 +274,9 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
                         /* A dead letter lies elsewhere. */
                         if (pump->settings.offset_map && part->poison != source->offset)
                                 offset_map_add(&part->map, source->offset, report->offset);
-                        part->records++;
                         part->refusals = 0;
-                        part->bytes += source->len + source->key_len;
-                        pump->records++;
-                        pump->bytes += source->len + source->key_len;
                         pump->failures = 0;
+                        note_delivered(pump, part, source);
                 }
         } else if (part && pump->state != PUMP_STOPPING) {
                 if (record_refused(report->err) && part->state == PART_FLOWING)
@@ -326,6 +341,7 @@ static void make_room(struct pump *pump) {
 void pump_drain_deliveries(struct pump *pump) {
         rd_kafka_event_t *event;
         if (!pump->producer_queue) return;
+        pump->delivered_ms = clock_wall_ms();
         while ((event = rd_kafka_queue_poll(pump->producer_queue, 0))) {
                 const rd_kafka_message_t *report;
                 if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
@@ -379,6 +395,7 @@ static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka
                 /* The reader may have gone past what it could not read: start
                  * again at the ledger's position. */
                 part_stop(pump, part, PART_PARKED, "source: %s", text);
+                part->broker_away = true;
         }
 }
 

@@ -41,8 +41,10 @@
 #include "common/topic_name.h"
 #include "worker/data_loop.h"
 #include "worker/lane_record.h"
+#include "worker/pump_stats.h"
 
 struct pump;
+struct pump_snapshot;
 
 struct pump_events {
         /* The clients are made: pump_start may follow.  Comes once. */
@@ -59,6 +61,9 @@ struct pump_events {
         void (*drained)(void *ctx, bool clean);
         /* After pump_free: the last event, ctx may be freed. */
         void (*closed)(void *ctx);
+        /* Just before `fenced` or `drained`: the last figures, which are the
+         * callee's.  NULL: not wanted. */
+        void (*last)(void *ctx, struct pump_snapshot *snapshot);
 };
 
 struct pump_settings {
@@ -113,12 +118,17 @@ void pump_free(struct pump *pump);
 /* What a pump tells for the report. */
 struct pump_row {
         char *topic;
+        char *target;          /* its name at the destination; "": not known */
         int32_t partition;
         int state;             /* Heliostat__Pb__PartitionState */
         int64_t position;      /* -1: not known */
         int64_t end_offset;    /* -1: not known */
         double lag_seconds;    /* -1: not known */
-        double rate;           /* records per second since the last snapshot */
+        double rate;           /* records per second since the last snapshot, as the next three */
+        double bytes_rate;
+        uint64_t new_records, new_bytes;
+        struct pump_latency latency; /* count 0: of an earlier one */
+        double latency_avg_ms;
         uint64_t records;      /* acknowledged, since it was given to the pump */
         uint64_t bytes;        /* of keys and values of these */
         char *error;           /* NULL: none */
@@ -130,6 +140,10 @@ struct pump_snapshot {
         const char *state;     /* static */
         uint64_t records;      /* acknowledged, since pump_open */
         uint64_t bytes;
+        struct pump_stats stats; /* since the last snapshot: each comes once */
+        uint64_t held_bytes, in_flight_records, queued_records;
+        bool blocked;          /* reads nothing until there is room */
+        int64_t taken_ms;      /* boot clock */
 };
 /* cb comes on the control thread with a snapshot that it takes
  * (pump_snapshot_free), unless `closed` came before. */

@@ -56,6 +56,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         if (part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER)
                 halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
         bool again = halt_same(old, &halt);
+        if (!again && (size_t)kind < PUMP_STATS_KINDS) pump->stats.halts[kind]++;
         if (part->resuming && part->poison_met && !again) part->passed = *old;
         part->retry_ms = again && halt.answer == ANSWER_RETRY ? clock_boot_ms() + RETRY_AGAIN_MS : 0;
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
@@ -282,6 +283,7 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
                         part->halt_recorded = true;
                 break;
         case PUMP_FACT_RESUMED:
+                if ((size_t)fact->halt.answer < PUMP_STATS_KINDS) pump->stats.answers[fact->halt.answer]++;
                 if (halt_same(&part->passed, &fact->halt)) part->passed = (struct halt){0};
                 if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
                 part->halt = (struct halt){0};

@@ -32,7 +32,7 @@
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_MAP_STALE 4
 #define PUMP_PAUSED_TEXT "paused by an operator"
-#define PUMP_STALL_MS 10000     /* without progress while the source is ahead */
+#define PUMP_ERROR_MS 60000     /* an error of the clients is shown for so long */
 /* The first librdkafka whose fetcher need not be woken (see pump.c). */
 #define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
 
@@ -118,14 +118,18 @@ struct part {
         unsigned refusals;          /* by the destination's authorizer, in a row */
         bool refused;               /* the present chain's answer: the source's topic is not for us */
         int64_t record_ms;          /* timestamp of the newest record read; -1 */
+        int64_t end_seen;           /* of the source's log, when it was last known; -1 */
         int64_t progress_position, progress_ms;
+        bool broker_away;           /* PARKED for that, not for what is missing or forbidden */
         uint64_t under_way;         /* records at the producer */
         struct burst burst;         /* that these form */
         int64_t single_until;       /* records below go one at a time */
         struct fifo backlog;        /* messages read after it; they go when it is acknowledged */
         struct part *backlog_next;  /* of those in pump->backlogged */
         bool backlogged;
-        uint64_t records, reported_records, bytes;
+        uint64_t records, reported_records, bytes, reported_bytes;
+        struct pump_latency latency; /* since the last snapshot */
+        double latency_avg_ms;      /* of the last one that had records */
         char error[160];
 
         struct offset_map map;      /* of what this pump has sent, or, joined with the older one, of all */
@@ -174,6 +178,7 @@ struct pump_op {
         bool apart;                 /* by topic, see commit_apart */
         bool refused;               /* some topic's was */
         bool commit_failed;         /* COMMIT: some partition's */
+        int64_t begun_us;           /* COMMIT */
         uint64_t generation;        /* that the commit carries */
         bool checks_gap;            /* COMMIT: its success ends `held` */
         bool stale;                 /* the process stopped since it began: what it has read is old */
@@ -226,6 +231,7 @@ struct pump {
         bool facts_due;             /* halts that the control thread does not know */
         uint64_t fenced_generation;
         char error[300];
+        int64_t error_ms;           /* boot clock: when it was last reported */
         unsigned failures;          /* in a row, for the back-off */
 
         rd_kafka_t *consumer, *producer;
@@ -262,6 +268,8 @@ struct pump {
         uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
         bool fetcher_stopped;       /* it may have found the queue full since */
         uint64_t records, bytes;
+        struct pump_stats stats;    /* since the last snapshot */
+        int64_t delivered_ms;       /* wall clock: when the reports at hand were taken */
         int64_t snapshot_ms;
 
         uint64_t adopt_generation;  /* to be taken when the transaction has ended; 0: none */

@@ -55,11 +55,13 @@ struct letter {
         enum pump_tell what;
         uint64_t value;
         struct pump_fact *facts; /* FACTS; topics are owned */
+        struct pump_snapshot *last; /* FENCED, DRAINED; NULL: not wanted */
         size_t count;
 };
 
 static void deliver(void *arg) {
         struct letter *letter = arg;
+        if (letter->last) letter->events.last(letter->ctx, letter->last);
         switch (letter->what) {
         case PUMP_TELL_READY: letter->events.ready(letter->ctx); break;
         case PUMP_TELL_FACTS: letter->events.facts(letter->ctx, letter->facts, letter->count); break;
@@ -76,7 +78,8 @@ static void deliver(void *arg) {
 void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value) {
         struct letter *letter = malloc(sizeof *letter);
         if (!letter) abort(); /* a lost event would be a lost lane */
-        *letter = (struct letter){pump->events, pump->ctx, what, value, NULL, 0};
+        *letter = (struct letter){.events = pump->events, .ctx = pump->ctx, .what = what, .value = value};
+        if (pump->events.last && (what == PUMP_TELL_FENCED || what == PUMP_TELL_DRAINED)) letter->last = snapshot_take(pump);
         if (what == PUMP_TELL_FACTS) {
                 letter->facts = calloc(pump->part_count, HALT_FACTS_MAX * sizeof *letter->facts);
                 if (!letter->facts) abort();
@@ -92,6 +95,7 @@ void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value) {
 
 void pump_set_error(struct pump *pump, const char *text) {
         (void)snprintf(pump->error, sizeof pump->error, "%s", text ? text : "");
+        pump->error_ms = clock_boot_ms();
 }
 
 /* ---- clients ---- */
@@ -348,6 +352,7 @@ void pump_recycle(struct pump *pump, const char *format, ...) {
         pump_set_error(pump, text);
         log_warn("lane.recycle", "route=%s lane=%u reason=\"%s\" note=\"starts again at the last safe positions\"",
                  pump->settings.route, pump->settings.lane, text);
+        pump->stats.recycles++;
         pump_move(pump, PUMP_RECYCLING);
         pump_park_denied(pump);
         pump_purge(pump);

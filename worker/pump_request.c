@@ -53,7 +53,8 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->partition = partitions[i].partition;
                 part->started = partitions[i].started;
                 part->existed = partitions[i].existed;
-                part->position = part->committed = part->record_ms = -1;
+                part->position = part->committed = part->record_ms = part->end_seen = -1;
+                part->progress_ms = clock_boot_ms();
                 part->txn_position = part->txn_next = part->poison = part->map_next = -1;
                 offset_map_init(&part->map);
                 offset_map_init(&part->map_older);

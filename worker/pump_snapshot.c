@@ -5,20 +5,35 @@
 
 #include "common/clock.h"
 #include "worker/pump_internal.h"
+#include "worker/stall.h"
 
 static void part_row(struct pump *pump, struct part *part, double seconds, struct pump_row *row) {
         int64_t low = -1, high = -1, now = clock_boot_ms();
         bool flowing = part->state == PART_FLOWING;
         *row = (struct pump_row){.partition = part->partition, .end_offset = -1, .lag_seconds = -1};
         row->topic = strdup(part->topic->name);
+        row->target = strdup(part->topic->target);
+        if (!row->topic || !row->target) abort();
         row->position = part_position(part);
         if (pump->consumer && flowing &&
             rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name, part->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
             high >= 0)
-                row->end_offset = high > row->position ? high : row->position;
-        row->rate = seconds > 0 ? (double)(part->records - part->reported_records) / seconds : 0;
+                part->end_seen = high;
+        /* While it cannot flow, what was last known says how far behind it is at least. */
+        if (part->state != PART_HALTED && part->end_seen >= 0)
+                row->end_offset = part->end_seen > row->position ? part->end_seen : row->position;
+        row->new_records = part->records - part->reported_records;
+        row->new_bytes = part->bytes - part->reported_bytes;
+        row->rate = seconds > 0 ? (double)row->new_records / seconds : 0;
+        row->bytes_rate = seconds > 0 ? (double)row->new_bytes / seconds : 0;
         part->reported_records = part->records;
+        part->reported_bytes = part->bytes;
+        row->latency = part->latency;
+        if (part->latency.count) part->latency_avg_ms = (double)part->latency.sum / (double)part->latency.count;
+        row->latency_avg_ms = part->latency_avg_ms;
+        part->latency.count = 0;
+        part->latency.sum = 0;
         row->records = part->records;
         row->bytes = part->bytes;
         bool behind = row->end_offset > row->position;
@@ -29,10 +44,15 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                         row->lag_seconds = age < 0 ? -1 : (double)age / 1000;
                 }
         }
-        if (row->position != part->progress_position || !behind) {
+        bool wanted = !part->paused && part->state != PART_HALTED && (part->state != PART_PARKED || part->broker_away);
+        if (row->position != part->progress_position || !behind || !wanted) {
                 part->progress_position = row->position;
                 part->progress_ms = now;
         }
+        struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .still_ms = now - part->progress_ms,
+                                    .at_readable_end = part->eof, .blocked = pump->blocked, .held = pump->held,
+                                    .has_error = *pump->error};
+        enum stall stall = stall_of(&facts);
         switch (part->state) {
         case PART_NEW:
         case PART_WAITING: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_ASSIGNED; break;
@@ -43,22 +63,13 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         case PART_HALTED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED; break;
         case PART_FLOWING:
                 row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
-                /* At the last stable offset of an open transaction nothing can
-                 * be read: that is not a stall. */
-                if (behind && now - part->progress_ms > PUMP_STALL_MS &&
-                    !(part->eof && !pump->blocked && !pump->held))
-                        row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
-                else
-                        *part->error = '\0';
+                if (stall == STALL_NONE) *part->error = '\0';
                 break;
         }
+        if (stall != STALL_NONE) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
         if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
         if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED && !*part->error)
-                (void)snprintf(part->error, sizeof part->error, "%.159s",
-                               *pump->error ? pump->error
-                               : pump->blocked ? "waits for the destination's acknowledgements"
-                               : pump->held ? "waits for the check of its generation"
-                                            : "no record arrives from the source");
+                (void)snprintf(part->error, sizeof part->error, "%.159s", stall == STALL_ERROR ? pump->error : stall_text(stall));
         if (*part->error) row->error = strdup(part->error);
 }
 
@@ -68,6 +79,9 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         double seconds = (double)(now - pump->snapshot_ms) / 1000;
         if (!snapshot) abort();
         pump->snapshot_ms = now;
+        /* Clients tell errors, never that they have passed: one that goes on is
+         * told again. */
+        if (*pump->error && now - pump->error_ms > PUMP_ERROR_MS) pump_set_error(pump, "");
         snapshot->rows = calloc(pump->part_count ? pump->part_count : 1, sizeof *snapshot->rows);
         if (!snapshot->rows) abort();
         snapshot->count = pump->part_count;
@@ -77,6 +91,17 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         snapshot->state = pump_state_name(pump);
         snapshot->records = pump->records;
         snapshot->bytes = pump->bytes;
+        snapshot->stats = pump->stats;
+        for (size_t i = 0; i < snapshot->count; i++) {
+                snapshot->stats.records += snapshot->rows[i].new_records;
+                snapshot->stats.bytes += snapshot->rows[i].new_bytes;
+        }
+        pump->stats = (struct pump_stats){0};
+        snapshot->held_bytes = pump->held_bytes;
+        snapshot->in_flight_records = pump->in_flight_count;
+        snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) : 0;
+        snapshot->blocked = pump->blocked;
+        snapshot->taken_ms = now;
         return snapshot;
 }
 
@@ -84,6 +109,7 @@ void pump_snapshot_free(struct pump_snapshot *snapshot) {
         if (!snapshot) return;
         for (size_t i = 0; i < snapshot->count; i++) {
                 free(snapshot->rows[i].topic);
+                free(snapshot->rows[i].target);
                 free(snapshot->rows[i].error);
         }
         free(snapshot->rows);

@@ -266,6 +266,12 @@ static void start_job(uv_work_t *work) {
         if (!err && pump->settings.exactly_once) read_record(op);
 }
 
+static bool broker_away(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+               err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+               err == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+}
+
 static void start_next(struct pump_op *op);
 
 static void start_job_done(uv_work_t *work, int status) {
@@ -292,6 +298,7 @@ static void start_job_done(uv_work_t *work, int status) {
                                 else if (op->topics[i].err) {
                                         (void)kafka_trouble_of(pump->producer, op->topics[i].err, why, sizeof why);
                                         part_stop(pump, part, PART_PARKED, "destination topic: %s", why);
+                                        part->broker_away = broker_away(op->topics[i].err);
                                         if (op->topics[i].err != RD_KAFKA_RESP_ERR__TRANSPORT &&
                                             op->topics[i].err != RD_KAFKA_RESP_ERR__TIMED_OUT)
                                                 continue;
@@ -304,8 +311,10 @@ static void start_job_done(uv_work_t *work, int status) {
                                         part_stop(pump, part, PART_PARKED,
                                                   "destination topic has only %d partitions",
                                                   op->topics[i].count);
-                                else if (op->leaderless[k])
+                                else if (op->leaderless[k]) {
                                         part_stop(pump, part, PART_PARKED, "destination partition has no leader");
+                                        part->broker_away = true;
+                                }
                         }
                 }
         }
@@ -584,6 +593,7 @@ bool pump_commit(struct pump *pump, bool all) {
         }
         op->checks_gap = all;
         pump->commit_op = op;
+        op->begun_us = clock_boot_us();
         op_list_committed(op);
         return true;
 }
@@ -621,6 +631,8 @@ static void commit_finish(struct pump_op *op) {
         int64_t now = clock_boot_ms();
         bool failed = *op->error != '\0' || op->commit_failed;
         pump->commit_op = NULL;
+        if (failed) pump->stats.commit_failures++;
+        else histogram_add(&pump->stats.commit, clock_boot_us() - op->begun_us);
         if (!*op->error) pump->unchecked_ms = 0;
         else if (!pump->unchecked_ms) pump->unchecked_ms = now;
         if (*op->error) {

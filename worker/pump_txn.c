@@ -155,6 +155,7 @@ static void end_job(uv_work_t *work) {
 
 static void end_failed(struct pump *pump, const struct txn_job *job) {
         pump->txn = TXN_NONE;
+        pump->stats.txn_failures++;
         if (pump->map_in_txn) map_failed(pump); /* perhaps because of it */
         if (txn_error_fences(job->code)) return pump_fence(pump, 0);
         if (pump->state == PUMP_DRAINING) {
@@ -197,6 +198,8 @@ static void end_done(uv_work_t *work, int status) {
                         part->record_stale = false;
                 }
                 log_times(pump);
+                if (pump->times.begun_us) histogram_add(&pump->stats.txn, pump->loop->last_us - pump->times.begun_us);
+                histogram_add(&pump->stats.txn_commit, pump->loop->last_us - pump->times.ended_us);
                 pump->txn_first = false;
                 txn_opened(pump);
                 pump->map_in_txn = false;

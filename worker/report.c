@@ -9,17 +9,37 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/znode_path.h"
+#include "worker/stall.h"
 #include "worker/worker_internal.h"
 
 #define CHUNK_BYTES (400 * 1024)
 #define ANSWER_MS 100     /* the pumps' snapshots are there by then, or count the next time */
 #define REFRESH_MS 10000  /* an unchanged report is written again after this */
 
-static void on_snapshot(void *ctx, struct pump_snapshot *snapshot) {
-        struct lane_pump_link *link = ctx;
+void report_take(struct lane_pump_link *link, struct pump_snapshot *snapshot) {
         if (!link->lane) return pump_snapshot_free(snapshot);
+        worker_note_snapshot(link->lane, snapshot);
         pump_snapshot_free(link->lane->snapshot);
         link->lane->snapshot = snapshot;
+}
+
+static void on_snapshot(void *ctx, struct pump_snapshot *snapshot) { report_take(ctx, snapshot); }
+
+/* A data loop that answers nothing must not look like one that runs: its last
+ * figures are told again and again. */
+static void mark_silent(struct worker *worker, int64_t now) {
+        for (struct worker_lane *l = worker->lanes; l; l = l->next) {
+                struct pump_snapshot *snapshot = l->snapshot;
+                if (!snapshot || !l->link) continue;
+                enum stall stall = stall_silent(now - snapshot->taken_ms, worker->config->report_interval_ms);
+                for (size_t i = 0; stall != STALL_NONE && i < snapshot->count; i++) {
+                        struct pump_row *row = &snapshot->rows[i];
+                        if (row->state != HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING) continue;
+                        row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
+                        free(row->error);
+                        row->error = strdup(stall_text(stall)); /* NULL: none */
+                }
+        }
 }
 
 static Heliostat__Pb__LaneReport *lane_report(const struct worker_lane *lane) {
@@ -188,6 +208,7 @@ static void report_write(struct worker *worker) {
 
 static void on_write_timer(uv_timer_t *timer) {
         struct worker *worker = timer->data;
+        mark_silent(worker, clock_boot_ms());
         if (worker->registered && worker->connected) report_write(worker);
 }
 

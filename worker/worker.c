@@ -24,7 +24,6 @@
 #include "worker/process_tune.h"
 #include "worker/worker_internal.h"
 
-#define HOUSE_MS 500
 #define RIVAL_GRACE_MS 2000   /* beyond the session timeout */
 #define STOP_LIMIT_MS 9000
 #define STOP_UNCONNECTED_MS 3000
@@ -165,6 +164,8 @@ static void on_zk_state(void *ctx, enum zk_state state) {
         switch (state) {
         case ZK_CONNECTED:
                 worker->connected = worker->ever_connected = true;
+                if (zk_session_id(worker->zk) != worker->session_seen) worker->zk_counts.sessions++;
+                worker->session_seen = zk_session_id(worker->zk);
                 supervisor_tell_session(worker->supervisor_fd, worker->zk);
                 log_info("zookeeper.connected", "server=%s session=0x%llx", zk_server(worker->zk),
                          (unsigned long long)zk_session_id(worker->zk));
@@ -176,6 +177,8 @@ static void on_zk_state(void *ctx, enum zk_state state) {
                 }
                 break;
         case ZK_SUSPENDED:
+                if (worker->connected) worker->zk_lost_ms = clock_boot_ms();
+                worker->zk_counts.losses++;
                 worker->connected = false;
                 log_warn("zookeeper.lost", "error=\"%s\" note=\"mirroring goes on, nothing new starts\"",
                          zk_last_error(worker->zk));
@@ -269,7 +272,9 @@ static void on_hang_up(uv_signal_t *handle, int number) {
 static void on_house(uv_timer_t *timer) {
         struct worker *worker = timer->data;
         int64_t now = clock_boot_ms();
+        loop_lag_beat(&worker->lag, now, WORKER_HOUSE_MS);
         if (worker->finishing) return;
+        worker_note_lanes(worker);
         if (worker->connected && !worker->registered) worker_register(worker);
         if (strcmp(worker->http_told, http_url(worker->http)) != 0) tell_self(worker);
         assign_house(worker, now);
@@ -315,6 +320,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         worker->id = id;
         worker->supervisor_fd = supervisor_fd;
         worker->started_ms = clock_wall_ms();
+        worker->zk_lost_ms = clock_boot_ms();
         (void)gethostname(worker->host, sizeof worker->host - 1); /* "" then */
         new_incarnation(worker);
 
@@ -324,7 +330,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         (void)uv_signal_init(&worker->loop, &worker->sigint);
         (void)uv_signal_init(&worker->loop, &worker->sighup);
         worker->house_timer.data = worker->sigterm.data = worker->sigint.data = worker->sighup.data = worker;
-        (void)uv_timer_start(&worker->house_timer, on_house, HOUSE_MS, HOUSE_MS);
+        (void)uv_timer_start(&worker->house_timer, on_house, WORKER_HOUSE_MS, WORKER_HOUSE_MS);
         if (uv_signal_start(&worker->sigterm, on_signal, SIGTERM) ||
             uv_signal_start(&worker->sigint, on_signal, SIGINT) ||
             uv_signal_start(&worker->sighup, on_hang_up, SIGHUP))

@@ -10,10 +10,12 @@
 #include "common/config_shared.h"
 #include "common/http.h"
 #include "common/mailbox.h"
+#include "common/metrics_page.h"
 #include "common/zk.h"
 #include "worker/data_loop.h"
 #include "worker/lane.h"
 #include "worker/pump.h"
+#include "worker/totals.h"
 
 #define WORKER_INCARNATION_MAX 40
 
@@ -77,6 +79,13 @@ struct worker {
         struct data_loop *data_loops;
         unsigned data_loop_count, next_loop;
 
+        struct totals totals;
+        struct loop_lag lag;       /* of the control loop */
+        struct zk_counts zk_counts;
+        int64_t session_seen;      /* 0: none yet */
+        int64_t zk_lost_ms;        /* boot clock: when the connection was lost; at first, the start */
+        bool lanes_ran;            /* once, all lanes at hand ran */
+
         /* session */
         bool connected;
         bool ever_connected;
@@ -128,6 +137,10 @@ void assign_fini(struct worker *worker);
 
 /* worker_http.c */
 void worker_http_start(struct worker *worker);
+/* To be called with each snapshot of a lane's pump, once. */
+void worker_note_snapshot(struct worker_lane *lane, const struct pump_snapshot *snapshot);
+void worker_note_lanes(struct worker *worker);
+#define WORKER_HOUSE_MS 500
 
 /* The clients of these routes have other settings now, or other spec: drains and
  * opens the lanes that run with the old ones. */
@@ -141,6 +154,8 @@ void reload_route_known(struct worker *worker);
 
 /* report.c */
 void report_start(struct worker *worker);
+/* Takes a snapshot of the lane's pump. */
+void report_take(struct lane_pump_link *link, struct pump_snapshot *snapshot);
 void report_session(struct worker *worker); /* a new session: ephemerals are gone */
 
 #endif
