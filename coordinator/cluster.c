@@ -128,6 +128,7 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
         if (record) lane->broken = false;
         const struct worker *now_holder = lane_holder(lane);
         if (now_holder != holder && now_holder != lane->planned) cluster->plan_dirty = true;
+        cluster_move_look(cluster, lane, now_ms);
         if (lane_in_transition(lane) && !lane->object.watched)
                 cluster_stale(cluster, &lane->object);
 }
@@ -575,6 +576,7 @@ int cluster_on_step_done(struct cluster *cluster, int64_t now_ms, const struct c
                 cluster_stale(cluster, object);
                 result = rc;
         }
+        cluster_moves_decided(cluster, step, now_ms);
         return result;
 }
 
@@ -609,6 +611,7 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         cluster->read_tail = &cluster->read_head;
         cluster->notice_tail = &cluster->notice_head;
         cluster->event_tail = &cluster->event_head;
+        cluster->move_tail = &cluster->move_head;
         cluster->lead_ms = now_ms;
         cluster->calm_ms = cluster->loss_ms = INT64_MIN;
         cluster->free_after_ms = cluster->move_after_ms = INT64_MIN;
@@ -690,6 +693,7 @@ struct cluster_route_view cluster_route_at(const struct cluster *cluster, size_t
 }
 
 void cluster_free(struct cluster *cluster) {
+        struct cluster_move move;
         const char *event;
         char *text;
         if (!cluster) return;
@@ -713,6 +717,10 @@ void cluster_free(struct cluster *cluster) {
                 free(cluster->workers[i]);
         }
         while (cluster_next_notice(cluster, &event, &text)) free(text);
+        while (cluster_next_move(cluster, &move)) {
+                free(move.route);
+                free(move.worker);
+        }
         while (cluster_next_event(cluster, NULL)) { /* frees it */
         }
         codec_free(cluster->placement);

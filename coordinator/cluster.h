@@ -132,6 +132,8 @@ struct cluster_write {
 struct cluster_decision {
         const char *event; /* "coordinator.assign" */
         char *text;        /* "route=... lane=7 worker=w2 gen=4 reason=..." */
+        const char *reason; /* static, of CLUSTER_REASONS; NULL: no lane changes hands */
+        struct cluster_ref ref; /* that lane */
 };
 struct cluster_step {
         struct cluster_write *writes;
@@ -166,6 +168,24 @@ bool cluster_next_notice(struct cluster *cluster, const char **out_event, char *
  * reading is no news.  at_ms is 0 where it is now.  Halts are seen when a lane is read, at
  * the latest after refresh_ms.  false: nothing. */
 bool cluster_next_event(struct cluster *cluster, struct event *out);
+
+/* A lane changes hands: told once when that is decided (and written), and once
+ * when its new owner has claimed it, or nobody has it any more.  What is under
+ * way when a leadership ends is not told to its end.  false: there is none.
+ * route and worker are the caller's (free both). */
+#define CLUSTER_REASONS(X) \
+        X("free") X("lost") X("incarnation") X("draining") X("move") X("drained") X("pinned") X("route-disabled")
+#define CLUSTER_REASON_ONE(text) +1
+enum { CLUSTER_REASON_COUNT = CLUSTER_REASONS(CLUSTER_REASON_ONE) };
+struct cluster_move {
+        bool done;
+        const char *reason;  /* static: of the first decision about it */
+        char *route;
+        uint32_t lane;
+        char *worker;        /* the owner now, "" for nobody */
+        int64_t duration_ms; /* done: since the decision */
+};
+bool cluster_next_move(struct cluster *cluster, struct cluster_move *out);
 
 /* Routes as known, for discovery and notes: sorted by name.  spec is NULL while
  * the znode is unknown, gone or garbage; problem is "" or what keeps new

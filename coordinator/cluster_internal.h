@@ -45,6 +45,8 @@ struct lane {
         char left[132];               /* owner that it leaves; "": none */
         int64_t left_ms;
         const char *why;              /* static; NULL: not known */
+        const char *cause;            /* it changes hands; NULL: it does not */
+        int64_t cause_ms;
         /* decisions */
         struct worker *planned;       /* NULL: nobody, or not planned */
         const char *pin;              /* see cluster_pin_lanes */
@@ -101,6 +103,11 @@ struct note_event {
         struct event event;
 };
 
+struct move {
+        struct move *next;
+        struct cluster_move told;
+};
+
 struct notice {
         struct notice *next;
         const char *event;
@@ -123,6 +130,7 @@ struct cluster {
         struct notice *notice_head, **notice_tail;
         struct note_event *event_head, **event_tail;
         bool narrates;             /* everything was read once: changes are news */
+        struct move *move_head, **move_tail;
 
         int64_t lead_ms;
         int64_t calm_ms;           /* no takeover of the missing before this */
@@ -193,6 +201,11 @@ void cluster_worker_event(struct cluster *cluster, const struct worker *worker, 
 void cluster_op_events(struct cluster *cluster, const Heliostat__Pb__Placement *placement);
 __attribute__((format(printf, 3, 4)))
 void cluster_notice(struct cluster *cluster, const char *event, const char *format, ...);
+
+/* cluster_moves.c: lanes that change hands */
+void cluster_moves_decided(struct cluster *cluster, const struct cluster_step *step, int64_t now_ms);
+/* Its record has changed. */
+void cluster_move_look(struct cluster *cluster, struct lane *lane, int64_t now_ms);
 
 /* cluster_op.c: the wishes of operators */
 bool cluster_drains(const struct cluster *cluster, const char *id);

@@ -77,6 +77,7 @@ static int decide(struct draft *draft, const char *event, const char *format, ..
         int rc = vasprintf(&decisions[step->decision_count].text, format, args);
         va_end(args);
         if (rc < 0) return ERR_NOMEM;
+        decisions[step->decision_count].reason = NULL;
         decisions[step->decision_count++].event = event;
         return 0;
 }
@@ -165,6 +166,16 @@ static int lane_next(struct draft *draft, struct lane *lane) {
         return 0;
 }
 
+/* The decision just made is about this lane. */
+static int of_lane(struct draft *draft, const struct lane *lane, const char *reason, int rc) {
+        if (rc) return rc;
+        struct cluster_decision *decision = &draft->step.decisions[draft->step.decision_count - 1];
+        decision->reason = reason;
+        decision->ref = (struct cluster_ref){.kind = CLUSTER_LANE, .lane = lane->number};
+        (void)snprintf(decision->ref.name, sizeof decision->ref.name, "%s", lane->route->name);
+        return 0;
+}
+
 static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to,
                        const char *event, const char *reason) {
         struct worker *from = lane->owner;
@@ -183,11 +194,10 @@ static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to
         text_replace(&lane->next->owner, owner);
         text_replace(&lane->next->incarnation, incarnation);
         lane->next->generation++;
-        return decide(draft, event,
-                      "route=%s lane=%u worker=%s gen=%llu partitions=%u from=%s reason=%s",
-                      lane->route->name, lane->number, to->id,
-                      (unsigned long long)lane->next->generation, lane->weight,
-                      from ? from->id : "-", reason);
+        return of_lane(draft, lane, reason,
+                       decide(draft, event, "route=%s lane=%u worker=%s gen=%llu partitions=%u from=%s reason=%s",
+                              lane->route->name, lane->number, to->id, (unsigned long long)lane->next->generation,
+                              lane->weight, from ? from->id : "-", reason));
 }
 
 static int lane_clear(struct draft *draft, struct lane *lane, const char *reason) {
@@ -199,9 +209,10 @@ static int lane_clear(struct draft *draft, struct lane *lane, const char *reason
         lane->next->state = (Heliostat__Pb__LaneState)FREE;
         text_replace(&lane->next->owner, (char *)protobuf_c_empty_string);
         text_replace(&lane->next->incarnation, (char *)protobuf_c_empty_string);
-        return decide(draft, "coordinator.free", "route=%s lane=%u gen=%llu from=%s reason=%s",
-                      lane->route->name, lane->number, (unsigned long long)lane->next->generation,
-                      from->id, reason);
+        return of_lane(draft, lane, "route-disabled",
+                       decide(draft, "coordinator.free", "route=%s lane=%u gen=%llu from=%s reason=%s",
+                              lane->route->name, lane->number, (unsigned long long)lane->next->generation, from->id,
+                              reason));
 }
 
 static int lane_revoke(struct draft *draft, struct lane *lane, const char *to, const char *reason) {
@@ -210,9 +221,10 @@ static int lane_revoke(struct draft *draft, struct lane *lane, const char *to, c
         int rc = lane_next(draft, lane);
         if (rc) return rc;
         lane->next->state = (Heliostat__Pb__LaneState)REVOKING;
-        return decide(draft, "coordinator.revoke", "route=%s lane=%u worker=%s gen=%llu to=%s reason=%s",
-                      lane->route->name, lane->number, lane->owner->id,
-                      (unsigned long long)lane->next->generation, to, reason);
+        return of_lane(draft, lane, reason,
+                       decide(draft, "coordinator.revoke", "route=%s lane=%u worker=%s gen=%llu to=%s reason=%s",
+                              lane->route->name, lane->number, lane->owner->id,
+                              (unsigned long long)lane->next->generation, to, reason));
 }
 
 /* A lane of a route that is disabled (or a lane that lost its partitions). */

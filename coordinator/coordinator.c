@@ -16,6 +16,9 @@
 
 static void on_lead(void *ctx, uint64_t epoch, int32_t version) {
         struct coordinator *c = ctx;
+        c->leader_epoch = epoch;
+        c->leaderships++;
+        c->moves_open = 0; /* a new model: what was under way is not told to its end */
         log_info("coordinator.lead", "id=%s epoch=%" PRIu64 " version=%d", c->id, epoch, version);
         store_lead(c->store, epoch, version, zk_session_timeout_ms(c->zk));
 }
@@ -35,6 +38,7 @@ static void on_suspended(void *ctx) {
 static void on_resign(void *ctx, const char *reason) {
         struct coordinator *c = ctx;
         log_warn("coordinator.resign", "id=%s reason=\"%s\"", c->id, reason);
+        c->leader_epoch = 0;
         discover_pause(c->discover);
         groups_pause(c->groups);
         store_resign(c->store);
@@ -65,13 +69,17 @@ static void on_leader_written(void *ctx, int32_t version) {
 
 static void on_found(void *ctx, const char *route, const struct topics_found *found) {
         struct coordinator *c = ctx;
+        coordinator_note_discovery(c, route, true);
         store_discovered(c->store, route, found, NULL);
 }
 
 static void on_failed(void *ctx, const char *route, const char *error) {
         struct coordinator *c = ctx;
+        coordinator_note_discovery(c, route, false);
         store_discovered(c->store, route, NULL, error);
 }
+
+static void on_moved(void *ctx, const struct cluster_move *move) { coordinator_note_move(ctx, move); }
 
 /* ---- process ---- */
 
@@ -95,6 +103,13 @@ static void stop(struct coordinator *c, int exit_code) {
 static void on_zk_state(void *ctx, enum zk_state state) {
         struct coordinator *c = ctx;
         if (c->closing) return;
+        if (state == ZK_CONNECTED) {
+                if (zk_session_id(c->zk) != c->session_seen) c->zk_counts.sessions++;
+                c->session_seen = zk_session_id(c->zk);
+                c->candidate = true;
+        } else if (state == ZK_SUSPENDED) {
+                c->zk_counts.losses++;
+        }
         if (state == ZK_CONNECTED)
                 log_info("zookeeper.connected", "server=%s session=0x%llx", zk_server(c->zk),
                          (unsigned long long)zk_session_id(c->zk));
@@ -113,6 +128,11 @@ static void on_retry(uv_timer_t *timer) {
         if (!c->closing) elect_retry(c->elect);
 }
 
+static void on_house(uv_timer_t *timer) {
+        struct coordinator *c = timer->data;
+        loop_lag_beat(&c->lag, clock_boot_ms(), COORDINATOR_HOUSE_MS);
+}
+
 static void on_signal(uv_signal_t *handle, int number) {
         struct coordinator *c = handle->data;
         if (c->closing) return;
@@ -127,7 +147,7 @@ static void on_hang_up(uv_signal_t *handle, int number) {
 
 int coordinator_main(const struct config *config, const char *id) {
         static const struct elect_events elect_events = {on_lead, on_reconnected, on_suspended, on_resign};
-        static const struct store_events store_events = {on_changed, on_fenced, on_leader_written};
+        static const struct store_events store_events = {on_changed, on_fenced, on_leader_written, on_moved};
         static const struct discover_events discover_events = {on_found, on_failed, on_changed};
         struct coordinator *c = calloc(1, sizeof *c);
         if (!c) abort();
@@ -166,6 +186,9 @@ int coordinator_main(const struct config *config, const char *id) {
         if (!c->elect || !c->store || !c->discover || !c->groups || (c->http && !c->observe)) abort();
         (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */
         c->retry.data = c;
+        (void)uv_timer_init(&c->loop, &c->house);
+        c->house.data = c;
+        (void)uv_timer_start(&c->house, on_house, COORDINATOR_HOUSE_MS, COORDINATOR_HOUSE_MS);
         (void)uv_timer_start(&c->retry, on_retry, ELECT_RETRY_MS, ELECT_RETRY_MS);
         (void)uv_run(&c->loop, UV_RUN_DEFAULT);
         log_info("coordinator.stopped", "id=%s exit=%d", id, c->exit_code);

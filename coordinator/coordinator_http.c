@@ -4,13 +4,6 @@
 #include "coordinator/coordinator_internal.h"
 #include "coordinator/page.h"
 
-static void on_livez(void *ctx, const struct http_request *request, struct http_answer *answer) {
-        (void)ctx;
-        (void)request;
-        /* Whoever reads this has been answered by the loop: it turns. */
-        http_answer_text(answer, 200, "ok\n");
-}
-
 static void on_page(void *ctx, const struct http_request *request, struct http_answer *answer) {
         (void)ctx;
         page_answer_html(request, answer);
@@ -31,7 +24,10 @@ static void on_api(void *ctx, const struct http_request *request, struct http_an
 
 /* The first that matches. */
 static const struct http_path paths[] = {
-        {"/livez", on_livez, true},
+        {"/metrics", coordinator_on_metrics, false},
+        {"/livez", coordinator_on_livez, true},
+        {"/readyz", coordinator_on_readyz, true},
+        {"/healthz", coordinator_on_healthz, true},
         {"/", on_page, true},
         {"/api/v1/openapi.json", on_openapi, true},
         {PAGE_API_PREFIX "*", on_api, false},

@@ -7,6 +7,7 @@
 #include "common/config.h"
 #include "common/config_shared.h"
 #include "common/http.h"
+#include "common/metrics_page.h"
 #include "common/zk.h"
 #include "coordinator/discover.h"
 #include "coordinator/elect.h"
@@ -30,10 +31,30 @@ struct coordinator {
         struct groups *groups;
         struct observe *observe; /* NULL: nobody is served */
         uv_signal_t sigterm, sigint, sighup;
-        uv_timer_t retry;
+        uv_timer_t retry, house;
         bool closing;
         int exit_code;
+
+        /* what the metrics tell */
+        struct loop_lag lag;
+        struct zk_counts zk_counts;
+        int64_t session_seen;    /* 0: none yet */
+        bool candidate;          /* it has taken part in an election */
+        uint64_t leader_epoch, leaderships; /* epoch 0: it does not lead */
+        uint64_t moves[CLUSTER_REASON_COUNT];
+        struct histogram move_times[CLUSTER_REASON_COUNT];
+        uint64_t moves_open;
+        struct discovery_count { char *route; uint64_t good, failed; struct discovery_count *next; } *discoveries;
 };
+
+/* coordinator_metrics.c */
+#define COORDINATOR_HOUSE_MS 500
+void coordinator_note_move(struct coordinator *c, const struct cluster_move *move);
+void coordinator_note_discovery(struct coordinator *c, const char *route, bool good);
+void coordinator_on_metrics(void *ctx, const struct http_request *request, struct http_answer *answer);
+void coordinator_on_livez(void *ctx, const struct http_request *request, struct http_answer *answer);
+void coordinator_on_readyz(void *ctx, const struct http_request *request, struct http_answer *answer);
+void coordinator_on_healthz(void *ctx, const struct http_request *request, struct http_answer *answer);
 
 /* coordinator_http.c */
 void coordinator_http_start(struct coordinator *c);

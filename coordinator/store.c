@@ -436,6 +436,15 @@ static void write_events(struct store *store) {
 
 static void on_deadline(uv_timer_t *timer) { store_run(timer->data); }
 
+static void tell_moves(struct store *store) {
+        struct cluster_move move;
+        while (cluster_next_move(store->cluster, &move)) {
+                store->events.moved(store->ctx, &move);
+                free(move.route);
+                free(move.worker);
+        }
+}
+
 static void store_run(struct store *store) {
         struct cluster_read read;
         const char *event;
@@ -463,6 +472,7 @@ static void store_run(struct store *store) {
                 while (cluster_next_event(store->cluster, &happened))
                         event_log_add(store->event_log, &happened, clock_wall_ms());
                 if (!store->busy && !store->suspended && event_log_due(store->event_log)) write_events(store);
+                tell_moves(store);
                 /* A step may have asked for reads. */
                 while (!store->suspended && store->reads < READS_MAX &&
                        cluster_next_read(store->cluster, &read))

@@ -18,6 +18,8 @@ struct store_events {
         void (*fenced)(void *ctx);
         /* /leader was written (notes). */
         void (*leader_written)(void *ctx, int32_t version);
+        /* A lane changes hands; borrowed for the call. */
+        void (*moved)(void *ctx, const struct cluster_move *move);
 };
 
 struct store *store_new(uv_loop_t *loop, struct zk *zk, const char *id, const char *host,

@@ -665,8 +665,6 @@ static void a_disabled_route_gives_all_lanes_back(void **state) {
         rig_free(rig);
 }
 
-/* ---- what operators want ---- */
-
 /* NULL: none */
 static void put_placement(struct rig *rig, const char *drained, int lane, const char *worker) {
         Heliostat__Pb__Placement placement = HELIOSTAT__PB__PLACEMENT__INIT;
@@ -682,6 +680,60 @@ static void put_placement(struct rig *rig, const char *drained, int lane, const 
         placement.drained = outs;
         put(rig, ZNODE_OPS, &placement.base);
 }
+
+/* "begun move 1 w2" "done move 1 w1 1000", one a line; what was told before is forgotten. */
+static const char *moves_text(struct rig *rig) {
+        static char text[8192];
+        struct cluster_move move;
+        *text = '\0';
+        while (cluster_next_move(rig->cluster, &move)) {
+                size_t used = strlen(text);
+                (void)snprintf(text + used, sizeof text - used, "%s %s %u %s %lld\n", move.done ? "done" : "begun",
+                               move.reason, move.lane, *move.worker ? move.worker : "-", (long long)move.duration_ms);
+                free(move.route);
+                free(move.worker);
+        }
+        return text;
+}
+
+static void a_change_of_hands_is_told_when_decided_and_when_done(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        const char *text = moves_text(rig);
+        assert_non_null(strstr(text, "begun free 3 w2 0\n"));
+        assert_non_null(strstr(text, "done free 3 w2 0\n"));
+
+        /* The worker takes 700 ms to release it: one move, from the revocation to the claim. */
+        rig->workers_claim = false;
+        put_placement(rig, NULL, 1, "w1");
+        run_until(rig, 6000);
+        text = moves_text(rig);
+        assert_non_null(strstr(text, "begun pinned 1 w2 0\n"));
+        assert_null(strstr(text, "done"));
+        rig->now_ms = 6700;
+        rig->workers_claim = true;
+        turn(rig);
+        text = moves_text(rig);
+        assert_non_null(strstr(text, "done pinned 1 w1 "));
+        assert_null(strstr(text, "begun free"));
+
+        run_until(rig, 9000);
+        (void)moves_text(rig);
+        drop(rig, ZNODE_WORKERS "/w1");
+        run_until(rig, 20000);
+        text = moves_text(rig);
+        assert_non_null(strstr(text, "begun lost 1 w2 0\n"));
+        assert_non_null(strstr(text, "done lost 1 w2 0\n"));
+
+        put_route(rig, ROUTE, 4, false);
+        run_until(rig, 30000);
+        text = moves_text(rig);
+        assert_non_null(strstr(text, "begun route-disabled 1 w2 0\n"));
+        assert_non_null(strstr(text, "done route-disabled 1 - "));
+        rig_free(rig);
+}
+
+/* ---- what operators want ---- */
 
 static size_t count_at(struct rig *rig, uint32_t lanes, const char *owner) {
         size_t count = 0;
@@ -1018,6 +1070,7 @@ int main(void) {
                 cmocka_unit_test(unclaimed_lanes_of_a_draining_worker_move_directly),
                 cmocka_unit_test(planned_moves_are_few_at_a_time),
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
+                cmocka_unit_test(a_change_of_hands_is_told_when_decided_and_when_done),
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
