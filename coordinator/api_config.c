@@ -58,6 +58,15 @@ static void add(json_t *list, const char *name, json_t *value, const char *usual
         if (json_array_append_new(list, object) != 0) *failed = true;
 }
 
+/* By a placeholder: whoever puts a value there wants it nowhere else. */
+static bool came_from_elsewhere(const struct config *config, const char *name) {
+        for (size_t i = 0; name && i < config_fate_count(config); i++) {
+                const struct config_fate *fate = config_fate_at(config, i);
+                if (fate->hidden && strcmp(fate->key, name) == 0) return true;
+        }
+        return false;
+}
+
 json_t *api_config_program(const struct config *config, bool *failed) {
         json_t *list = json_array();
 #define ROW(field, name, type, usual, min, max, when, text) \
@@ -65,8 +74,12 @@ json_t *api_config_program(const struct config *config, bool *failed) {
         PROGRAM_SETTINGS(ROW)
 #undef ROW
         for (size_t index = 0; index < json_array_size(list); index++) {
+                json_t *object = json_array_get(list, index);
                 int line = config_program_line(config, index);
-                put(json_array_get(list, index), "line", line ? json_integer(line) : json_null(), failed);
+                put(object, "line", line ? json_integer(line) : json_null(), failed);
+                if (!came_from_elsewhere(config, json_string_value(json_object_get(object, "name")))) continue;
+                put(object, "value", json_null(), failed);
+                put(object, "secret", json_true(), failed);
         }
         return list;
 }

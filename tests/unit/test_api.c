@@ -21,6 +21,7 @@
         "east.consumer.ssl.key.password = CANARY-2\n" \
         "worker.memory.budget = 512MiB\n" \
         "http.token = CANARY-3\n" \
+        "worker.zone = ${env:HELIOSTAT_TEST_ZONE}\n" \
         "east->west.enabled = true\n"
 
 struct made {
@@ -35,6 +36,7 @@ struct made {
 static void make(struct made *m, const struct made_field *field) {
         char err[CONFIG_ERROR_MAX];
         memset(m, 0, sizeof *m);
+        assert_int_equal(setenv("HELIOSTAT_TEST_ZONE", "CANARY-4", 1), 0);
         made_field(field, &m->facts);
         assert_int_equal(snapshot_build(&m->facts, NOW, 13000, &m->snapshot), 0);
         m->snapshot.zookeeper = "zk:2181/x";
