@@ -66,9 +66,10 @@ static int say_openssl(char *why, size_t why_size, const char *text) {
 /* keytool before 8u301 and 11.0.12 encrypts with RC2, which OpenSSL 3 keeps in a
  * provider of its own; the default one stays. */
 static bool legacy_ciphers(void) {
-        static int loaded; /* 0: not tried; a race loads it twice, which is harmless */
-        if (!loaded) loaded = OSSL_PROVIDER_try_load(NULL, "legacy", 1) ? 1 : -1;
-        return loaded > 0;
+        /* Kept until the end of the process; a race loads it twice, which is harmless. */
+        static OSSL_PROVIDER *legacy;
+        if (!legacy) legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+        return legacy != NULL;
 }
 
 struct contents {

@@ -9,10 +9,10 @@
 #include "common/kafka.h"
 #include "common/kafka_print.h"
 #include "common/kafka_settings.h"
+#include "common/kafka_token.h"
 #include "common/log.h"
 #include "tests/unit/test.h"
 
-/* as long as Debian's librdkafka is */
 #define NO_OIDC "the linked librdkafka was built without OIDC; use sasl.oauthbearer.token.file or sasl.oauthbearer.token.command"
 #define STORES SOURCE_ROOT "/tests/unit/stores/"
 #define BASE \
@@ -221,6 +221,7 @@ static void bad_settings(void **state) {
                 {"east.security.protocol = ssl\neast.ssl.ca.location = /nowhere/ca.pem", "f: client settings of 'east': "},
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                if (kafka_token_oidc() && strstr(rows[i].message, NO_OIDC)) continue;
                 char text[1024], err[CONFIG_ERROR_MAX] = "";
                 struct config c;
                 (void)snprintf(text, sizeof text, BASE "%s\n", rows[i].line);
