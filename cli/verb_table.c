@@ -164,7 +164,17 @@ OPTIONS(drain) = {
         ENDS,
 };
 OPTIONS(config) = {
-        TABLE_OR_JSON,
+        CHOICE("output", 'o', "FORMAT", "of check and show: table (default) or json", "table", "json"),
+        HEADING("What translate is given of MirrorMaker 1, in place of MirrorMaker 2's FILE:"),
+        VALUE("consumer.config", '\0', "FILE", FILES, "its consumer's file"),
+        VALUE("producer.config", '\0', "FILE", FILES, "its producer's file"),
+        VALUE("whitelist", '\0', "RE", NOTHING, "topics to mirror (default: all)"),
+        VALUE("include", '\0', "RE", NOTHING, "the same"),
+        NUMBER("num.streams", '\0', "N", 1, 64, NULL, "data threads of each worker"),
+        NUMBER("offset.commit.interval.ms", '\0', "N", 100, INT32_MAX, NULL, "how often positions are committed"),
+        CHOICE("abort.on.send.failure", '\0', "BOOL", "false leaves out what the destination refuses", "true", "false"),
+        HEADING("And:"),
+        VALUE("zookeeper", 'z', "CONNECT", NOTHING, "zookeeper.connect of the new file: host:port,...[/path]"),
         ENDS,
 };
 OPTIONS(mirror) = {
@@ -558,16 +568,21 @@ const struct verb verbs[] = {
         },
         {
                 .name = "config",
-                .text = "check a configuration file, show what is in effect, print the reference or a sample",
+                .text = "check, show or translate a configuration file, print the reference or a sample",
                 .traits = VERB_PRINTS,
-                .synopsis = "check FILE [-o json]\nshow FILE [-o json]\nsample\nreference",
+                .synopsis = "check FILE [-o json]\nshow FILE [-o json]\ntranslate FILE [--zookeeper CONNECT]\n"
+                            "translate --consumer.config FILE --producer.config FILE [--whitelist RE] [--num.streams N]\n"
+                            "sample\nreference",
                 .about = "check tells what becomes of each key of a file, and why; show prints the settings in effect with "
                          "where each comes from, and no passwords; neither connects to anything.\n\n"
+                         "translate writes a file of MirrorMaker 2, or the two of MirrorMaker 1, as one of ours, to standard "
+                         "output; what has no meaning here stays as a comment with the reason, and secrets stay where they "
+                         "are (docs/from-mirrormaker.md).\n\n"
                          "sample prints a commented configuration file, reference prints docs/configuration.md.",
-                .operands = {{.name = "ACTION", .kind = VERB_ACTION, .choices = {"check", "show", "sample", "reference"}},
+                .operands = {{.name = "ACTION", .kind = VERB_ACTION, .choices = {"check", "show", "translate", "sample", "reference"}},
                              {.name = "FILE", .completes = VERB_OFFER_FILES, .optional = true}},
                 .options = config_options,
-                .exits = "0 done, no errors\n1 failed\n2 wrong use, or the file has an error\n",
+                .exits = "0 done, no errors\n1 failed; translate: something of importance was left out\n2 wrong use, or the file has an error\n",
                 .page = "configuration.md",
         },
         {

@@ -174,6 +174,41 @@ esac
 (cat "$dir/mm2"; echo 'lanes = x'; echo 'A.fetch.min.byte = 1') > "$dir/two-errors"
 row 2 "two-errors:11: lanes: expected a whole number from 1 to 4096, not 'x'" config check "$dir/two-errors"
 row 2 "two-errors:12: A.fetch.min.byte: unknown client setting; did you mean 'A.fetch.min.bytes'?" config check "$dir/two-errors"
+# what is translated is a file that can be checked, and no secret is copied
+"$heliostat" config translate "$dir/mm2" --zookeeper 127.0.0.1:1/h > "$dir/from-mm2" || { echo "translate: $?"; failed=1; }
+row 0 'no errors' config check "$dir/from-mm2"
+row 0 'becomes start.from = latest of the routes from A' config check "$dir/from-mm2"
+cat > "$dir/consumer" <<END
+bootstrap.servers = 127.0.0.1:2
+group.id = mm1
+auto.offset.reset = earliest
+max.poll.records = 100
+sasl.password = sesame
+END
+cat > "$dir/producer" <<END
+bootstrap.servers = 127.0.0.1:3
+acks = 1
+buffer.memory = 33554432
+END
+"$heliostat" config translate --consumer.config "$dir/consumer" --producer.config "$dir/producer" --whitelist 'a.*,b' \
+        --num.streams 3 --abort.on.send.failure false > "$dir/from-mm1" || { echo "translate: $?"; failed=1; }
+row 0 'no errors' config check "$dir/from-mm1"
+for line in 'topics.exclude' 'topic.naming = prefix' "# dropped: $dir/mm2:5: tasks.max: " '}' \
+        "A.sasl.password = \${file:$dir/mm2:A.sasl.password}"; do
+        grep -qF -e "$line" "$dir/from-mm2" || { echo "translate: no '$line' in the result"; failed=1; }
+done
+for line in 'start.from = group:mm1,earliest' 'worker.loops = 3' 'poison.record.policy = skip-recorded' 'topics = a.*,b' \
+        "source.sasl.password = \${file:$dir/consumer:sasl.password}" "$dir/producer:2: acks: ignored" \
+        "# dropped: $dir/consumer:4: max.poll.records: "; do
+        grep -qF -e "$line" "$dir/from-mm1" || { echo "translate: no '$line' in the result"; cat "$dir/from-mm1"; failed=1; }
+done
+if grep -q sesame "$dir/from-mm1" "$dir/from-mm2"; then
+        echo "translate copies a password"
+        failed=1
+fi
+(cat "$dir/mm2"; echo 'A->B.transforms = x') > "$dir/mm2-transforms"
+row 1 'not translated: expected nothing' config translate "$dir/mm2-transforms"
+row 2 'expected a file of MirrorMaker 2' config translate
 "$heliostat" config sample > "$dir/sample"
 row 0 'no errors' config check "$dir/sample"
 
