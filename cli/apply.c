@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/route_cycle.h"
 #include "cli/route_diff.h"
 #include "cli/start_files.h"
@@ -210,6 +211,7 @@ static void write_routes(struct apply *a) {
                 free(a->written);
                 a->written = a->text;
                 a->text = NULL;
+                interrupt_say("apply", "all of its routes were written, or none: apply again finds out");
                 rc = zk_multi_run(a->zk, multi, on_written, a);
         }
         if (!rc) {
@@ -554,6 +556,7 @@ static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
         (void)uv_timer_init(&a.loop, &a.deadline); /* always 0 */
         (void)uv_timer_init(&a.loop, &a.retry);
         a.deadline.data = a.retry.data = &a;
+        interrupt_say("apply", "nothing was written");
         int rc = zk_open(&a.loop, config->zookeeper_connect, config->zookeeper_session_timeout_ms,
                          on_state, &a, &a.zk);
         if (rc) {

@@ -12,6 +12,7 @@
 #include "cli/doctor_kafka.h"
 #include "cli/doctor_report.h"
 #include "cli/doctor_zk.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/topics.h"
 #include "common/kafka.h"
@@ -136,6 +137,7 @@ int cli_doctor(const struct verb_args *args) {
                 struct visit v = {.asked = {.config = &config, .progress = &progress, .timeout_s = cli_seconds(args, "timeout", TIMEOUT_S),
                                             .probe_writes = verb_has(args, "probe-writes")}};
                 progress_begin(&progress, "doctor");
+                interrupt_say("doctor", "nothing was changed");
                 exit_code = visit_all(&v, only);
                 progress_clear(&progress);
                 int printed = print(&v.findings, verb_chose(args, "output", "json"));

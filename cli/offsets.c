@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/offsets_plan.h"
 #include "cli/route_store.h"
 #include "common/clock.h"
@@ -389,6 +390,7 @@ static int round_of(struct offsets *o) {
         char *text = NULL;
         size_t size;
         bool any = false;
+        if (!o->wrote) interrupt_say("offsets", "nothing was written");
         int exit_code = read_route(o);
         if (!exit_code) exit_code = read_lanes(o);
         if (!exit_code) exit_code = make_table(o);
@@ -405,6 +407,8 @@ static int round_of(struct offsets *o) {
         if (!out) return zk_trouble(o, a->route, ERR_NOMEM);
         exit_code = decide(o, out, &any);
         if (fclose(out) != 0 && !exit_code) exit_code = zk_trouble(o, a->route, ERR_NOMEM);
+        if (!exit_code && any && !a->dry_run)
+                interrupt_say("offsets", "each lane has all of its new positions or none: the same command again moves the others");
         for (size_t at = 0; !exit_code && any && !a->dry_run && at < o->lane_count;) exit_code = write_some(o, &at);
         if (!exit_code) {
                 fputs(text, stdout);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/promote_report.h"
 #include "cli/route_store.h"
 #include "cli/translate.h"
@@ -380,9 +381,12 @@ static int collect(struct promote *p) {
 }
 
 static int run(struct promote *p) {
+        interrupt_say("promote", "nothing was changed");
         int exit_code = route_store_read(p->sync, "promote", p->route, &p->spec, &(int32_t){0});
         if (!exit_code) exit_code = collect(p);
         if (!exit_code && !p->report.dry_run) {
+                interrupt_say("promote", "%.160s is stopping, or stopped: 'heliostat promote %.160s' again goes on from here, with --undo it "
+                              "mirrors again", p->route, p->route);
                 /* Stopped is stopped: a repetition only asks again. */
                 if (strcmp(p->spec->intake, CODEC_INTAKE_STOPPED) != 0) {
                         int rc = write_promotion(p);

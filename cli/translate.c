@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/table.h"
 #include "common/err.h"
 #include "common/group_sync.h"
@@ -157,13 +158,15 @@ static int all_groups(struct work *w) {
                 return exit_of(rc);
         }
         int exit_code = CLI_OK;
+        struct progress progress;
+        progress_begin(&progress, "translate");
         for (size_t i = 0; i < count; i++) {
-                if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu groups ", i + 1, count);
+                progress_tell(&progress, "%zu of %zu groups", i + 1, count);
                 int code = one_group(w, names[i]);
                 if (code > exit_code) exit_code = code;
                 free(names[i]);
         }
-        if (isatty(STDERR_FILENO)) fputc('\n', stderr);
+        progress_clear(&progress);
         free(names);
         return exit_code;
 }
@@ -248,6 +251,8 @@ int cli_translate(const struct verb_args *args) {
         exit_code = cli_load(arguments.config, &config);
         if (exit_code) return exit_code;
         if (log_get_level() != LOG_DEBUG) log_set_level(LOG_ERROR);
+        if (arguments.dry_run) interrupt_say("translate", "nothing was committed");
+        else interrupt_say("translate", "groups that were carried over are so as a whole: the same command again does the others, and none goes back");
         exit_code = run(&config, &arguments);
         if (fflush(stdout) != 0) {
                 cli_error("cannot write to standard output");

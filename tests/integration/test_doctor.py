@@ -1,12 +1,19 @@
 """`heliostat doctor`: each thing that is wrong is found by its name, what is well is not complained of, and nothing is changed."""
 
 import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import types
 
 import kazoo.client
 import pytest
 
 import local_cluster
-from local_cluster import LOOPBACK, KafkaBroker, reserve_port
+from local_cluster import LOOPBACK, KafkaBroker, binary, reserve_port, wait_until
 
 USER = "mirror"
 
@@ -84,3 +91,33 @@ def test_each_thing_that_is_wrong_is_found(field, guarded, oracle, source, desti
     text = mirror.run("doctor", "--config", mirror.config, "east->west", "--timeout", "5", limit_s=60)
     assert text.returncode == 1 and "voids:" in text.stdout and "do:" in text.stdout, text
     assert "has no route" in mirror.run("doctor", "--config", mirror.config, "west->mars").stderr
+
+
+def test_a_terminal_sees_how_far_it_is_and_ctrl_c_ends_it(field):
+    """A ZooKeeper that accepts and says nothing: on a terminal one line is drawn over, elsewhere it is told now and then."""
+    silent = socket.create_server((LOOPBACK, 0))
+    mirror = field(zookeeper=types.SimpleNamespace(address=f"{LOOPBACK}:{silent.getsockname()[1]}"))
+    command = [binary(), "doctor", "--config", mirror.config, "--timeout", "4"]
+    master, slave = pty.openpty()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=slave, env={**os.environ, "TERM": "xterm"})
+    os.close(slave)
+    os.set_blocking(master, False)
+    seen = b""
+
+    def told(pattern):
+        nonlocal seen
+        try:
+            seen += os.read(master, 65536)
+        except (BlockingIOError, OSError):
+            pass
+        return re.search(pattern, seen)
+    wait_until(lambda: told(rb"\r\x1b\[Kdoctor: zookeeper: 127\.0\.0\.1:\d+"), 10, lambda: repr(seen))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT
+    wait_until(lambda: told(rb"heliostat: doctor: interrupted; nothing was changed"), 5, lambda: repr(seen))
+    os.close(master)
+    # Without a terminal, and to its end.
+    done = mirror.run("doctor", "--config", mirror.config, "--timeout", "4", limit_s=60)
+    assert done.returncode == 3 and "\x1b" not in done.stderr + done.stdout and "zookeeper-session" in done.stdout, done
+    assert "heliostat: doctor: " in done.stderr, done.stderr
+    silent.close()

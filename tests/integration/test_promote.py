@@ -40,14 +40,18 @@ def test_failover_and_back(field, topic, run_directory):
         assert dry["groups"].startswith("1 would move forward at west, 0 could not") and not carried()
         assert dry["dry_run"] and dry["source_reachable"] and intake(mirror) is None
 
-        # Killed while the lanes cannot end: nothing is half done that a second run does not finish.
+        # Interrupted, then killed while the lanes cannot end: nothing is half done that another run does not finish.
         mirror.workers["w1"].pause()
         command = [str(word) for word in (binary(), "promote", ROUTE, "--config", mirror.config)]
-        process = subprocess.Popen(command, cwd=mirror.directory)
-        wait_until(lambda: intake(mirror) == "stopping", 10, mirror.describe)
-        assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        for number in (signal.SIGINT, signal.SIGKILL):
+            process = subprocess.Popen(command, cwd=mirror.directory, stderr=subprocess.PIPE, text=True)
+            wait_until(lambda: intake(mirror) == "stopping", 10, mirror.describe)
+            assert process.poll() is None
+            process.send_signal(number)
+            assert process.wait() == -number
+            told = process.stderr.read()
+            assert (f"interrupted; {ROUTE} is stopping, or stopped: 'heliostat promote {ROUTE}' again" in told) \
+                == (number == signal.SIGINT), told
         mirror.workers["w1"].resume()
         report = promote(mirror)
         assert report["source_reachable"] and report["state"] == "stopped" and intake(mirror) == "stopped"
