@@ -616,6 +616,7 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         cluster->calm_ms = cluster->loss_ms = INT64_MIN;
         cluster->free_after_ms = cluster->move_after_ms = INT64_MIN;
         cluster->blocked_until_ms = INT64_MIN;
+        cluster->tight_until_ms = INT64_MIN;
         cluster->refresh_at_ms = cluster->retry_at_ms = cluster->wake_ms = INT64_MAX;
         cluster->dirty = cluster->plan_dirty = true;
         object_init(&cluster->routes_object, CLUSTER_ROUTES, NULL);

@@ -200,6 +200,11 @@ static void op_compare(struct cluster *cluster, const Heliostat__Pb__Placement *
 
 void cluster_op_events(struct cluster *cluster, const Heliostat__Pb__Placement *placement) {
         if (!cluster->narrates) return;
+        if (placement && placement->rebalance > (cluster->placement ? cluster->placement->rebalance : 0)) {
+                struct event event;
+                event_set(&event, EVENT_REBALANCE, "", "the field", "", "an operator asked for even loads", -1);
+                cluster_event(cluster, &event);
+        }
         op_compare(cluster, placement, cluster->placement, EVENT_DRAIN, EVENT_PIN);
         op_compare(cluster, cluster->placement, placement, EVENT_UNDRAIN, EVENT_UNPIN);
 }

@@ -129,6 +129,8 @@ struct cluster {
         size_t pending_count;      /* reads queued or under way, lanes' not counted */
         struct notice *notice_head, **notice_tail;
         struct note_event *event_head, **event_tail;
+        int64_t tight_until_ms;    /* plans are tight (plan.h) until then, or until nothing is left to move */
+        bool tight_due;            /* that time is to be set */
         bool narrates;             /* everything was read once: changes are news */
         struct move *move_head, **move_tail;
 

@@ -45,6 +45,9 @@ int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t 
                 }
         }
         cluster_op_events(cluster, placement);
+        /* what was asked of an earlier leader is not asked again */
+        if (cluster->narrates && placement && placement->rebalance > (cluster->placement ? cluster->placement->rebalance : 0))
+                cluster->tight_due = true;
         codec_free(cluster->placement);
         cluster->placement = placement;
         cluster->op_version = version;

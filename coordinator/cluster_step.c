@@ -82,6 +82,8 @@ static int decide(struct draft *draft, const char *event, const char *format, ..
         return 0;
 }
 
+#define TIGHT_MS 60000 /* so long a rebalancing may take; what is left then stays */
+
 /* ---- plan ---------------------------------------------------------------- */
 
 static bool route_wanted(const struct route *route) { return route->spec && codec_route_runs(route->spec); }
@@ -126,11 +128,17 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                 }
         }
         struct plan plan;
-        struct plan_view view = {members, member_count, views, lane_count};
+        if (cluster->tight_due) cluster->tight_until_ms = now_ms + TIGHT_MS;
+        cluster->tight_due = false;
+        bool tight = now_ms < cluster->tight_until_ms;
+        struct plan_view view = {members, member_count, views, lane_count, tight};
         rc = plan_compute(&view, &plan);
         if (rc) goto out;
         for (size_t i = 0; i < lane_count; i++)
                 if (plan.owner[i] != PLAN_NOBODY) lanes[i]->planned = who[plan.owner[i]];
+        bool settled = plan.move_count == 0;
+        for (size_t i = 0; settled && i < lane_count; i++) settled = views[i].owner != NULL;
+        if (settled) cluster->tight_until_ms = INT64_MIN;
         plan_fini(&plan);
         cluster->plan_dirty = false;
 out:

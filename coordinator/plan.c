@@ -178,6 +178,22 @@ static int balance(struct bin *bins, size_t bin_count, struct sorted_lane *lanes
         }
 }
 
+/* Beyond the bound.  The greater of two loads shrinks with each move, so this ends. */
+static int tighten(struct bin *bins, size_t bin_count, struct sorted_lane *lanes) {
+        for (;;) {
+                struct bin *giver = fullest(bins, bin_count);
+                struct bin *receiver = &bins[lightest_with(bins, bin_count, 0)];
+                if (!giver || giver == receiver) return 0;
+                size_t at = best_to_move(giver, receiver, lanes);
+                uint32_t rank = giver->ranks[at];
+                if (!less_loaded(receiver, lanes[rank].lane->weight, giver, 0)) return 0;
+                int rc = bin_add(receiver, lanes, rank);
+                if (rc) return rc;
+                bin_remove(giver, lanes, at);
+                lanes[rank].bin = (uint32_t)(receiver - bins);
+        }
+}
+
 static int check_members(const struct plan_view *view, const struct plan_member **sorted) {
         for (size_t i = 0; i < view->member_count; i++) {
                 if (!view->members[i].id || view->members[i].capacity == 0) return ERR_INVALID;
@@ -264,6 +280,7 @@ int plan_compute(const struct plan_view *view, struct plan *out) {
                         if ((rc = bin_add(&bins[to], lanes, (uint32_t)rank))) goto out;
                 }
                 rc = balance(bins, bin_count, lanes, lanes[lane_count - 1].lane->weight);
+                if (!rc && view->tight) rc = tighten(bins, bin_count, lanes);
                 if (rc) goto out;
         }
 

@@ -44,6 +44,8 @@ struct plan_view {
         size_t member_count;
         const struct plan_lane *lanes;      /* any order */
         size_t lane_count;
+        bool tight;                         /* also moves what the bound would leave: as long as one move
+                                             * makes the fullest member less full than it is */
 };
 
 /* owner[i] is the index in view->members of lane i's owner, or PLAN_NOBODY

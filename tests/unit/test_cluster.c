@@ -735,6 +735,18 @@ static void a_change_of_hands_is_told_when_decided_and_when_done(void **state) {
 
 /* ---- what operators want ---- */
 
+
+/* One more partition. */
+static void lane_add(Heliostat__Pb__Lane *lane, uint32_t partition) {
+        Heliostat__Pb__LaneTopic *topic = lane->topics[0];
+        Heliostat__Pb__LanePartition *one = malloc(sizeof *one);
+        topic->partitions = realloc(topic->partitions, (topic->n_partitions + 1) * sizeof *topic->partitions);
+        assert_true(one && topic->partitions);
+        heliostat__pb__lane_partition__init(one);
+        one->partition = partition;
+        topic->partitions[topic->n_partitions++] = one;
+}
+
 static size_t count_at(struct rig *rig, uint32_t lanes, const char *owner) {
         size_t count = 0;
         for (uint32_t k = 0; k < lanes; k++) count += strstr(lane_text(rig, k), owner) != NULL;
@@ -765,6 +777,33 @@ static void a_pinned_lane_moves_in_peace_and_stays(void **state) {
         *rig->decisions = '\0';
         run_until(rig, 30000);
         assert_string_equal(rig->decisions, ""); /* without a pin it may move; nothing asks for it */
+        rig_free(rig);
+}
+
+/* Lanes of 3, 1 and 1 partitions, the first two with w1: within the bound, and not even. */
+static void a_rebalance_moves_what_the_bound_leaves_once(void **state) {
+        (void)state;
+        struct rig *rig = started(3);
+        Heliostat__Pb__Placement placement = HELIOSTAT__PB__PLACEMENT__INIT;
+        bool first = strstr(lane_text(rig, 0), "w1/a") != NULL;
+        assert_true(first);
+        assert_int_equal(count_at(rig, 3, "OWNED w1/a"), 2);
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        for (uint32_t p = 10; p < 12; p++) lane_add(lane, p);
+        lane->spec++;
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        run_until(rig, 40000); /* read again */
+        assert_int_equal(count_at(rig, 3, "OWNED w1/a"), 2);
+        placement.rebalance = 1;
+        put(rig, ZNODE_OPS, &placement.base);
+        run_until(rig, 50000);
+        assert_int_equal(count_at(rig, 3, "OWNED w1/a"), 1);
+        assert_int_equal(count_at(rig, 3, "OWNED w2/a"), 2);
+        assert_non_null(strstr(lane_text(rig, 0), "OWNED w1/a g1"));
+        *rig->decisions = '\0';
+        run_until(rig, 90000);
+        assert_string_equal(rig->decisions, "");
         rig_free(rig);
 }
 
@@ -1072,6 +1111,7 @@ int main(void) {
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
                 cmocka_unit_test(a_change_of_hands_is_told_when_decided_and_when_done),
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
+                cmocka_unit_test(a_rebalance_moves_what_the_bound_leaves_once),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
                 cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),

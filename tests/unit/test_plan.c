@@ -40,7 +40,7 @@ struct world {
 
 static struct plan_view view_of(const struct world *world) {
         return (struct plan_view){world->members, world->member_count, world->lanes,
-                                  world->lane_count};
+                                  world->lane_count, false};
 }
 
 static const struct plan_member *find(const struct world *world, const char *id) {
@@ -399,12 +399,58 @@ static void bad_input_is_an_error_value(void **state) {
         struct plan_lane twice[] = {{"e->w", 1, 1, NULL, NULL}, {"e->w", 1, 2, NULL, NULL}};
         struct plan_lane empty[] = {{"e->w", 1, 0, NULL, NULL}};
         struct plan_view rows[] = {
-                {two, 2, NULL, 0}, {zero, 1, NULL, 0}, {two, 1, twice, 2}, {two, 1, empty, 1}};
+                {two, 2, NULL, 0, false}, {zero, 1, NULL, 0, false}, {two, 1, twice, 2, false}, {two, 1, empty, 1, false}};
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
                 assert_int_equal(plan_compute(&rows[i], &plan), ERR_INVALID);
-        struct plan_view big = {two, 1, twice, PLAN_LANES_MAX + 1};
+        struct plan_view big = {two, 1, twice, PLAN_LANES_MAX + 1, false};
         assert_int_equal(plan_compute(&big, &plan), ERR_TOO_MANY);
         assert_int_equal(plan.move_count, 77);
+}
+
+/* What `rebalance` asks for: no move of one lane makes the fullest member less full; pins stay, and
+ * asking again changes nothing. */
+static void a_tight_plan_is_as_even_as_single_moves_make_it(void **state) {
+        (void)state;
+        struct plan_member members[] = {{"a", 1, false}, {"b", 1, false}, {"c", 2, false}};
+        rng_state = 9;
+        for (int round = 0; round < 2000; round++) {
+                struct plan_lane lanes[12];
+                const size_t count = 1 + (size_t)(rng_state % 12);
+                for (uint32_t i = 0; i < count; i++) {
+                        rng_state = rng_state * 6364136223846793005u + 1442695040888963407u;
+                        uint32_t r = (uint32_t)(rng_state >> 33);
+                        lanes[i] = (struct plan_lane){"e->w", i, 1 + r % 7, members[r / 7 % 3].id, r / 21 % 5 ? NULL : members[r / 105 % 3].id};
+                }
+                struct plan_view view = {members, 3, lanes, count, true};
+                struct plan plan;
+                assert_int_equal(plan_compute(&view, &plan), 0);
+                double load[3] = {0}, most = 0, least = 1e9;
+                for (size_t i = 0; i < count; i++) {
+                        load[plan.owner[i]] += (double)lanes[i].weight / members[plan.owner[i]].capacity;
+                        if (lanes[i].pin) assert_string_equal(members[plan.owner[i]].id, lanes[i].pin);
+                }
+                size_t receiver = 0;
+                for (size_t k = 0; k < 3; k++) {
+                        if (load[k] < least) least = load[receiver = k];
+                        if (load[k] > most) most = load[k];
+                }
+                size_t fullest = 0; /* of two that are equally full, moving from one helps nobody */
+                for (size_t k = 0; k < 3; k++) fullest += load[k] > most - 1e-9;
+                for (size_t i = 0; fullest == 1 && i < count; i++) {
+                        uint32_t owner = plan.owner[i];
+                        if (lanes[i].pin || owner == receiver || load[owner] < most) continue;
+                        assert_true(least + (double)lanes[i].weight / members[receiver].capacity >= most - 1e-9);
+                }
+                for (size_t i = 0; i < count; i++) lanes[i].owner = members[plan.owner[i]].id;
+                plan_fini(&plan);
+                assert_int_equal(plan_compute(&view, &plan), 0);
+                assert_int_equal(plan.move_count, 0);
+                plan_fini(&plan);
+                view.tight = false; /* and the ordinary plan leaves it so */
+                assert_int_equal(plan_compute(&view, &plan), 0);
+                assert_int_equal(plan.move_count, 0);
+                plan_fini(&plan);
+        }
 }
 
 static void extreme_numbers_do_not_overflow(void **state) {
@@ -413,7 +459,7 @@ static void extreme_numbers_do_not_overflow(void **state) {
         struct plan_lane lanes[64];
         for (uint32_t i = 0; i < 64; i++)
                 lanes[i] = (struct plan_lane){"e->w", i, UINT32_MAX, "b", NULL};
-        struct plan_view view = {members, 2, lanes, 64};
+        struct plan_view view = {members, 2, lanes, 64, false};
         struct plan plan;
         assert_int_equal(plan_compute(&view, &plan), 0);
         for (size_t i = 0, on_b = 0; i < 64; i++) {
@@ -448,7 +494,7 @@ static void ten_thousand_lanes_on_200_workers(void **state) {
         static const char *const names[] = {"nobody", "one owner", "one lost", "half lost"};
         rng_state = 5;
         for (int scenario = 0; scenario < 4; scenario++) {
-                struct plan_view view = {members, workers, lanes, lanes_count};
+                struct plan_view view = {members, workers, lanes, lanes_count, false};
                 struct plan plan;
                 if (scenario < 2)
                         for (uint32_t i = 0; i < lanes_count; i++)
@@ -479,6 +525,7 @@ int main(void) {
                 cmocka_unit_test(all_small_placements_with_pins),
                 cmocka_unit_test(laws_hold_over_random_histories),
                 cmocka_unit_test(bad_input_is_an_error_value),
+                cmocka_unit_test(a_tight_plan_is_as_even_as_single_moves_make_it),
                 cmocka_unit_test(extreme_numbers_do_not_overflow),
                 cmocka_unit_test(ten_thousand_lanes_on_200_workers),
         };
