@@ -46,6 +46,7 @@ struct wanted {
 struct apply {
         const struct config *config;
         bool dry_run;
+        bool one; /* of the file's routes: nothing is said of others */
         unsigned timeout_s;
 
         uv_loop_t loop;
@@ -138,7 +139,7 @@ static void conflict(struct apply *a) {
 /* The difference goes to standard output once, when it is final. */
 static void report(struct apply *a, const char *text) {
         fputs(text, stdout);
-        for (size_t i = 0; i < a->other_count; i++)
+        for (size_t i = 0; !a->one && i < a->other_count; i++)
                 printf("  %s is not in %s: untouched\n", a->others[i], a->config->path);
         if (a->dry_run) puts("dry run: nothing was written");
 }
@@ -537,8 +538,8 @@ static int read_files(struct apply *a) {
         return CLI_OK;
 }
 
-static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
-        struct apply a = {.config = config, .dry_run = dry_run, .timeout_s = timeout_s};
+static int run(const struct config *config, bool dry_run, unsigned timeout_s, bool one) {
+        struct apply a = {.config = config, .dry_run = dry_run, .timeout_s = timeout_s, .one = one};
 
         a.wanted = calloc(config->route_count, sizeof *a.wanted);
         a.files = calloc(config->route_count, sizeof *a.files);
@@ -577,25 +578,49 @@ static int run(const struct config *config, bool dry_run, unsigned timeout_s) {
         return a.exit_code;
 }
 
+int apply_config(struct config *config, const char *only, bool dry_run, unsigned timeout_s) {
+        char err[CONFIG_ERROR_MAX];
+        const struct config_route *one = only ? config_route(config, only) : NULL;
+        if (only && !one) {
+                const char **names = calloc(config->route_count + 1, sizeof *names);
+                for (size_t i = 0; names && i < config->route_count; i++) names[i] = config->routes[i].name;
+                const char *nearest = names ? text_nearest(only, names, config->route_count) : NULL;
+                if (nearest) cli_error("%s: has no route '%.140s'; did you mean '%s'?", config->path, only, nearest);
+                else cli_error("%s: has no route '%.140s'", config->path, only);
+                free(names);
+                return CLI_USAGE;
+        }
+        if (config->route_count == 0) {
+                cli_error("%s: has no routes; expected settings such as "
+                          "'<source>-><destination>.enabled'",
+                          config->path);
+                return CLI_USAGE;
+        }
+        if (kafka_config_check_names(config, err, sizeof err) != 0) {
+                cli_error("%s", err);
+                return CLI_USAGE;
+        }
+        if (!one) return run(config, dry_run, timeout_s, false);
+        /* As if the file had this one alone. */
+        struct config_route first = config->routes[0], chosen = *one;
+        size_t count = config->route_count, at = (size_t)(one - config->routes);
+        config->routes[at] = first;
+        config->routes[0] = chosen;
+        config->route_count = 1;
+        int exit_code = run(config, dry_run, timeout_s, true);
+        config->route_count = count;
+        return exit_code;
+}
+
 int cli_apply(const struct verb_args *args) {
         struct config config;
-        char err[CONFIG_ERROR_MAX];
         int exit_code = cli_load(args->operands[0], &config);
         if (exit_code) return exit_code;
         exit_code = cli_check_zookeeper(&config);
-        if (!exit_code && config.route_count == 0) {
-                cli_error("%s: has no routes; expected settings such as "
-                          "'<source>-><destination>.enabled'",
-                          config.path);
-                exit_code = CLI_USAGE;
-        }
-        if (!exit_code && kafka_config_check_names(&config, err, sizeof err) != 0) {
-                cli_error("%s", err);
-                exit_code = CLI_USAGE;
-        }
         /* to a person at a terminal, a connection that works is no news */
         if (log_get_level() == LOG_INFO) log_set_level(LOG_ERROR);
-        if (!exit_code) exit_code = run(&config, verb_has(args, "dry-run"), cli_seconds(args, "timeout", TIMEOUT_S));
+        if (!exit_code)
+                exit_code = apply_config(&config, NULL, verb_has(args, "dry-run"), cli_seconds(args, "timeout", TIMEOUT_S));
         if (!exit_code && fflush(stdout) != 0) {
                 cli_error("cannot write to standard output");
                 exit_code = CLI_FAILED;

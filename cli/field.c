@@ -15,8 +15,8 @@
 
 #define REPORT_INTERVAL_MS 2000 /* the default, when there is no configuration */
 
-int field_open(const struct verb_args *args, unsigned timeout_s, struct field *out) {
-        const char *path = verb_text(args, "config", NULL), *connect = verb_text(args, "zookeeper", NULL);
+static int open_it(const struct verb_args *args, const char *connect, unsigned timeout_s, struct field *out) {
+        const char *path = verb_text(args, "config", NULL);
         char err[256];
         *out = (struct field){.connect = connect, .report_interval_ms = REPORT_INTERVAL_MS,
                               .timeout_s = cli_seconds(args, "timeout", timeout_s)};
@@ -44,6 +44,14 @@ int field_open(const struct verb_args *args, unsigned timeout_s, struct field *o
         if (log_get_level() != LOG_DEBUG) log_set_level(LOG_ERROR);
         (void)signal(SIGPIPE, SIG_IGN); /* `list | head`: an error code, not the end */
         return CLI_OK;
+}
+
+int field_open(const struct verb_args *args, unsigned timeout_s, struct field *out) {
+        return open_it(args, verb_text(args, "zookeeper", NULL), timeout_s, out);
+}
+
+int field_open_config(const struct verb_args *args, unsigned timeout_s, struct field *out) {
+        return open_it(args, NULL, timeout_s, out);
 }
 
 static void forget(struct field *field) {

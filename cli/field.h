@@ -23,6 +23,8 @@ struct field {
 
 /* Options "config", "zookeeper" and "timeout".  An exit code; it has said why. */
 int field_open(const struct verb_args *args, unsigned timeout_s, struct field *out);
+/* The same where there is no option "zookeeper". */
+int field_open_config(const struct verb_args *args, unsigned timeout_s, struct field *out);
 /* Reads everything anew.  An exit code; what was read before is gone then. */
 int field_read(struct field *field);
 void field_close(struct field *field);

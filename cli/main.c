@@ -19,7 +19,9 @@
 #include "cli/mirror.h"
 #include "cli/offsets.h"
 #include "cli/promote.h"
+#include "cli/rebalance.h"
 #include "cli/resume.h"
+#include "cli/routes.h"
 #include "cli/show.h"
 #include "cli/status.h"
 #include "cli/topics.h"
@@ -146,6 +148,7 @@ static const struct {
         {"events", cli_events},
         {"apply", cli_apply},
         {"doctor", cli_doctor},
+        {"routes", cli_routes},
         {"topics", cli_topics},
         {"pause", cli_pause},
         {"resume", cli_resume},
@@ -153,6 +156,7 @@ static const struct {
         {"move", cli_move},
         {"drain", cli_drain},
         {"undrain", cli_undrain},
+        {"rebalance", cli_rebalance},
         {"mirror", cli_mirror},
         {"promote", cli_promote},
         {"verify", cli_verify},

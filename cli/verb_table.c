@@ -109,6 +109,13 @@ OPTIONS(topics) = {
         CHOICE("output", 'o', "FORMAT", "text (default) or json (always all topics)", "text", "json"),
         ENDS,
 };
+OPTIONS(routes) = {
+        CONFIG("zookeeper.connect; of add also the route"),
+        DRY_RUN("say what would be done, write nothing"),
+        CHOICE("output", 'o', "FORMAT", "of list: table (default) or json", "table", "json"),
+        TIMEOUT("of remove: how long to wait for the lanes (default 60)"),
+        ENDS,
+};
 OPTIONS(pause) = {
         CONFIG("take zookeeper.connect from this file"),
         TOPIC("only this topic of the source"),
@@ -175,6 +182,13 @@ OPTIONS(config) = {
         CHOICE("abort.on.send.failure", '\0', "BOOL", "false leaves out what the destination refuses", "true", "false"),
         HEADING("And:"),
         VALUE("zookeeper", 'z', "CONNECT", NOTHING, "zookeeper.connect of the new file: host:port,...[/path]"),
+        ENDS,
+};
+OPTIONS(rebalance) = {
+        CONFIG("take zookeeper.connect from this file"),
+        DRY_RUN("print the moves, write nothing"),
+        FLAG("no-wait", '\0', "end when it is asked for, not when it is done"),
+        TIMEOUT("how long to wait until it is done (default 60)"),
         ENDS,
 };
 OPTIONS(mirror) = {
@@ -392,6 +406,24 @@ const struct verb verbs[] = {
                 .page = "doctor.md",
         },
         {
+                .name = "routes",
+                .text = "add one route of a file, remove one, list them",
+                .traits = VERB_PRINTS | VERB_CHANGES,
+                .synopsis = "add 'ROUTE' --config FILE [--dry-run]\n"
+                            "remove 'ROUTE' --config FILE [--dry-run] [--timeout SECONDS]\n"
+                            "list --config FILE [-o table|json]",
+                .about = "add publishes this one route as the file has it, and leaves the file's others alone.\n\n"
+                         "remove disables the route, waits until its lanes have been given back after their last commit, takes the route "
+                         "away, and says what is left over: positions stay where they are, so that the route, added again, goes "
+                         "on where it stood.  May be interrupted and run again.",
+                .operands = {{.name = "ACTION", .kind = VERB_ACTION, .choices = {"add", "remove", "list"}},
+                             {.name = "ROUTE", .kind = VERB_ROUTE, .completes = VERB_OFFER_ROUTES, .optional = true}},
+                .options = routes_options,
+                .exits = "0 done, or nothing to do\n1 failed, or the lanes were not given back in time\n2 wrong use, an unknown route, or a "
+                         "file with an error\n3 ZooKeeper cannot be reached\n",
+                .page = "commands.md",
+        },
+        {
                 .name = "topics",
                 .text = "compare a route's topics at both ends: names, partitions, settings",
                 .traits = VERB_PRINTS,
@@ -492,6 +524,18 @@ const struct verb verbs[] = {
                 .options = drain_options,
                 .exits = "0 done, or nothing to do\n1 failed\n2 wrong use or an unknown name\n3 ZooKeeper cannot be reached\n",
                 .page = "operations.md",
+        },
+        {
+                .name = "rebalance",
+                .text = "move lanes until the workers' loads are as even as they can be",
+                .traits = VERB_CHANGES,
+                .synopsis = "--config FILE [--dry-run] [--no-wait]",
+                .about = "By itself the coordinator moves a lane only when a worker has more than the heaviest lane more than another.  "
+                         "This asks it once to go on, as long as moving one lane makes the fullest worker less full.  Load is the "
+                         "number of partitions by the worker's capacity.  Pinned lanes and drained workers stay as they are.",
+                .options = rebalance_options,
+                .exits = "0 done, or nothing to do\n1 failed, or not done in time\n2 wrong use\n3 ZooKeeper cannot be reached\n",
+                .page = "commands.md",
         },
         {
                 .name = "mirror",

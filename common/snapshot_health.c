@@ -83,10 +83,11 @@ static void route_reasons(struct list *list, const struct snapshot *s,
                           const struct status_route *route, bool workers) {
         if (route->unreadable) return; /* among the problems */
         if (route->removed) {
-                if (route->partitions)
-                        add(list, HEALTH_WARN,
-                            "%s has %zu partition%s in lanes, but the route was removed",
-                            route->name, route->partitions, plural(route->partitions));
+                /* `routes remove` leaves the lanes' records: only what somebody still runs is wrong */
+                size_t held = route->partitions - route->in_state[STATUS_UNASSIGNED];
+                if (held)
+                        add(list, HEALTH_WARN, "%s has %zu partition%s with workers, but the route was removed", route->name, held,
+                            plural(held));
                 return;
         }
         if (!route->enabled) return;

@@ -150,6 +150,47 @@ def test_a_running_mirror_is_described(field, topic, oracle, source):
     assert follower.returncode == 0 and seen == numbers[:len(seen)] and len(seen) >= count, (seen, numbers)
 
 
+
+def test_a_field_is_rebalanced_and_a_route_removed_and_added(field, topic):
+    """rebalance moves what the coordinator by itself would leave. remove takes the lanes away after their last commit, keeps the positions and says what is left; added again, nothing
+    is repeated and nothing is missing."""
+    mirror = field(topics=topic + ".*", lanes=LANES)
+    mirror.create(topic, LANES)
+    mirror.create(topic + ".other", 2)      # two lanes have two partitions, two have one
+    mirror.up(workers=2).wait_running(LANES + 2)
+    load = mirror.load(topic, LANES, rate=1000)
+    mirror.wait_flowing(mirror.watch(topic, LANES))
+
+    def partitions():
+        return {worker["id"]: worker["partitions"] for worker in mirror.status()["workers"]}
+    command(mirror, 0, "rebalance", text="as even as")
+    command(mirror, 0, "drain", "w2")
+    command(mirror, 0, "undrain", "w2")
+    wait_until(lambda: partitions() == {"w1": 4, "w2": 2}, 20, mirror.describe)
+    assert "worker w1: 4 -> 3 partitions" in command(mirror, 0, "rebalance", "--dry-run", text="dry run: nothing was written")
+    assert partitions() == {"w1": 4, "w2": 2}
+    command(mirror, 0, "rebalance", text="done")
+    assert partitions() == {"w1": 3, "w2": 3}
+    command(mirror, 0, "rebalance", text="as even as")
+
+    command(mirror, 2, "routes", "remove", "east->wst", text="did you mean 'east->west'?")
+    command(mirror, 2, "routes", "add", "east->wst", text="did you mean 'east->west'?")
+    command(mirror, 0, "routes", "remove", "east->west", "--dry-run", text=f"{LANES} lanes would be taken")
+    mirror.wait_running(LANES + 2)
+    said = command(mirror, 0, "routes", "remove", "east->west", text="- east->west\n")
+    assert f"records of {LANES} lanes" in said and "consumer group heliostat." in said and "adds it again" in said
+    assert not any(lane["worker"] for lane in mirror.status()["lanes"])
+    assert mirror.run("status", "--config", mirror.config, "--check").returncode == 0, mirror.describe()
+    command(mirror, 0, "routes", "remove", "east->west", text="was removed before")
+    command(mirror, 0, "routes", "add", "east->west", "--dry-run", text="+ east->west")
+    command(mirror, 0, "routes", "add", "east->west", text="+ east->west")
+    assert "ENABLED" in command(mirror, 0, "routes", "list")
+    mirror.wait_running(LANES + 2)
+    load.stop()
+    mirror.assert_mirrored(topic, "exact")
+    assert [e["detail"] for e in events(mirror, "east->west") if e["kind"] == "apply"][-3:] == ["changed: enabled", "removed", "added"]
+
+
 class Terminal:
     """A command on a pseudo-terminal, and what is on its screen."""
 

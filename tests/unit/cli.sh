@@ -218,6 +218,11 @@ row 2 'one of --config FILE and --zookeeper CONNECT' list routes
 row 3 'cannot be reached' lag -z 127.0.0.1:1 --timeout 1
 row 2 'a route, topic or worker is missing' describe -z 127.0.0.1:1
 row 3 'cannot be reached' events -z 127.0.0.1:1 --timeout 1
+row 2 'expected add, remove or list' routes --config "$dir/good"
+row 2 'a route is missing' routes add --config "$dir/good"
+row 2 "has no route 'a->c'" routes add 'a->c' --config "$dir/good"
+row 3 'cannot be reached' routes remove 'a->b' --config "$dir/good" --timeout 1
+row 3 'cannot be reached' rebalance --config "$dir/good" --timeout 1
 row 2 '--partition needs --topic' pause 'a->b' --config "$dir/good" --partition 3
 row 2 'one of them, not both' pause 'a->b' --config "$dir/good" --topic t --topics u
 row 2 '--topics: ' pause 'a->b' --config "$dir/good" --topics '('
