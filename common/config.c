@@ -386,6 +386,8 @@ static int read_route_property(struct parser *p, struct property *at, const char
                             source);
         (void)snprintf(route, sizeof route, "%s->%s", source, to->alias); /* fits: 128 + 2 + 128 */
         name = rest + strlen(to->alias) + 1;
+        const struct foreign *foreign = foreign_find(name); /* before the prefixes, as below */
+        if (foreign && foreign->action != FOREIGN_SAME) return take_foreign(p, at, foreign);
         const struct end *end = find_end(name);
         if (end) {
                 const char *alias = end->at_source ? source : to->alias;
@@ -403,8 +405,6 @@ static int read_route_property(struct parser *p, struct property *at, const char
                 int rc = resolve_value(p, at, SECRET_ENV);
                 return rc ? rc : give_route(p, route, source, to->alias, setting, at);
         }
-        const struct foreign *foreign = foreign_find(name);
-        if (foreign) return take_foreign(p, at, foreign);
         if (setting_find(setting_program, SETTING_PROGRAM_COUNT, name) >= 0)
                 return parser_fail(p, at, "not a setting of a route; expected '%s' alone", name);
         for (size_t i = 0; i < SETTING_ROUTE_COUNT; i++) names[i] = setting_route[i].name;
@@ -470,14 +470,15 @@ static int read_property(struct parser *p, struct property *at) {
                 return rc;
         }
         if ((cluster = alias_of(&p->config, at->key))) return read_alias_property(p, at, cluster);
+        /* before the prefixes: consumer.poll.timeout.ms is no client's */
+        const struct foreign *foreign = foreign_find(at->key);
+        if (foreign) return take_foreign(p, at, foreign);
         if (role_prefix(at->key, &rest, &role)) {
                 if (strcmp(rest, "bootstrap.servers") == 0)
                         return parser_fail(p, at, "expected '<alias>.bootstrap.servers', one address list for "
                                            "all clients of a cluster");
                 return add_property(p, at, rest, CONFIG_EVERY_ROLE, role, NULL, NULL);
         }
-        const struct foreign *foreign = foreign_find(at->key);
-        if (foreign) return take_foreign(p, at, foreign);
         if (of_every_cluster(at->key)) return add_property(p, at, at->key, CONFIG_EVERY, role, NULL, NULL);
         return fail_unknown_top(p, at);
 }

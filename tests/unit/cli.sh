@@ -153,6 +153,7 @@ A.bootstrap.servers = 127.0.0.1:2
 B.bootstrap.servers = 127.0.0.1:3
 A->B.enabled = true
 tasks.max = 4
+A->B.consumer.poll.timeout.ms = 5
 A.consumer.fetch.min.bytes = 3
 A->B.consumer.fetch.min.bytes = 4
 A.consumer.auto.offset.reset = latest
@@ -160,7 +161,7 @@ A.sasl.password = sesame
 B.producer.buffer.memory = 33554432
 END
 row 0 'ignored     `lanes` divides a route' config check "$dir/mm2"
-row 0 'overridden  by A->B.consumer.fetch.min.bytes in line 7 (in MirrorMaker 2 this one would count)' config check "$dir/mm2"
+row 0 'overridden  by A->B.consumer.fetch.min.bytes in line 8 (in MirrorMaker 2 this one would count)' config check "$dir/mm2"
 row 0 'becomes queue.buffering.max.kbytes' config check "$dir/mm2"
 row 0 '"schema": "heliostat.config-check/v1"' config check "$dir/mm2" -o json
 row 0 '(hidden)' config show "$dir/mm2"
@@ -172,8 +173,8 @@ case $("$heliostat" config show "$dir/mm2"; "$heliostat" config show -o json "$d
         ;;
 esac
 (cat "$dir/mm2"; echo 'lanes = x'; echo 'A.fetch.min.byte = 1') > "$dir/two-errors"
-row 2 "two-errors:11: lanes: expected a whole number from 1 to 4096, not 'x'" config check "$dir/two-errors"
-row 2 "two-errors:12: A.fetch.min.byte: unknown client setting; did you mean 'A.fetch.min.bytes'?" config check "$dir/two-errors"
+row 2 "two-errors:12: lanes: expected a whole number from 1 to 4096, not 'x'" config check "$dir/two-errors"
+row 2 "two-errors:13: A.fetch.min.byte: unknown client setting; did you mean 'A.fetch.min.bytes'?" config check "$dir/two-errors"
 # what is translated is a file that can be checked, and no secret is copied
 "$heliostat" config translate "$dir/mm2" --zookeeper 127.0.0.1:1/h > "$dir/from-mm2" || { echo "translate: $?"; failed=1; }
 row 0 'no errors' config check "$dir/from-mm2"
