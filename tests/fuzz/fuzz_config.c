@@ -175,6 +175,28 @@ static void check_accepted(const struct config *c) {
         check_round_trip(c);
 }
 
+/* Told of all keys at once, a file is as right or wrong as when it is read, and
+ * each wrong key says why. */
+static void check_examined(const uint8_t *data, size_t bytes, bool accepted) {
+        struct config c;
+        char err[CONFIG_ERROR_MAX] = "";
+        if (config_examine(PATH, (const char *)data, bytes, &c, err, sizeof err) != 0) {
+                LAW(!accepted); /* no properties file */
+                return;
+        }
+        LAW((config_error_count(&c) == 0) == accepted);
+        bool refused = config_general_error(&c) != NULL;
+        for (size_t i = 0; i < config_fate_count(&c); i++) {
+                const struct config_fate *fate = config_fate_at(&c, i);
+                LAW(fate->key && fate->line > 0);
+                if (fate->text) LAW(fuzz_one_line(fate->text));
+                if (accepted) LAW(fate->kind != FATE_REFUSED && fate->kind != FATE_UNREAD);
+                refused = refused || (fate->kind == FATE_REFUSED && fate->text && *fate->text);
+        }
+        LAW(refused == !accepted);
+        config_fini(&c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         struct config c, untouched;
         char err[CONFIG_ERROR_MAX];
@@ -183,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         memset(&c, 'x', sizeof c);
         memset(&untouched, 'x', sizeof untouched);
         int rc = config_parse(PATH, (const char *)data, bytes, &c, err, sizeof err);
+        check_examined(data, bytes, rc == 0);
         if (rc == 0) {
                 check_accepted(&c);
                 config_fini(&c);
