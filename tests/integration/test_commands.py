@@ -123,6 +123,13 @@ def test_a_running_mirror_is_described(field, topic, oracle, source):
     command(mirror, 2, "describe", "w3", text="did you mean 'w")
     command(mirror, 2, "describe", "east->west", "7", text="has no lane 7")
 
+    # Shells complete the names that there are.
+    script = ('source <("$0" completion bash); COMP_WORDS=("$0" describe ""); COMP_CWORD=2; _heliostat; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    names = subprocess.run(["bash", "-c", script, binary()], capture_output=True, text=True, timeout=30,
+                           env={**os.environ, "HELIOSTAT_CONFIG": str(mirror.config)})
+    assert names.stdout.splitlines() == ["east-\\>west", "w1", "w2", topic], names
+
     # What happens is told: a follower sees it come.
     follower = subprocess.Popen([binary(), "events", "--follow", "-o", "json", "--config", mirror.config],
                                 stdout=subprocess.PIPE, text=True)
