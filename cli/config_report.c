@@ -208,9 +208,16 @@ int config_report_make(const char *path, const char *text, size_t bytes, struct 
         if (!rc && !r.error_count && r.config.zookeeper_connect &&
             zk_connect_string_check(r.config.zookeeper_connect, why, sizeof why) != 0)
                 rc = add_error(&r, "zookeeper.connect", why);
+        struct zk_access access = {0};
+        const char *key = "";
+        if (!rc && !r.error_count &&
+            zk_access_parse(r.config.zookeeper_auth, r.config.zookeeper_acl_readers, r.config.zookeeper_acl_open, &access,
+                            &key, why, sizeof why) != 0)
+                rc = add_error(&r, key, why);
+        zk_access_fini(&access);
         if (!rc && !r.error_count) {
                 enum log_level level = log_get_level();
-                log_set_level(LOG_ERROR); /* the report says it better */
+                log_set_level(LOG_WARN); /* what is ignored, the report says better */
                 int checked = kafka_config_check(&r.config, why, sizeof why);
                 log_set_level(level);
                 size_t n = strlen(path);
