@@ -30,17 +30,22 @@ struct zk_resolve {
 static int compare(const void *a, const void *b) { return strcmp(a, b); }
 
 /* Sorted and unique, so that a name server that rotates its answers does not
- * look like a change. */
+ * look like a change.  An even number of them gets the first one again: after a
+ * failure the library (3.8) takes two steps in its list, and of an even number
+ * it would try every other server for ever, without the pause that it makes at
+ * the list's end. */
 static char *join(char (*addresses)[ADDRESS_MAX], size_t count) {
-        char *text = malloc(count * ADDRESS_MAX + 1);
-        size_t n = 0;
+        char *text = malloc((count + 1) * ADDRESS_MAX + 1);
+        size_t n = 0, different = 0;
 
         if (!text) return NULL;
         if (count) qsort(addresses, count, sizeof *addresses, compare);
         for (size_t i = 0; i < count; i++) {
                 if (i > 0 && strcmp(addresses[i], addresses[i - 1]) == 0) continue;
                 n += (size_t)sprintf(text + n, "%s%s", n ? "," : "", addresses[i]);
+                different++;
         }
+        if (different && different % 2 == 0) n += (size_t)sprintf(text + n, ",%s", addresses[0]);
         text[n] = '\0';
         return text;
 }

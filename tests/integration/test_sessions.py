@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+import time
 
 from local_cluster import LOOPBACK, reserve_port, wait_until
 
@@ -60,3 +61,25 @@ def test_sessions_ended_from_outside(field, topic, zookeeper):
         mirror.wait_running(PARTITIONS)
     finally:
         proxy.close()
+
+
+def test_a_dead_server_beside_a_living_one(field, zookeeper):
+    """Of two and of four servers one lives.  A process that was stopped for longer than its session finds it again, and does not
+    turn in circles meanwhile."""
+    mirror = field()
+    mirror.apply()
+    for count in (2, 4):
+        dead = [f"{LOOPBACK}:{reserve_port()}" for _ in range(count - 1)]
+        config = mirror.write_config(mirror.directory / f"of{count}.properties", ",".join([zookeeper.address, *dead]))
+        config.write_text(config.read_text().replace("session.timeout.ms = 6000", "session.timeout.ms = 2000"))
+        coordinator = mirror.start_coordinator(f"of{count}", config)
+        coordinator.wait_log("zookeeper.connected ", 20)
+        for times in (2, 3):
+            coordinator.pause()
+            time.sleep(3.5)
+            coordinator.resume()
+            cpu = coordinator.cpu_seconds()
+            wait_until(lambda: coordinator.log_text().count("zookeeper.connected ") >= times, 15, coordinator.tail)
+            assert coordinator.cpu_seconds() - cpu < 1
+        coordinator.end()
+        del mirror.coordinators[f"of{count}"]
