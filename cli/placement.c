@@ -53,7 +53,7 @@ struct placement {
         Heliostat__Pb__Lane *lane; /* NULL: not there yet, or unreadable */
         size_t held;               /* lanes in the worker's assign node */
 
-        bool said;    /* what is wanted was printed */
+        char *text;   /* what is wanted, in words; NULL: nothing, or it was printed */
         bool written; /* it is what /op says */
         bool ended;
         int exit_code;
@@ -123,7 +123,17 @@ static void trouble(struct placement *p, const char *what, int code) {
 
 /* ---- writing and waiting ------------------------------------------------- */
 
+/* Once: not before it is so. */
+static void say(struct placement *p) {
+        if (!p->text) return;
+        printf("%s\n", p->text);
+        (void)fflush(stdout); /* its end is checked */
+        free(p->text);
+        p->text = NULL;
+}
+
 static void wait_on(struct placement *p) {
+        say(p);
         if (!p->written) /* from here on the time is the leader's */
                 (void)uv_timer_start(&p->deadline, on_deadline, (uint64_t)p->arguments->timeout_s * 1000, 0);
         p->written = true;
@@ -177,11 +187,12 @@ static void decide(struct placement *p) {
                 end(p, CLI_USAGE);
                 return;
         }
-        if (text && !p->said) printf("%s\n", text);
-        (void)fflush(stdout); /* its end is checked */
-        free(text);
-        p->said = true;
+        if (!p->written) {
+                free(p->text); /* of a round that somebody else was faster than */
+                p->text = text;
+        }
         if (p->arguments->dry_run) {
+                say(p);
                 end(p, CLI_OK);
                 return;
         }
@@ -356,6 +367,7 @@ static int run(const struct config *config, const struct arguments *arguments) {
         (void)uv_loop_close(&p->loop);
         forget_round(p);
         int exit_code = p->exit_code;
+        free(p->text);
         free(p);
         return exit_code;
 }

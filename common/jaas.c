@@ -271,14 +271,15 @@ int jaas_parse(const char *text, struct jaas *out, char *why, size_t why_size) {
                 (void)snprintf(why, why_size, "%s", err_text(ERR_TOO_BIG));
                 return ERR_TOO_BIG;
         }
-        struct reader r = {.at = text, .text = malloc(bytes)};
-        if (!r.text) {
+        char *copy = malloc(bytes ? bytes : 1);
+        if (!copy) {
                 (void)snprintf(why, why_size, "%s", err_text(ERR_NOMEM));
                 return ERR_NOMEM;
         }
+        struct reader r = {.at = text, .text = copy};
         int rc = parse(&r, &jaas, why, why_size);
-        explicit_bzero(r.text, bytes);
-        free(r.text);
+        explicit_bzero(copy, bytes);
+        free(copy);
         if (rc) jaas_fini(&jaas);
         else *out = jaas;
         return rc;

@@ -17,8 +17,10 @@ final class Group {
     /** The numbers of produce-seq's records, by partition, in the order of reading. */
     private static void note(Map<Integer, List<Long>> read, ConsumerRecord<byte[], byte[]> record) {
         String key = new String(record.key(), StandardCharsets.US_ASCII);
-        read.computeIfAbsent(record.partition(), p -> new ArrayList<>())
-            .add(Long.parseLong(key.substring(key.lastIndexOf(':') + 1)));
+        synchronized (read) {
+            read.computeIfAbsent(record.partition(), p -> new ArrayList<>())
+                .add(Long.parseLong(key.substring(key.lastIndexOf(':') + 1)));
+        }
     }
 
     /**
@@ -28,7 +30,13 @@ final class Group {
     static Object consume(Call call) throws Exception {
         long count = call.number("count", Long.MAX_VALUE);
         Map<Integer, List<Long>> read = new TreeMap<>();
-        call.query = question -> read;
+        call.query = question -> {
+            synchronized (read) {               // it grows meanwhile
+                Map<Integer, List<Long>> copy = new TreeMap<>();
+                read.forEach((partition, numbers) -> copy.put(partition, new ArrayList<>(numbers)));
+                return copy;
+            }
+        };
         long total = 0;
         try (KafkaConsumer<byte[], byte[]> consumer = Call.consumer(call.text("bootstrap"), "group.id", call.text("group"),
                 "auto.offset.reset", call.text("reset", "none"), "max.poll.records", "100",

@@ -140,7 +140,7 @@ final class Produce {
     static Object listed(Call call) throws Exception {
         List<Future<RecordMetadata>> pending = new ArrayList<>();
         AtomicInteger count = new AtomicInteger();
-        try (KafkaProducer<byte[], byte[]> producer = call.producer()) {
+        try (KafkaProducer<byte[], byte[]> producer = call.producer("linger.ms", 20)) {
             for (JsonNode record : call.node("records")) {
                 int partition = record.path("partition").asInt(0);
                 ProducerRecord<byte[], byte[]> one = new ProducerRecord<>(
