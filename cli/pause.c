@@ -123,14 +123,15 @@ int pause_order(const struct config *config, const struct pause_order *order, bo
         zk_sync_close(sync);
         if (exit_code) return exit_code;
         const char *what = order->resume ? "no longer paused" : "paused";
+        const char *s = all == 1 ? "" : "s", *are = all == 1 ? "is" : "are";
         if (order->dry_run) {
                 if (*out_changed || !order->resume)
-                        printf("%s: %zu partitions would be %s%s; nothing was written\n", order->route, all, what,
+                        printf("%s: %zu partition%s would be %s%s; nothing was written\n", order->route, all, s, what,
                                *out_changed ? "" : " (they are already)");
                 return CLI_OK;
         }
         if (!*out_changed) {
-                if (!order->resume) printf("%s: as said before: %zu partitions are paused\n", order->route, all);
+                if (!order->resume) printf("%s: as said before: %zu partition%s %s paused\n", order->route, all, s, are);
                 return CLI_OK;
         }
         if (left && !order->no_wait) {
@@ -139,7 +140,7 @@ int pause_order(const struct config *config, const struct pause_order *order, bo
                 return CLI_FAILED;
         }
         if (!all) printf("%s: no partition matches yet; those that come later are %s\n", order->route, what);
-        else printf("%s: %zu partitions are %s\n", order->route, all, what);
+        else printf("%s: %zu partition%s %s %s\n", order->route, all, s, are, what);
         return CLI_OK;
 }
 

@@ -47,7 +47,7 @@ def test_paused_partitions_rest_and_keep_their_positions(field, topic, guarantee
         return {p["partition"]: p for p in mirror.status()["partitions"] if p["topic"] == name}
 
     command(mirror, 2, "pause", "east->wst", text="did you mean 'east->west'?")
-    command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, "--dry-run", text="1 partitions would be paused")
+    command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, "--dry-run", text="1 partition would be paused")
     assert all(row["state"] == "RUNNING" for row in rows().values())
     begun = time.monotonic()
     command(mirror, 0, "pause", "east->west", "--topic", topic, "--partition", 1, "--no-wait")
@@ -79,7 +79,7 @@ def test_paused_partitions_rest_and_keep_their_positions(field, topic, guarantee
     # An answer to halts leaves pauses alone; a plain resume lets all go on.
     command(mirror, 0, "resume", "east->west", "--retry")
     assert {row["state"] for row in rows().values()} == {"PAUSED"}
-    command(mirror, 0, "resume", "east->west", "--topic", topic, "--partition", 2, text="1 partitions are no longer paused")
+    command(mirror, 0, "resume", "east->west", "--topic", topic, "--partition", 2, text="1 partition is no longer paused")
     wait_until(lambda: rows()[2]["state"] == "RUNNING" and rows()[3]["state"] == "PAUSED", 10, mirror.describe)
     command(mirror, 0, "resume", "east->west", text="are no longer paused")
     mirror.wait_running(LANES + 2)
