@@ -1,6 +1,5 @@
 """What an operator asks and does on the command line, against one running mirror after the other thing."""
 
-import contextlib
 import fcntl
 import json
 import os
@@ -207,18 +206,23 @@ class Terminal:
             os.environ.update(TERM="xterm", NO_COLOR="")
             os.execv(binary(), ["heliostat", *map(str, arguments)])
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 160, 0, 0))
+        # Held open, so that its modes can be read when the command, its last other user, has ended.
+        self.terminal = os.open(os.ptsname(self.fd), os.O_RDWR | os.O_NOCTTY)
         self.text = ""
+
+    def read(self, limit_s):
+        """Whether there was something to read within the time."""
+        if not select.select([self.fd], [], [], limit_s)[0]:
+            return False
+        self.text += os.read(self.fd, 65536).decode(errors="replace")
+        return True
 
     def wait(self, pattern, limit_s=15):
         """Reads on until the pattern comes, and forgets what was before it."""
         end = time.monotonic() + limit_s
         while not (found := re.search(pattern, self.text)):
             assert time.monotonic() < end, f"{pattern!r} is not in {self.text[-3000:]!r}"
-            if select.select([self.fd], [], [], 0.2)[0]:
-                try:
-                    self.text += os.read(self.fd, 65536).decode(errors="replace")
-                except OSError:     # the other side has closed it
-                    raise AssertionError(f"ended before {pattern!r}: {self.text[-3000:]!r}")
+            self.read(0.2)
         self.text = self.text[found.end():]
         return found
 
@@ -226,22 +230,20 @@ class Terminal:
         os.write(self.fd, key.encode())
 
     def modes(self):
-        return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO)
+        return termios.tcgetattr(self.terminal)[3] & (termios.ICANON | termios.ECHO)
 
     def exit(self, limit_s=10):
-        """The wait status, when all that was written is read."""
+        """The wait status, and the modes that the command left behind, when all that was written is read."""
         end = time.monotonic() + limit_s
+        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            assert time.monotonic() < end, "it does not end"
+            self.read(0.05)
+        while self.read(0):
+            pass
         modes = self.modes()
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            with contextlib.suppress(OSError):
-                while select.select([self.fd], [], [], 0.05)[0] and (more := os.read(self.fd, 65536)):
-                    self.text += more.decode(errors="replace")
-                    modes = self.modes()
-            if pid:
-                os.close(self.fd)
-                return status, modes
-        raise AssertionError("it does not end")
+        os.close(self.terminal)
+        os.close(self.fd)
+        return ended[1], modes
 
 
 def test_status_watch_on_a_terminal(field, topic, oracle, source, zookeeper):
