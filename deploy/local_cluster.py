@@ -286,9 +286,11 @@ class Server(Process):
     """A process with a port, which can be stopped and started again on the same port and data."""
 
     start_limit_s = 60
+    host = LOOPBACK
+    within = ()     # what starts the command in another place, as `nsenter --net=FILE` does
 
     def start(self, wait=True):
-        self.spawn(self.command())
+        self.spawn([*self.within, *self.command()])
         if wait:
             self.wait_ready()
         return self
@@ -306,7 +308,7 @@ class Server(Process):
 
     @property
     def address(self):
-        return f"{LOOPBACK}:{self.port}"
+        return f"{self.host}:{self.port}"
 
 
 class ZooKeeper(Server):
@@ -396,12 +398,16 @@ class KafkaBroker(Server):
 
     format_arguments = ()
 
-    def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None):
+    def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None,
+                 host=LOOPBACK, within=()):
         """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
         stay on it: each view is a listener of its own, which advertises the other port.
         users: name -> password.  A listener more (secure_address), with SASL/PLAIN, and an authorizer; who comes through
-        the other listeners may do all, users only what is allowed."""
+        the other listeners may do all, users only what is allowed.
+        host, within: where it listens, and what starts it there."""
         super().__init__(name or f"kafka-{version}", directory)
+        self.host = host
+        self.within = within
         self.version = version
         self.heap = heap
         self.port = reserve_port()
@@ -413,7 +419,7 @@ class KafkaBroker(Server):
         security = {}
         if users:
             port = reserve_port()
-            self.secure_address = f"{LOOPBACK}:{port}"
+            self.secure_address = f"{host}:{port}"
             listeners["SECURE"] = advertised["SECURE"] = port
             protocols["SECURE"] = "SASL_PLAINTEXT"
             passwords = " ".join(f'user_{user}="{password}"' for user, password in users.items())
@@ -426,7 +432,7 @@ class KafkaBroker(Server):
             }
 
         def addresses(ports):
-            return ",".join(f"{listener}://{LOOPBACK}:{port}" for listener, port in ports.items())
+            return ",".join(f"{listener}://{host}:{port}" for listener, port in ports.items())
         self.jars = kafka_jars(version)
         self.cluster_id = hashlib.sha256(os.urandom(16)).hexdigest()[:22]
         (self.directory / "log4j.properties").write_text(_LOG4J)
@@ -434,7 +440,7 @@ class KafkaBroker(Server):
         self.properties = {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
+            "controller.quorum.voters": f"1@{host}:{self.controller_port}",
             "listeners": addresses({**listeners, "CONTROLLER": self.controller_port}),
             "advertised.listeners": addresses(advertised),
             "listener.security.protocol.map": ",".join(f"{listener}:{protocol}" for listener, protocol in protocols.items()),
@@ -493,7 +499,7 @@ class KafkaBroker(Server):
         """True when a Metadata request names the broker, that is, when it is registered and open for clients."""
         request = (struct.pack(">hhih", 3, 4, 7, 5) + b"probe" +    # Metadata v4, correlation id, client id
                    struct.pack(">ib", 0, 0))                        # no topics, no auto-creation
-        with socket.create_connection((LOOPBACK, self.port), 2) as connection:
+        with socket.create_connection((self.host, self.port), 2) as connection:
             connection.settimeout(2)
             connection.sendall(struct.pack(">i", len(request)) + request)
             head = b""
@@ -519,33 +525,40 @@ def start_together(*servers):
 
 # --- the other mirrors -----------------------------------------------------------------------------------------------
 
+def _java_of_a_peer(directory, jvm, *arguments):
+    (directory / "log4j.properties").write_text(_LOG4J)
+    return [*jvm, f"-Dlog4j.configuration=file:{directory}/log4j.properties", "-cp", kafka_jars("3.9.1"), *arguments]
+
+
 class MirrorMaker1(Process):
     """kafka.tools.MirrorMaker, out of Kafka 3.9's jars."""
 
-    def __init__(self, directory, source, destination, topics, group, name="mm1", commit_interval_ms=1000):
+    def __init__(self, directory, source, destination, topics, group, name="mm1", commit_interval_ms=1000, streams=2,
+                 consumer=None, producer=None, jvm=None):
+        """consumer, producer: more settings of the clients; jvm: the command `java` with its options."""
         super().__init__(name, directory)
         self.topics = topics
         self.commit_interval_ms = commit_interval_ms
-        (self.directory / "log4j.properties").write_text(_LOG4J)
+        self.streams = streams
+        self.jvm = jvm or [*_JVM, "-Xmx256m"]
         _write_properties(self.directory / "consumer.properties", {
-            "bootstrap.servers": source.address, "group.id": group, "auto.offset.reset": "earliest"})
-        _write_properties(self.directory / "producer.properties", {"bootstrap.servers": destination.address})
+            "bootstrap.servers": source.address, "group.id": group, "auto.offset.reset": "earliest", **(consumer or {})})
+        _write_properties(self.directory / "producer.properties", {
+            "bootstrap.servers": destination.address, **(producer or {})})
 
     def start(self):
-        return self.spawn([*_JVM, "-Xmx256m", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
-                           "-cp", kafka_jars("3.9.1"), "kafka.tools.MirrorMaker",
-                           "--consumer.config", self.directory / "consumer.properties",
-                           "--producer.config", self.directory / "producer.properties",
-                           "--whitelist", self.topics, "--num.streams", 2,
-                           "--offset.commit.interval.ms", self.commit_interval_ms])
+        return self.spawn(_java_of_a_peer(
+            self.directory, self.jvm, "kafka.tools.MirrorMaker", "--consumer.config", self.directory / "consumer.properties",
+            "--producer.config", self.directory / "producer.properties", "--whitelist", self.topics,
+            "--num.streams", self.streams, "--offset.commit.interval.ms", self.commit_interval_ms))
 
 
 class MirrorMaker2(Process):
     """MirrorMaker 2 in its dedicated mode, with the names of the source's topics."""
 
-    def __init__(self, directory, source, destination, topics, aliases=("east", "west"), name="mm2", settings=None):
+    def __init__(self, directory, source, destination, topics, aliases=("east", "west"), name="mm2", settings=None, jvm=None):
         super().__init__(name, directory)
-        (self.directory / "log4j.properties").write_text(_LOG4J)
+        self.jvm = jvm or [*_JVM, "-Xmx384m"]
         here, there = aliases
         route = f"{here}->{there}"
         _write_properties(self.directory / "mm2.properties", {
@@ -572,9 +585,8 @@ class MirrorMaker2(Process):
         })
 
     def start(self):
-        return self.spawn([*_JVM, "-Xmx384m", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
-                           "-cp", kafka_jars("3.9.1"), "org.apache.kafka.connect.mirror.MirrorMaker",
-                           self.directory / "mm2.properties"])
+        return self.spawn(_java_of_a_peer(self.directory, self.jvm, "org.apache.kafka.connect.mirror.MirrorMaker",
+                                          self.directory / "mm2.properties"))
 
 
 # --- Heliostat -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 /* The reference: a plain librdkafka consume-produce loop without ZooKeeper,
  * libuv, commits or fences.  What it costs per record is what any mirror built
  * on librdkafka pays.  Mirrors one topic from its beginning until `count`
- * records are acknowledged, then prints one JSON line. */
+ * records are acknowledged, or SIGTERM when it is 0; then prints one JSON line. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,12 @@
 #include <librdkafka/rdkafka.h>
 
 static long long delivered, failed;
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number) {
+        (void)number;
+        ended = 1;
+}
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
         (void)rk;
@@ -27,6 +34,18 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
         if (rd_kafka_conf_set(conf, name, value, err, sizeof err) != RD_KAFKA_CONF_OK) {
                 fprintf(stderr, "plain_loop: %s\n", err);
                 exit(2);
+        }
+}
+
+/* Those of the command line that begin with prefix: "producer.linger.ms=1". */
+static void set_given(rd_kafka_conf_t *conf, const char *prefix, char **given, int count) {
+        size_t n = strlen(prefix);
+        for (int i = 0; i < count; i++) {
+                char name[128];
+                const char *equals = strchr(given[i], '=');
+                if (strncmp(given[i], prefix, n) != 0 || !equals) continue;
+                (void)snprintf(name, sizeof name, "%.*s", (int)(equals - given[i] - (long)n), given[i] + n); /* then it is unknown */
+                set(conf, name, equals + 1);
         }
 }
 
@@ -47,10 +66,14 @@ static rd_kafka_t *client(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
 }
 
 int main(int argc, char **argv) {
-        if (argc != 6) {
-                fprintf(stderr, "usage: plain_loop SOURCE DESTINATION TOPIC PARTITIONS RECORDS\n");
+        if (argc < 6) {
+                fprintf(stderr, "usage: plain_loop SOURCE DESTINATION TOPIC PARTITIONS RECORDS "
+                                "[consumer.NAME=VALUE|producer.NAME=VALUE]...\n");
                 return 2;
         }
+        char **given = argv + 6;
+        int given_count = argc - 6;
+        (void)signal(SIGTERM, on_signal); /* cannot fail for this signal */
         const char *topic = argv[3];
         int partitions = atoi(argv[4]);
         long long count = atoll(argv[5]);
@@ -63,6 +86,7 @@ int main(int argc, char **argv) {
         set(conf, "check.crcs", "true");
         set(conf, "queued.min.messages", "10000000");
         set(conf, "queued.max.messages.kbytes", "65536");
+        set_given(conf, "consumer.", given, given_count);
         rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, conf);
         (void)rd_kafka_poll_set_consumer(consumer);
 
@@ -71,6 +95,7 @@ int main(int argc, char **argv) {
         set(conf, "enable.idempotence", "true");
         set(conf, "queue.buffering.max.messages", "1000000");
         set(conf, "queue.buffering.max.kbytes", "1048576");
+        set_given(conf, "producer.", given, given_count);
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
         rd_kafka_t *producer = client(RD_KAFKA_PRODUCER, conf);
         rd_kafka_topic_t *destination = rd_kafka_topic_new(producer, topic, NULL);
@@ -82,7 +107,7 @@ int main(int argc, char **argv) {
         (void)rd_kafka_assign(consumer, list);
         rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
         long long sent = 0;
-        while (delivered + failed < count) {
+        while (!ended && (count == 0 || delivered + failed < count)) {
                 rd_kafka_message_t *batch[500];
                 ssize_t n = rd_kafka_consume_batch_queue(queue, 10, batch, 500);
                 for (ssize_t i = 0; i < n; i++) {
