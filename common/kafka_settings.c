@@ -241,7 +241,7 @@ static int set_because(struct filler *f, const struct config_property *at, const
         if (!at) return fail(f, NULL, "client setting %s: %s", name, text);
         if (strncmp(name, "sasl.oauthbearer.", 17) == 0 && !kafka_token_oidc() && strstr(text, "OIDC"))
                 return fail(f, at, KAFKA_TOKEN_NO_OIDC);
-        if (config_key_is_secret(at->key) && secret_shown(why, value))
+        if (config_key_is_secret(at->key) && secret_shown(text, value))
                 return fail(f, at, "expected another value; this one is not valid");
         const struct known *k = find_known(canonical(name));
         if (!k || !*k->range || strcasecmp(k->range, "true, false") == 0)

@@ -246,6 +246,18 @@ static void secrets_stay_out_of_messages(void **state) {
         config_fini(&c);
 }
 
+/* An alias may sound like a secret: what its numbers may be is said all the same. */
+static void an_alias_that_sounds_like_a_secret(void **state) {
+        (void)state;
+        struct config c;
+        char err[CONFIG_ERROR_MAX] = "";
+        load("clusters = tokens, west\ntokens.bootstrap.servers = e1:9092\nwest.bootstrap.servers = w1:9092\n"
+             "tokens->west.enabled = true\ntokens.fetch.min.bytes = many\n", &c);
+        assert_int_equal(kafka_config_check(&c, err, sizeof err), ERR_INVALID);
+        assert_string_equal(err, "f:5: tokens.fetch.min.bytes: invalid value");
+        config_fini(&c);
+}
+
 static void good_files_pass(void **state) {
         (void)state;
         static const char *const rows[] = {
@@ -400,6 +412,7 @@ int main(void) {
                 cmocka_unit_test(computed_values_come_before_fixed_ones),
                 cmocka_unit_test(bad_settings),
                 cmocka_unit_test(secrets_stay_out_of_messages),
+                cmocka_unit_test(an_alias_that_sounds_like_a_secret),
                 cmocka_unit_test(good_files_pass),
                 cmocka_unit_test(what_has_no_effect_is_said),
                 cmocka_unit_test(a_client_is_made),
