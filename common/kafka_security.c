@@ -142,10 +142,23 @@ static int set_chain(struct applier *a, const char *pem) {
         return set(a, "ssl.certificate.location", path);
 }
 
-/* Reads the store at a location.  Message: "PATH: why". */
+/* What cannot be read may be no path but a password, where a placeholder points
+ * to the wrong key: the message then has the reason alone. */
+static void hide_path(struct applier *a, const char *path) {
+        char why[64];
+        const char *reason = secret_sources(a->at->value, why, sizeof why) > 0 ? strstr(a->why, ": ") : NULL;
+        if (!reason || !secret_shown(a->why, path)) return;
+        for (const char *next = reason; (next = strstr(next + 1, ": "));) reason = next; /* the path may have some */
+        char kept[128];
+        (void)snprintf(kept, sizeof kept, "%s", secret_shown(reason, path) ? "" : reason);
+        (void)snprintf(a->why, a->why_size, "cannot read what the placeholder stands for%s", kept);
+}
+
+/* Reads the store at the location that a->at has.  Message: "cannot read PATH: why". */
 static int read_store(struct applier *a, const char *path, char **out, size_t *out_bytes, enum key_store_kind *kind) {
         int rc = secret_read_file(path, KEY_STORE_BYTES_MAX, out, out_bytes, a->why, a->why_size);
         if (!rc) *kind = key_store_sniff(*out, *out_bytes);
+        else hide_path(a, path);
         return rc == ERR_NOMEM ? rc : rc ? ERR_INVALID : 0;
 }
 

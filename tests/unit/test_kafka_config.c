@@ -258,6 +258,24 @@ static void an_alias_that_sounds_like_a_secret(void **state) {
         config_fini(&c);
 }
 
+/* A password where a path belongs. */
+static void a_secret_in_place_of_a_path(void **state) {
+        (void)state;
+        static const char *const names[] = {"ssl.truststore.location", "ssl.keystore.location"};
+        assert_int_equal(setenv("HELIOSTAT_TEST_SECRET", "hush-hush", 1), 0);
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+                struct config c;
+                char text[512], err[CONFIG_ERROR_MAX] = "", expect[200];
+                (void)snprintf(text, sizeof text, BASE "east.%s = ${env:HELIOSTAT_TEST_SECRET}\n", names[i]);
+                (void)snprintf(expect, sizeof expect, "f:5: east.%s: cannot read what the placeholder stands for: No such file or directory", names[i]);
+                load(text, &c);
+                assert_int_equal(kafka_config_check(&c, err, sizeof err), ERR_INVALID);
+                assert_string_equal(err, expect);
+                config_fini(&c);
+        }
+        assert_int_equal(unsetenv("HELIOSTAT_TEST_SECRET"), 0);
+}
+
 static void good_files_pass(void **state) {
         (void)state;
         static const char *const rows[] = {
@@ -413,6 +431,7 @@ int main(void) {
                 cmocka_unit_test(bad_settings),
                 cmocka_unit_test(secrets_stay_out_of_messages),
                 cmocka_unit_test(an_alias_that_sounds_like_a_secret),
+                cmocka_unit_test(a_secret_in_place_of_a_path),
                 cmocka_unit_test(good_files_pass),
                 cmocka_unit_test(what_has_no_effect_is_said),
                 cmocka_unit_test(a_client_is_made),
