@@ -63,6 +63,9 @@ const char *http_listen_refusal(const struct http_listen *listen, bool has_token
 
 static bool given(const char *text) { return text && *text; }
 
+/* Kafka's settings take such texts themselves; ours take paths. */
+static bool is_pem_text(const char *value) { return strpbrk(value, "\r\n") || strncmp(value, "-----BEGIN", 10) == 0; }
+
 int http_check(const struct http_settings *settings, char *err, size_t err_size) {
         struct http_listen listen;
         if (!given(settings->listen)) return 0;
@@ -70,6 +73,13 @@ int http_check(const struct http_settings *settings, char *err, size_t err_size)
         if (rc) return rc;
         if (given(settings->certificate) != given(settings->key)) {
                 (void)snprintf(err, err_size, "'http.tls.certificate' and 'http.tls.key' belong together; only one is set");
+                return ERR_INVALID;
+        }
+        const char *text = !given(settings->key) ? NULL : is_pem_text(settings->key) ? "http.tls.key"
+                           : is_pem_text(settings->certificate)                      ? "http.tls.certificate"
+                                                                                     : NULL;
+        if (text) { /* it is not shown: it holds a key */
+                (void)snprintf(err, err_size, "%s: expected the path of a PEM file, not its text", text);
                 return ERR_INVALID;
         }
         const char *refusal = http_listen_refusal(&listen, given(settings->token), given(settings->certificate),

@@ -293,6 +293,12 @@ static void test_settings(void **state) {
                 {{.listen = "127.0.0.1:0", .certificate = "/nowhere", .key = "/nowhere"}, ERR_IO, "/nowhere"},
                 {{.listen = "127.0.0.1:0", .certificate = "/dev/null", .key = "/dev/null"}, ERR_IO, "/dev/null: cannot read a PEM file: it is empty"},
                 {{.listen = "127.0.0.1:0", .certificate = "/etc/passwd", .key = "/etc/passwd"}, ERR_INVALID, "not a certificate"},
+                /* a key where its path belongs: none of it is shown */
+                {{.listen = "127.0.0.1:0", .certificate = "/etc/passwd", .key = "-----BEGIN PRIVATE KEY-----\nMIGHhush\n-----END PRIVATE KEY-----"},
+                 ERR_INVALID, "http.tls.key: expected the path of a PEM file, not its text"},
+                {{.listen = "127.0.0.1:0", .certificate = "/etc/passwd", .key = "MIGHhush\nhush"}, ERR_INVALID, "http.tls.key: expected the path"},
+                {{.listen = "127.0.0.1:0", .certificate = "-----BEGIN CERTIFICATE----- MIGHhush", .key = "/etc/passwd"}, ERR_INVALID,
+                 "http.tls.certificate: expected the path"},
         };
         (void)state;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -302,6 +308,7 @@ static void test_settings(void **state) {
                 assert_int_equal(uv_loop_init(&loop), 0);
                 int rc = http_open(&loop, &rows[i].settings, paths, 1, NULL, &http, err, sizeof err);
                 if (rc != rows[i].rc || !strstr(err, rows[i].says)) fail_msg("row %zu: %d %s", i, rc, err);
+                assert_null(strstr(err, "hush"));
                 assert_null(http);
                 (void)uv_run(&loop, UV_RUN_DEFAULT);
                 assert_int_equal(uv_loop_close(&loop), 0);
