@@ -46,6 +46,7 @@ struct http_answer {
         ssize_t (*read)(void *ctx, char *out, size_t max);
         void (*read_free)(void *ctx); /* once, at the end or when the client goes */
         void *read_ctx;
+        size_t read_bytes;         /* of memory that read_ctx holds: they count as a body's do */
         /* Static names and values, or ones that outlive the handler's call;
          * they replace ours of the same name (Cache-Control,
          * Content-Security-Policy). */

@@ -67,6 +67,10 @@ void metrics_free(struct metrics *metrics) {
 
 bool metrics_failed(const struct metrics *metrics) { return metrics->failed; }
 
+size_t metrics_held_bytes(const struct metrics *metrics) {
+        return sizeof *metrics + metrics->room * sizeof *metrics->figures + metrics->labels_room;
+}
+
 /* ---- labels ---- */
 
 static void put(struct metrics *metrics, char c) {

@@ -37,6 +37,8 @@ void metrics_add_histogram(struct metrics *metrics, enum metric metric, uint32_t
 
 /* Out of memory or over a bound, once and for all: the page is not to be shown. */
 bool metrics_failed(const struct metrics *metrics);
+/* Bytes of memory that the page holds while it is read. */
+size_t metrics_held_bytes(const struct metrics *metrics);
 
 /* At most max bytes of what comes next, in whole lines as long as max is larger
  * than a line: how many; 0: the end; -1: a line is longer than max.  Nothing

@@ -44,6 +44,7 @@ void metrics_answer(struct metrics *metrics, struct http_answer *answer) {
         answer->read = read_metrics;
         answer->read_free = free_metrics;
         answer->read_ctx = metrics;
+        answer->read_bytes = metrics_held_bytes(metrics);
 }
 
 void metrics_loop(struct metrics *metrics, const char *name, struct loop_lag *lag, int64_t now_ms, int64_t interval_ms) {

@@ -59,7 +59,17 @@ static void answer_pieces(void *ctx, const struct http_request *request, struct 
         answer->headers[0] = (struct http_header){"Cache-Control", "max-age=5"};
 }
 
+static size_t held_bytes;
+
+/* In pieces, of something that holds memory meanwhile. */
+static void answer_held(void *ctx, const struct http_request *request, struct http_answer *answer) {
+        answer_pieces(ctx, request, answer);
+        *(int *)answer->read_ctx = 10 * 1000 * 1000;
+        answer->read_bytes = held_bytes;
+}
+
 static const struct http_path paths[] = {
+        {"/held", answer_held, false},
         {"/hello", answer_hello, false},
         {"/open", answer_hello, true},
         {"/large", answer_large, false},
@@ -247,6 +257,24 @@ static void test_a_client_that_reads_nothing(void **state) {
         stop(&loop, http);
 }
 
+/* What an answer in pieces holds counts too; one that is larger than the bound goes out alone. */
+static void test_memory_behind_pieces_is_bounded(void **state) {
+        uv_loop_t loop;
+        struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                held_bytes = i ? HTTP_BODIES_BYTES_MAX + 1 : LARGE_BYTES;
+                struct client deaf = client_open(http, "GET /held" END);
+                (void)loop_until(&loop, NULL, NULL, 200);
+                expect(&loop, http, "GET /held" END, "HTTP/1.1 503", "too many answers");
+                if (!i) expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
+                assert_true(loop_until(&loop, is_gone, &deaf, 10000));
+                client_close(&deaf);
+        }
+        expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
+        stop(&loop, http);
+}
+
 static void test_connections_are_bounded(void **state) {
         uv_loop_t loop;
         struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
@@ -322,6 +350,7 @@ int main(void) {
                 cmocka_unit_test(test_a_token_is_asked_for),
                 cmocka_unit_test(test_pieces),
                 cmocka_unit_test(test_a_client_that_reads_nothing),
+                cmocka_unit_test(test_memory_behind_pieces_is_bounded),
                 cmocka_unit_test(test_connections_are_bounded),
                 cmocka_unit_test(test_an_address_that_is_taken),
                 cmocka_unit_test(test_settings),

@@ -97,7 +97,12 @@ static void test_ten_thousand_partitions(void **state) {
         }
         assert_int_equal(n, 0);
         assert_true(pieces > 90 && bytes > 3000000);
-        metrics_free(m);
+        assert_in_range(metrics_held_bytes(m), 640000, 4 << 20);
+        /* for the server's bound */
+        struct http_answer answer = {.status = 200};
+        metrics_answer(m, &answer);
+        assert_int_equal(answer.read_bytes, metrics_held_bytes(m));
+        answer.read_free(answer.read_ctx);
 }
 
 static bool ends(const char *text, const char *end) {
