@@ -218,8 +218,10 @@ void cluster_pin_lanes(struct cluster *cluster);
 int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t bytes,
                     int32_t version);
 
-/* cluster_place.c: gives the lanes that take new partitions a `next` record.
- * 0 | ERR_NOMEM */
-int cluster_place(struct cluster *cluster, struct route *route);
+/* cluster_place.c: gives the lanes that take new partitions a `next` record, with
+ * all that each takes, up to lanes_max lanes.
+ * 0 | CLUSTER_PLACE_MORE: other lanes take some too | ERR_NOMEM */
+enum { CLUSTER_PLACE_MORE = 1 };
+int cluster_place(struct cluster *cluster, struct route *route, size_t lanes_max);
 
 #endif

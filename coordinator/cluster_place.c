@@ -10,35 +10,55 @@
 #include "common/err.h"
 #include "coordinator/cluster_internal.h"
 
-struct placed {
-        const char *topic; /* borrows a lane's record */
-        uint32_t partition;
+/* A discovered topic, sorted by name, and which of its partitions lanes have:
+ * taken[first] to taken[first + partitions - 1]. */
+struct seat {
+        const struct cluster_topic *topic;
+        size_t first;
 };
 
-static int placed_compare(const void *a, const void *b) {
-        const struct placed *x = a, *y = b;
-        int order = strcmp(x->topic, y->topic);
-        if (order) return order;
-        return (x->partition > y->partition) - (x->partition < y->partition);
+static int seat_compare(const void *a, const void *b) {
+        return strcmp(((const struct seat *)a)->topic->topic, ((const struct seat *)b)->topic->topic);
 }
 
-/* Sorted; every partition of every lane of the route. */
-static int collect_placed(const struct route *route, struct placed **out, size_t *out_count) {
-        size_t total = 0, n = 0;
-        for (size_t k = 0; k < route->lane_count; k++) total += route->lanes[k]->weight;
-        struct placed *placed = calloc(total + 1, sizeof *placed);
-        if (!placed) return ERR_NOMEM;
+static int seat_find(const void *key, const void *seat) {
+        return strcmp(key, ((const struct seat *)seat)->topic->topic);
+}
+
+static void seats_take(const struct route *route, const struct seat *seats, unsigned char *taken) {
         for (size_t k = 0; k < route->lane_count; k++) {
                 const Heliostat__Pb__Lane *record = route->lanes[k]->record;
-                for (size_t i = 0; record && i < record->n_topics; i++)
-                        for (size_t p = 0; p < record->topics[i]->n_partitions; p++)
-                                placed[n++] = (struct placed){
-                                        record->topics[i]->topic,
-                                        record->topics[i]->partitions[p]->partition};
+                for (size_t i = 0; record && i < record->n_topics; i++) {
+                        const Heliostat__Pb__LaneTopic *has = record->topics[i];
+                        const struct seat *seat =
+                                bsearch(has->topic, seats, route->topic_count, sizeof *seats, seat_find);
+                        for (size_t p = 0; seat && p < has->n_partitions; p++)
+                                if (has->partitions[p]->partition < seat->topic->partitions)
+                                        taken[seat->first + has->partitions[p]->partition] = 1;
+                }
         }
-        if (n) qsort(placed, n, sizeof *placed, placed_compare);
-        *out = placed;
-        *out_count = n;
+}
+
+/* Both are the caller's to free. */
+static int seats_fill(const struct route *route, struct seat **out_seats, unsigned char **out_taken) {
+        size_t total = 0;
+        struct seat *seats = calloc(route->topic_count + 1, sizeof *seats);
+        if (!seats) return ERR_NOMEM;
+        for (size_t i = 0; i < route->topic_count; i++) {
+                seats[i] = (struct seat){&route->topics[i], total};
+                total += route->topics[i].partitions;
+        }
+        unsigned char *taken = calloc(total + 1, 1);
+        if (!taken) {
+                free(seats);
+                return ERR_NOMEM;
+        }
+        if (route->topic_count) {
+                qsort(seats, route->topic_count, sizeof *seats, seat_compare);
+                seats_take(route, seats, taken);
+        }
+        *out_seats = seats;
+        *out_taken = taken;
         return 0;
 }
 
@@ -138,12 +158,13 @@ static int fill_slots(struct route *route, struct slot **out, size_t *out_count)
         return 0;
 }
 
-int cluster_place(struct cluster *cluster, struct route *route) {
+int cluster_place(struct cluster *cluster, struct route *route, size_t lanes_max) {
         char problem[sizeof route->problem] = "";
-        struct placed *placed = NULL;
+        struct seat *seats = NULL;
+        unsigned char *taken = NULL;
         struct slot *slots = NULL;
-        size_t placed_count = 0, slot_count = 0, left_out = 0;
-        bool first = route_first_look(route);
+        size_t slot_count = 0, left_out = 0, lanes = 0;
+        bool first = route_first_look(route), more = false;
         int rc = 0;
 
         /* An unreadable lane may hold any partition: placing one again would
@@ -153,16 +174,13 @@ int cluster_place(struct cluster *cluster, struct route *route) {
                         (void)snprintf(problem, sizeof problem,
                                        "lane %zu is unreadable: new partitions wait", k);
         if (!*problem) {
-                rc = collect_placed(route, &placed, &placed_count);
+                rc = seats_fill(route, &seats, &taken);
                 if (!rc) rc = fill_slots(route, &slots, &slot_count);
         }
         for (size_t i = 0; !rc && !*problem && i < route->topic_count; i++) {
-                const struct cluster_topic *topic = &route->topics[i];
+                const struct cluster_topic *topic = seats[i].topic;
                 for (uint32_t p = 0; !rc && p < topic->partitions; p++) {
-                        struct placed key = {topic->topic, p};
-                        if (placed_count &&
-                            bsearch(&key, placed, placed_count, sizeof *placed, placed_compare))
-                                continue;
+                        if (taken[seats[i].first + p]) continue;
                         size_t bytes = strlen(topic->topic) + 24;
                         while (slot_count && (slots[0].weight >= LANE_PARTITIONS_FULL ||
                                               slots[0].bytes + bytes > LANE_BYTES_FULL)) {
@@ -173,7 +191,13 @@ int cluster_place(struct cluster *cluster, struct route *route) {
                                 left_out++;
                                 continue;
                         }
-                        rc = lane_add(slots[0].lane, topic->topic, p, first);
+                        struct lane *lane = slots[0].lane;
+                        if (lane->next || lanes < lanes_max) {
+                                lanes += !lane->next;
+                                rc = lane_add(lane, topic->topic, p, first);
+                        } else {
+                                more = true;
+                        }
                         slots[0].weight++;
                         slots[0].bytes += bytes;
                         slots_sink(slots, slot_count, 0);
@@ -188,7 +212,8 @@ int cluster_place(struct cluster *cluster, struct route *route) {
                                        route->name, problem);
                 memcpy(route->problem, problem, sizeof problem);
         }
-        free(placed);
+        free(seats);
+        free(taken);
         free(slots);
-        return rc;
+        return rc ? rc : more ? CLUSTER_PLACE_MORE : 0;
 }

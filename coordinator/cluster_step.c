@@ -382,9 +382,9 @@ static int place_partitions(struct draft *draft) {
                 struct route *route = cluster->routes[i];
                 if (!route->place) continue;
                 if (!route_wanted(route)) continue;
-                int rc = cluster_place(cluster, route);
-                if (rc) return rc;
-                bool any = false, whole = true, first = route->looked && route_first_look(route);
+                int rc = cluster_place(cluster, route, draft->lanes_max);
+                if (rc < 0) return rc;
+                bool any = false, whole = rc != CLUSTER_PLACE_MORE, first = route->looked && route_first_look(route);
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         if (!lane->next) continue;
