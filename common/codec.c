@@ -278,7 +278,7 @@ static bool number_ok(double x) { return isfinite(x) && x >= -1; }
 
 static int check_report(const Heliostat__Pb__Report *r) {
         size_t partitions = 0;
-        if (!znode_id_valid(r->worker) || !text_ok(r->incarnation, 64) || r->chunks > 1024 ||
+        if (!znode_id_valid(r->worker) || !text_ok(r->incarnation, 64) || r->chunks > 1024 || r->next_ms > CODEC_REPORT_NEXT_MAX_MS ||
             !text_ok(r->config_version, 64) || !text_ok(r->config_error, 1023) || !number_ok(r->records_rate) || !number_ok(r->bytes_rate))
                 return ERR_INVALID;
         if (r->n_lanes > CODEC_LANES_MAX) return ERR_TOO_MANY;

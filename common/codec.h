@@ -14,6 +14,7 @@
 #define CODEC_FORMAT 1
 #define CODEC_PARTITIONS_MAX 100000  /* in one message */
 #define CODEC_LANES_MAX 10000        /* in one message */
+#define CODEC_REPORT_NEXT_MAX_MS 600000
 #define CODEC_TOPIC_MAX 249          /* bytes, Kafka's limit */
 #define ROUTE_LANES_MAX 4096         /* of one route */
 #define CODEC_DRAINED_MAX 1000       /* workers */

@@ -49,7 +49,9 @@
             32 * SETTING_MIB, 64 * SETTING_GIB, START, \
             "What a worker may take in memory; divided over its lanes (docs/operations.md).") \
         ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
-            "How often a worker writes positions, lag and rates to ZooKeeper, when they changed.") \
+            "How often a worker writes positions, lag and rates to ZooKeeper, when they changed. All workers " \
+            "together write at most about 100 reports and 600 KB a second: in a large field each writes " \
+            "less often.") \
         ROW(worker_http_listen, "worker.http.listen", TEXT, "127.0.0.1:9180", 0, 0, START, \
             "Where a worker serves metrics and health: `<IP address>:<port>`, port 0 for any free one; " \
             "empty: nowhere. An address that other machines reach needs `http.token`, and TLS or " \

@@ -149,7 +149,8 @@ static int reports_join(const struct facts *facts, struct snapshot *s, int64_t s
                 }
                 if (strcmp(head->incarnation, worker->incarnation) != 0) continue;
                 worker->report_age_ms = age(s->now_ms, first->modified_ms);
-                worker->stale = worker->report_age_ms > stale_ms;
+                /* in a large field the next one may come later */
+                worker->stale = worker->report_age_ms > stale_ms && worker->report_age_ms > (int64_t)head->next_ms + 1000;
                 worker->rate = head->records_rate;
                 worker->bytes_rate = head->bytes_rate;
                 worker->records_total = head->records_total;

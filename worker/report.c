@@ -1,6 +1,10 @@
 /* The worker's report: asks the pumps for snapshots, and writes what they told
  * the last time.  Advisory: nothing but `status` and the planner's weights
- * depends on it, so a failed write is only tried again the next time. */
+ * depends on it, so a failed write is only tried again the next time.
+ *
+ * In a large field it is written less often (report_pace.h), by the number of
+ * reports that ZooKeeper has; a change of state, such as a lane that came or a
+ * partition that halted, is told at once, but no more often than that either. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +13,14 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/znode_path.h"
+#include "worker/report_pace.h"
 #include "worker/stall.h"
 #include "worker/worker_internal.h"
 
 #define CHUNK_BYTES (400 * 1024)
 #define ANSWER_MS 100     /* the pumps' snapshots are there by then, or count the next time */
 #define REFRESH_MS 10000  /* an unchanged report is written again after this */
+#define COUNT_MS 30000    /* the reports of all are counted again after this */
 
 void report_take(struct lane_pump_link *link, struct pump_snapshot *snapshot) {
         if (!link->lane) return pump_snapshot_free(snapshot);
@@ -86,6 +92,19 @@ static uint64_t hash_bytes(uint64_t hash, const unsigned char *data, size_t byte
         return hash;
 }
 
+/* Of what is told at once; positions and rates are not. */
+static uint64_t hash_state(uint64_t hash, const Heliostat__Pb__LaneReport *report) {
+        hash = hash_bytes(hash, (const unsigned char *)report->route, strlen(report->route));
+        hash = hash_bytes(hash, (const unsigned char *)&report->lane, sizeof report->lane);
+        hash = hash_bytes(hash, (const unsigned char *)&report->generation, sizeof report->generation);
+        hash = hash_bytes(hash, (const unsigned char *)report->state, strlen(report->state));
+        for (size_t i = 0; i < report->n_partitions; i++) {
+                unsigned char state = (unsigned char)report->partitions[i]->state;
+                hash = hash_bytes(hash, &state, 1);
+        }
+        return hash;
+}
+
 struct write {
         struct worker *worker;
         char path[ZNODE_PATH_MAX];
@@ -117,6 +136,24 @@ static void on_set(void *ctx, int code, const struct zk_stat *stat) {
         write_free(write);
 }
 
+static void on_counted(void *ctx, int code, const struct zk_stat *stat) {
+        struct worker *worker = ctx;
+        if (code == 0) worker->report_znodes = (uint64_t)stat->child_count;
+}
+
+/* Whether to write now. */
+static bool report_due(struct worker *worker, int64_t now, uint64_t hash, uint64_t state_hash) {
+        uint32_t interval_ms = worker->config->report_interval_ms;
+        struct report_pace pace = {interval_ms, worker->report_znodes, worker->report_own_znodes, worker->report_own_bytes};
+        worker->report_pace_ms = report_pace_ms(&pace);
+        /* the timer's beat may come a little early */
+        int64_t since_ms = now - worker->report_written_ms + interval_ms / 2;
+        if (since_ms >= worker->report_pace_ms) return hash != worker->report_hash || since_ms >= REFRESH_MS;
+        if (state_hash == worker->report_state_hash || now - worker->report_told_ms < worker->report_pace_ms) return false;
+        worker->report_told_ms = now;
+        return true;
+}
+
 static void write_chunk(struct worker *worker, uint32_t chunk, Heliostat__Pb__Report *report) {
         struct write *write = calloc(1, sizeof *write);
         if (!write) abort();
@@ -124,6 +161,8 @@ static void write_chunk(struct worker *worker, uint32_t chunk, Heliostat__Pb__Re
         (void)znode_path_report(write->path, worker->id, chunk);
         int rc = codec_pack(&report->base, &write->data, &write->bytes);
         if (rc) log_error("report.write", "path=%s error=\"%s\"", write->path, err_text(rc));
+        worker->report_own_znodes++;
+        worker->report_own_bytes += write->bytes;
         if (rc || zk_set(worker->zk, write->path, write->data, write->bytes, -1, on_set, write) != 0)
                 write_free(write);
 }
@@ -131,7 +170,7 @@ static void write_chunk(struct worker *worker, uint32_t chunk, Heliostat__Pb__Re
 static void report_write(struct worker *worker) {
         Heliostat__Pb__Report report = HELIOSTAT__PB__REPORT__INIT;
         int64_t now = clock_boot_ms();
-        uint64_t records = worker->retired_records, bytes = worker->retired_bytes, hash = 0xcbf29ce484222325u;
+        uint64_t records = worker->retired_records, bytes = worker->retired_bytes, hash = 0xcbf29ce484222325u, state_hash = hash;
         size_t lanes = 0, n = 0;
         for (struct worker_lane *l = worker->lanes; l; l = l->next) {
                 lanes++;
@@ -166,11 +205,16 @@ static void report_write(struct worker *worker) {
                 protobuf_c_message_pack(&all[n]->base, packed);
                 hash = hash_bytes(hash, packed, size);
                 free(packed);
+                state_hash = hash_state(state_hash, all[n]);
                 sizes[n++] = size;
         }
-        if (hash != worker->report_hash || now - worker->report_written_ms >= REFRESH_MS) {
+        if (report_due(worker, now, hash, state_hash)) {
                 worker->report_hash = hash;
+                worker->report_state_hash = state_hash;
                 worker->report_written_ms = now;
+                worker->report_own_znodes = worker->report_own_bytes = 0;
+                report.next_ms = (worker->report_pace_ms > REFRESH_MS ? worker->report_pace_ms : REFRESH_MS) +
+                                 worker->config->report_interval_ms;
                 report.sent_ms = clock_wall_ms();
                 uint32_t chunks = 0;
                 size_t used = 0;
@@ -208,8 +252,13 @@ static void report_write(struct worker *worker) {
 
 static void on_write_timer(uv_timer_t *timer) {
         struct worker *worker = timer->data;
-        mark_silent(worker, clock_boot_ms());
-        if (worker->registered && worker->connected) report_write(worker);
+        int64_t now = clock_boot_ms();
+        mark_silent(worker, now);
+        if (!worker->registered || !worker->connected) return;
+        if (now - worker->report_counted_ms >= COUNT_MS &&
+            zk_exists(worker->zk, ZNODE_REPORTS, NULL, NULL, on_counted, worker) == 0)
+                worker->report_counted_ms = now;
+        report_write(worker);
 }
 
 static void on_report_timer(uv_timer_t *timer) {
@@ -227,4 +276,4 @@ void report_start(struct worker *worker) {
                              worker->config->report_interval_ms);
 }
 
-void report_session(struct worker *worker) { worker->report_written_ms = 0; }
+void report_session(struct worker *worker) { worker->report_written_ms = worker->report_counted_ms = 0; }

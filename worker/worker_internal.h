@@ -109,6 +109,12 @@ struct worker {
         uv_timer_t report_timer, report_write_timer;
         uint64_t report_hash;
         int64_t report_written_ms;
+        uint64_t report_state_hash;
+        int64_t report_told_ms;    /* when a change of state was told out of turn */
+        uint64_t report_znodes;    /* of all workers, as counted last */
+        int64_t report_counted_ms;
+        uint64_t report_own_znodes, report_own_bytes; /* of the last report */
+        uint32_t report_pace_ms;
         uint64_t retired_records, retired_bytes, last_records, last_bytes;
         int64_t last_report_ms;
 

@@ -528,12 +528,16 @@ static void ages(void **state) {
                 int64_t our_clock; /* ahead of ZooKeeper's */
                 bool stale;
                 int64_t facts_age_ms;
+                uint32_t next_ms; /* as the report says */
         } rows[] = {
-                {0, 0, false, 0},
-                {STALE_MS, 0, false, STALE_MS},
-                {STALE_MS + 1, 0, true, STALE_MS + 1},
-                {1000, -3600000, false, 1000}, /* behind: the newest fact is now */
-                {1000, 3600000, true, 3601000},
+                {0, 0, false, 0, 0},
+                {STALE_MS, 0, false, STALE_MS, 0},
+                {STALE_MS + 1, 0, true, STALE_MS + 1, 0},
+                {STALE_MS + 1, 0, true, STALE_MS + 1, 2000},
+                {40000, 0, false, 40000, 39000}, /* a large field */
+                {40001, 0, true, 40001, 39000},
+                {1000, -3600000, false, 1000, 0}, /* behind: the newest fact is now */
+                {1000, 3600000, true, 3601000, 0},
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 struct facts facts = {0};
@@ -544,6 +548,7 @@ static void ages(void **state) {
                 add_worker(&facts, "w1", "i1", "host");
                 add_lane(&facts, ROUTE, 0, 2, "w1", "i1", 5, 0, 1);
                 add_report(&facts, "w1", "i1", 0, 1, rows[i].report_age_ms, &row, 1);
+                ((Heliostat__Pb__Report *)facts.items[facts.count - 1].message)->next_ms = rows[i].next_ms;
                 assert_int_equal(snapshot_build(&facts, NOW + rows[i].our_clock, STALE_MS, &s), 0);
                 assert_int_equal(s.workers[0].stale, rows[i].stale);
                 assert_int_equal(s.partitions[0].stale, rows[i].stale);
