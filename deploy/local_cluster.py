@@ -314,8 +314,9 @@ class Server(Process):
 class ZooKeeper(Server):
     """A standalone ZooKeeper, out of Kafka 3.9's jars."""
 
-    def __init__(self, directory, name="zookeeper", version="3.9.1"):
+    def __init__(self, directory, name="zookeeper", version="3.9.1", heap="128m"):
         super().__init__(name, directory)
+        self.heap = heap
         self.port = reserve_port()
         self.jars = kafka_jars(version)
         (self.directory / "log4j.properties").write_text(_LOG4J)
@@ -332,7 +333,7 @@ class ZooKeeper(Server):
         })
 
     def command(self):
-        return [*_JVM, "-Xmx128m", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
+        return [*_JVM, f"-Xmx{self.heap}", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
                 # Test data need not outlive the machine.
                 "-Dzookeeper.forceSync=no", "-cp", self.jars,
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.directory / "zoo.cfg"]
