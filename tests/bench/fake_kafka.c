@@ -5,6 +5,7 @@
  *
  * TOPICS topics "<prefix>.<n>" of PARTITIONS partitions for each prefix, and own topics of LANES partitions.  Prints both
  * addresses as a JSON line, and ends with its standard input. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,37 @@ static void create(rd_kafka_mock_cluster_t *cluster, const char *name, int parti
         exit(1);
 }
 
+/* Each creation is a round trip to the mock's own thread: many at a time. */
+#define MAKERS 32
+struct maker {
+        rd_kafka_mock_cluster_t *const *clusters;
+        const char *prefix;
+        int first, topics, partitions;
+};
+
+static void *make(void *arg) {
+        const struct maker *maker = arg;
+        char name[256];
+        for (int t = maker->first; t < maker->topics; t += MAKERS) {
+                (void)snprintf(name, sizeof name, "%s.%05d", maker->prefix, t);
+                create(maker->clusters[0], name, maker->partitions);
+                create(maker->clusters[1], name, maker->partitions);
+        }
+        return NULL;
+}
+
+static void make_topics(rd_kafka_mock_cluster_t *const *clusters, const char *prefix, int topics, int partitions) {
+        struct maker makers[MAKERS];
+        pthread_t threads[MAKERS];
+        for (int i = 0; i < MAKERS; i++) {
+                makers[i] = (struct maker){clusters, prefix, i, topics, partitions};
+                if (pthread_create(&threads[i], NULL, make, &makers[i])) exit(1);
+        }
+        for (int i = 0; i < MAKERS; i++) (void)pthread_join(threads[i], NULL); /* cannot fail */
+}
+
 int main(int argc, char **argv) {
-        char err[256], name[256], *next;
+        char err[256], line[64], *next;
         rd_kafka_mock_cluster_t *clusters[2];
         if (argc != 6) {
                 fprintf(stderr, "usage: fake_kafka PREFIXES TOPICS PARTITIONS OWN_TOPICS LANES\n");
@@ -35,17 +65,13 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 2; i++)
                 if (!(clusters[i] = rd_kafka_mock_cluster_new(rk, 3))) return 1;
         for (char *prefix = strtok_r(argv[1], ",", &next); prefix; prefix = strtok_r(NULL, ",", &next))
-                for (int t = 0; t < topics; t++) {
-                        (void)snprintf(name, sizeof name, "%s.%05d", prefix, t);
-                        create(clusters[0], name, partitions);
-                        create(clusters[1], name, partitions);
-                }
+                make_topics(clusters, prefix, topics, partitions);
         for (char *own = strtok_r(argv[4], ",", &next); own; own = strtok_r(NULL, ",", &next))
                 create(clusters[1], own, lanes);
         printf("{\"source\": \"%s\", \"destination\": \"%s\"}\n", rd_kafka_mock_cluster_bootstraps(clusters[0]),
                rd_kafka_mock_cluster_bootstraps(clusters[1]));
         (void)fflush(stdout);
-        while (fgets(name, sizeof name, stdin)) {
+        while (fgets(line, sizeof line, stdin)) {
         }
         return 0;
 }
