@@ -7,21 +7,15 @@
  * as it was when fetched. */
 #include "common/kafka_token.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/command.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/oauth_token.h"
@@ -31,97 +25,6 @@
 #define PREFIX_COMMAND "command:"
 #define EXTENSIONS_MAX 32
 #define ERROR_MAX 400
-
-/* ---- a command's output ---- */
-
-/* Its own process group, so that all of it can be ended; signals as a new
- * process expects them. */
-static int spawn_shell(const char *command, int output, pid_t *out) {
-        posix_spawn_file_actions_t files;
-        posix_spawnattr_t attributes;
-        sigset_t none, defaults;
-        char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
-
-        if (posix_spawn_file_actions_init(&files) != 0) return ERR_NOMEM;
-        if (posix_spawnattr_init(&attributes) != 0) {
-                (void)posix_spawn_file_actions_destroy(&files);
-                return ERR_NOMEM;
-        }
-        (void)sigemptyset(&none); /* these four cannot fail */
-        (void)sigemptyset(&defaults);
-        (void)sigaddset(&defaults, SIGPIPE);
-        (void)sigaddset(&defaults, SIGTERM);
-        int rc = posix_spawnattr_setsigmask(&attributes, &none) | posix_spawnattr_setsigdefault(&attributes, &defaults) |
-                 posix_spawnattr_setpgroup(&attributes, 0) |
-                 posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) |
-                 posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0) |
-                 posix_spawn_file_actions_adddup2(&files, output, 1);
-        if (!rc) rc = posix_spawn(out, "/bin/sh", &files, &attributes, argv, environ);
-        (void)posix_spawnattr_destroy(&attributes);
-        (void)posix_spawn_file_actions_destroy(&files);
-        return rc ? ERR_SYSTEM : 0;
-}
-
-/* Up to the end, the limit of time or the limit of size. */
-static size_t read_output(int fd, char *out, size_t room, bool *late) {
-        int64_t deadline_ms = clock_boot_ms() + KAFKA_TOKEN_COMMAND_LIMIT_MS;
-        size_t bytes = 0;
-
-        *late = false;
-        while (bytes < room) {
-                int64_t left_ms = deadline_ms - clock_boot_ms();
-                struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-                int ready = left_ms > 0 ? poll(&poll_fd, 1, (int)left_ms) : 0;
-                if (ready < 0 && errno == EINTR) continue;
-                if (ready == 0) *late = true;
-                if (ready <= 0) break;
-                ssize_t n = read(fd, out + bytes, room - bytes);
-                if (n < 0 && errno == EINTR) continue;
-                if (n <= 0) break;
-                bytes += (size_t)n;
-        }
-        return bytes;
-}
-
-static int from_command(const char *command, char **out, char *why, size_t why_size) {
-        int fds[2], status = 0;
-        bool late;
-        pid_t child;
-        char *text = malloc(OAUTH_TOKEN_BYTES_MAX + 1);
-
-        if (!text || pipe2(fds, O_CLOEXEC) != 0) {
-                free(text);
-                (void)snprintf(why, why_size, "cannot start the command: %s", strerror(errno));
-                return ERR_SYSTEM;
-        }
-        int rc = spawn_shell(command, fds[1], &child);
-        (void)close(fds[1]);
-        size_t bytes = rc ? 0 : read_output(fds[0], text, OAUTH_TOKEN_BYTES_MAX, &late);
-        (void)close(fds[0]);
-        if (rc) {
-                free(text);
-                (void)snprintf(why, why_size, "cannot start the command");
-                return rc;
-        }
-        text[bytes] = '\0';
-        if (late || bytes == OAUTH_TOKEN_BYTES_MAX) (void)kill(-child, SIGKILL); /* it is ours: not yet waited for */
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-        if (late)
-                (void)snprintf(why, why_size, "the command was not done after %d s", KAFKA_TOKEN_COMMAND_LIMIT_MS / 1000);
-        else if (bytes == OAUTH_TOKEN_BYTES_MAX)
-                (void)snprintf(why, why_size, "the command prints more than %zu bytes", OAUTH_TOKEN_BYTES_MAX);
-        else if (WIFSIGNALED(status))
-                (void)snprintf(why, why_size, "the command was ended by signal %d", WTERMSIG(status));
-        else if (WEXITSTATUS(status) != 0)
-                (void)snprintf(why, why_size, "the command ended with exit code %d", WEXITSTATUS(status));
-        else if (strlen(text) == bytes) {
-                *out = text;
-                return 0;
-        } else (void)snprintf(why, why_size, "the command prints a NUL character");
-        explicit_bzero(text, bytes);
-        free(text);
-        return ERR_INVALID;
-}
 
 /* ---- what is shared ---- */
 
@@ -162,7 +65,7 @@ static int fetch(const char *source, struct shared **out, char *why, size_t why_
                         *out = s;
                         return 0;
                 }
-                rc = from_command(source + sizeof PREFIX_COMMAND - 1, &text, why, why_size);
+                rc = command_output(source + sizeof PREFIX_COMMAND - 1, KAFKA_TOKEN_COMMAND_LIMIT_MS, OAUTH_TOKEN_BYTES_MAX, &text, why, why_size);
         }
         if (rc) return rc;
         rc = oauth_token_parse(text, clock_wall_ms(), &token, &of, why, why_size);
