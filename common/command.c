@@ -64,6 +64,16 @@ static size_t read_output(int fd, int64_t deadline_ms, char *out, size_t room, b
         return bytes;
 }
 
+/* A command may close its output and go on.  False: it has not ended in time. */
+static bool ended_until(pid_t child, int64_t deadline_ms, int *status) {
+        for (unsigned wait_ms = 1;; wait_ms = wait_ms < 50 ? 2 * wait_ms : 50) {
+                pid_t done = waitpid(child, status, WNOHANG);
+                if (done != 0 && !(done < 0 && errno == EINTR)) return true;
+                if (clock_boot_ms() >= deadline_ms) return false;
+                (void)usleep(wait_ms * 1000); /* mostly it ends with its output, and is over by now */
+        }
+}
+
 int command_output(const char *command, unsigned limit_ms, size_t bytes_max, char **out, char *why, size_t why_size) {
         int64_t deadline_ms = clock_boot_ms() + limit_ms;
         int fds[2], status = 0;
@@ -86,8 +96,11 @@ int command_output(const char *command, unsigned limit_ms, size_t bytes_max, cha
                 return rc;
         }
         text[bytes] = '\0';
-        if (late || bytes == bytes_max) (void)kill(-child, SIGKILL); /* it is ours: not yet waited for */
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+        if (!late && bytes < bytes_max) late = !ended_until(child, deadline_ms, &status);
+        if (late || bytes == bytes_max) {
+                (void)kill(-child, SIGKILL); /* it is ours: not yet waited for */
+                while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+        }
         if (late)
                 (void)snprintf(why, why_size, "the command was not done after %u s", limit_ms / 1000);
         else if (bytes == bytes_max)
