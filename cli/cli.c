@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/zk.h"
@@ -25,11 +26,15 @@ void cli_error(const char *format, ...) {
                 va_end(ap);
                 return;
         }
-        fputs("heliostat: ", stderr);
+        char *text = NULL;
         va_start(ap, format);
-        (void)vfprintf(stderr, format, ap); /* nowhere to report it */
+        int n = vasprintf(&text, format, ap);
         va_end(ap);
-        fputc('\n', stderr);
+        if (n < 0) text = NULL;
+        /* names and errors of brokers, groups and znodes are in it */
+        if (text) text_for_terminal(text);
+        (void)fprintf(stderr, "heliostat: %s\n", text ? text : err_text(ERR_NOMEM)); /* nowhere to report it */
+        free(text);
 }
 
 int cli_print(struct text *text) {

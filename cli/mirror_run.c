@@ -34,6 +34,7 @@
 #include "common/halt_text.h"
 #include "common/log.h"
 #include "common/start_route.h"
+#include "common/text.h"
 #include "worker/budget.h"
 #include "worker/process_tune.h"
 #include "worker/pump_settings.h"
@@ -70,6 +71,7 @@ void mirror_say(struct mirror_run *run, const char *format, ...) {
         va_start(ap, format);
         (void)vsnprintf(text, sizeof text, format, ap); /* cut */
         va_end(ap);
+        text_one_line(text); /* what brokers and other clients of them say is in it */
         clear_bar();
         fprintf(stderr, "heliostat: %s\n", text);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/text.h"
 
 
 void progress_begin(struct progress *progress, const char *verb) {
@@ -31,8 +32,7 @@ void progress_tell(struct progress *progress, const char *format, ...) {
         va_start(args, format);
         (void)vsnprintf(line, sizeof line, format, args); /* cut: a line of a terminal */
         va_end(args);
-        for (char *s = line; *s; s++)
-                if ((unsigned char)*s < 0x20 || (unsigned char)*s == 0x7f) *s = '?';
+        text_one_line(line);
         if (progress->terminal) {
                 fprintf(stderr, "\r\033[K%s: %.110s", progress->verb, line);
                 (void)fflush(stderr);

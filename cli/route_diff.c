@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/settings.h"
 #include "common/start_offsets.h"
+#include "common/text.h"
 
 void route_to_message(const struct config_route *route, Heliostat__Pb__Route *out) {
         heliostat__pb__route__init(out);
@@ -24,9 +25,10 @@ void route_to_message(const struct config_route *route, Heliostat__Pb__Route *ou
 
 /* Values come from a file and from ZooKeeper; a line stays a line. */
 static void print_text(FILE *out, const char *value) {
-        if (!*value) fputs("\"\"", out);
-        for (; *value; value++)
-                fputc((unsigned char)*value < 0x20 || *value == 0x7f ? '?' : *value, out);
+        char *copy = strdup(*value ? value : "\"\"");
+        if (copy) text_one_line(copy);
+        fputs(copy ? copy : "...", out);
+        free(copy);
 }
 static void print_bool(FILE *out, bool value) { fputs(value ? "true" : "false", out); }
 static void print_number(FILE *out, long long value) { fprintf(out, "%lld", value); }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/text.h"
+
 #define KEY_MAX 48
 #define RESERVED 48 /* for "truncated" and the end */
 
@@ -41,27 +43,6 @@ static bool put(struct line *l, const char *bytes, size_t count) {
         return true;
 }
 
-/* The length of the character at s, its number in *out; 0: no UTF-8. */
-static size_t utf8(const unsigned char *s, size_t left, uint32_t *out) {
-        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        size_t length = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-        if (length == 0 || length > left) return 0;
-        uint32_t c = length == 1 ? s[0] : s[0] & (0x7fu >> length);
-        for (size_t i = 1; i < length; i++) {
-                if (s[i] >> 6 != 2) return 0;
-                c = c << 6 | (s[i] & 0x3fu);
-        }
-        if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
-        *out = c;
-        return length;
-}
-
-/* What a terminal may act on, or an eye be fooled by. */
-static bool harmful(uint32_t c) {
-        return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-               (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
 /* False, and nothing of it, when not even its beginning fits. */
 static bool put_quoted(struct line *l, const char *text, size_t bytes) {
         static const char cut[] = "…";
@@ -72,7 +53,7 @@ static bool put_quoted(struct line *l, const char *text, size_t bytes) {
                 const unsigned char *s = (const unsigned char *)text + i;
                 char escape[16];
                 uint32_t c;
-                size_t length = i < LOG_VALUE_MAX ? utf8(s, bytes - i, &c) : 0, room;
+                size_t length = i < LOG_VALUE_MAX ? text_utf8(s, bytes - i, &c) : 0, room;
                 if (i >= LOG_VALUE_MAX) {
                         short_of = true;
                         break;
@@ -85,7 +66,7 @@ static bool put_quoted(struct line *l, const char *text, size_t bytes) {
                         room = (size_t)snprintf(escape, sizeof escape, "\\%c", (char)c);
                 } else if (c == '\n' || c == '\t' || c == '\r') {
                         room = (size_t)snprintf(escape, sizeof escape, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-                } else if (harmful(c)) {
+                } else if (text_harmful(c)) {
                         room = (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c);
                 } else {
                         as = (const char *)s;
@@ -106,8 +87,8 @@ static bool bare_fits(const char *text, size_t bytes) {
         if (bytes == 0 || bytes > LOG_VALUE_MAX) return false;
         for (size_t i = 0; i < bytes;) {
                 uint32_t c;
-                size_t length = utf8((const unsigned char *)text + i, bytes - i, &c);
-                if (!length || harmful(c) || c == ' ' || c == '"' || c == '=' || c == '\\' || c == 0xa0) return false;
+                size_t length = text_utf8((const unsigned char *)text + i, bytes - i, &c);
+                if (!length || text_harmful(c) || c == ' ' || c == '"' || c == '=' || c == '\\' || c == 0xa0) return false;
                 i += length;
         }
         return true;

@@ -51,10 +51,46 @@ const char *text_nearest(const char *word, const char *const *names, size_t coun
         return best;
 }
 
-void text_one_line(char *text) {
-        for (; *text; text++)
-                if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+size_t text_utf8(const unsigned char *s, size_t left, uint32_t *out) {
+        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+        size_t length = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+        if (length == 0 || length > left) return 0;
+        uint32_t c = length == 1 ? s[0] : s[0] & (0x7fu >> length);
+        for (size_t i = 1; i < length; i++) {
+                if (s[i] >> 6 != 2) return 0;
+                c = c << 6 | (s[i] & 0x3fu);
+        }
+        if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
+        *out = c;
+        return length;
 }
+
+bool text_harmful(uint32_t c) {
+        return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+               (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+/* In place: a character of several bytes leaves one '?'. */
+static void clean(char *text, bool lines) {
+        size_t left = strlen(text);
+        char *out = text;
+        while (left) {
+                uint32_t c = 0;
+                size_t length = text_utf8((const unsigned char *)text, left, &c);
+                if (length && (!text_harmful(c) || (lines && c == '\n'))) {
+                        memmove(out, text, length);
+                        out += length;
+                } else {
+                        *out++ = '?';
+                }
+                text += length ? length : 1;
+                left -= length ? length : 1;
+        }
+        *out = '\0';
+}
+
+void text_one_line(char *text) { clean(text, false); }
+void text_for_terminal(char *text) { clean(text, true); }
 
 static int blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 

@@ -16,8 +16,17 @@ size_t text_distance(const char *a, const char *b);
  * are skipped. */
 const char *text_nearest(const char *word, const char *const *names, size_t count);
 
-/* Replaces control characters by '?', so that a message stays one line. */
+/* The length of the UTF-8 character at s, its number in *out; 0: it is none. */
+size_t text_utf8(const unsigned char *s, size_t left, uint32_t *out);
+/* What a terminal may act on, or an eye be fooled by: control characters (C1
+ * too), what turns the direction of text or has no width. */
+bool text_harmful(uint32_t c);
+
+/* Puts '?' for each harmful character and each byte that is no UTF-8, so that a
+ * message stays one line and does nothing to a terminal. */
 void text_one_line(char *text);
+/* The same, but newlines stay. */
+void text_for_terminal(char *text);
 
 /* Removes blanks (space, tab, form feed, carriage return, newline) at both
  * ends in place; returns text. */

@@ -216,6 +216,7 @@ row 0 'no errors' config check "$dir/sample"
 row 2 '--watch goes with neither' status -z 127.0.0.1:1 --watch --check
 row 3 'cannot be reached within 1 s' status -z 127.0.0.1:1 --watch --timeout 1 --rounds 1
 row 2 'one of --config FILE and --zookeeper CONNECT' list routes
+row 2 "'a?[31mb'" list routes -z "$(printf 'a\033[31mb')"
 row 3 'cannot be reached' lag -z 127.0.0.1:1 --timeout 1
 row 2 'a route, topic or worker is missing' describe -z 127.0.0.1:1
 row 3 'cannot be reached' events -z 127.0.0.1:1 --timeout 1
