@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/snapshot.h"
+#include "common/status_json.h"
 
 #define RATE_WINDOW_MS 5000.0
 #define LINE_MAX_BYTES 512
@@ -245,8 +246,16 @@ void mirror_report_text(const struct mirror_report *r, struct text *out) {
                 range(out, r->passed[i].from, r->passed[i].to);
                 text_add(out, ": %s, %s\n", r->passed[i].kind, r->passed[i].answer);
         }
-        if (r->stopped) text_add(out, "stopped: %s\n", r->stopped);
-        if (r->verified) text_add(out, "%s: %s\n", r->differs ? "differs" : "verified", r->verified);
+        if (r->stopped) {
+                text_add(out, "stopped: ");
+                text_add_peer(out, r->stopped);
+                text_add(out, "\n");
+        }
+        if (r->verified) {
+                text_add(out, r->differs ? "differs: " : "verified: ");
+                text_add_peer(out, r->verified);
+                text_add(out, "\n");
+        }
         bool endless = strcmp(r->mode, "forever") == 0; /* it had no end to come to */
         text_add(out, "%s: %s %s",
                  mirror_report_complete(r) ? endless ? "ended" : "complete" : endless ? "ENDED WITH ERRORS" : "INCOMPLETE",
@@ -282,6 +291,10 @@ void mirror_plan_text(const struct mirror_table *parts, struct text *out) {
         table_free(table);
 }
 
+/* Of a peer, or cut: jansson takes UTF-8 only, and json_pack of anything else
+ * gives nothing at all. */
+static json_t *json_words(const char *text) { return text && !*text ? json_string("") : status_json_text(text); }
+
 static json_t *json_offset(int64_t offset) { return offset < 0 ? json_null() : json_integer(offset); }
 
 char *mirror_report_json(const struct mirror_report *r) {
@@ -303,15 +316,15 @@ char *mirror_report_json(const struct mirror_report *r) {
                 const struct mirror_part *part = &r->table->parts[i];
                 if (missing(part, &from))
                         (void)json_array_append_new(
-                                absent, json_pack("{s:s, s:i, s:o, s:I, s:s, s:s}", "topic", part->topic, "partition",
+                                absent, json_pack("{s:o, s:i, s:o, s:I, s:s, s:o}", "topic", json_words(part->topic), "partition",
                                                   part->partition, "from", json_offset(from), "to",
                                                   (json_int_t)part->target, "state", state_of(part), "error",
-                                                  part->error));
+                                                  json_words(part->error)));
                 if (part->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED)
                         (void)json_array_append_new(
-                                halts, json_pack("{s:s, s:i, s:o, s:s}", "topic", part->topic, "partition",
+                                halts, json_pack("{s:o, s:i, s:o, s:o}", "topic", json_words(part->topic), "partition",
                                                  part->partition, "position", json_offset(part->position), "error",
-                                                 part->error));
+                                                 json_words(part->error)));
         }
         for (size_t i = 0; i < r->passed_count; i++)
                 (void)json_array_append_new(
@@ -319,9 +332,9 @@ char *mirror_report_json(const struct mirror_report *r) {
                                           r->passed[i].partition, "from", json_offset(r->passed[i].from), "to",
                                           (json_int_t)r->passed[i].to, "kind", r->passed[i].kind, "answer",
                                           r->passed[i].answer));
-        json_t *root = json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:b, s:f, s:I, s:I, s:o, s:o, s:o, s:o}", "schema",
+        json_t *root = json_pack("{s:s, s:b, s:s, s:o, s:o, s:b, s:f, s:I, s:I, s:o, s:o, s:o, s:o}", "schema",
                                  "heliostat.mirror/v1", "complete", mirror_report_complete(r), "mode", r->mode,
-                                 "stopped", r->stopped, "verified", r->verified, "differs", r->differs, "elapsed_s",
+                                 "stopped", json_words(r->stopped), "verified", json_words(r->verified), "differs", r->differs, "elapsed_s",
                                  (double)r->elapsed_ms / 1000, r->offsets_only ? "offsets" : "records", (json_int_t)records, "bytes",
                                  (json_int_t)bytes, "topics", topics, "missing", absent, "halts", halts, "passed",
                                  passed);

@@ -7,6 +7,8 @@
 
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/status_json.h"
+#include "common/text.h"
 
 /* Kept sorted: found by halves, inserted where it belongs. */
 struct promote_partition *promote_at(struct promote_report *report, const char *topic, uint32_t partition) {
@@ -120,7 +122,10 @@ char *promote_text(const struct promote_report *report) {
         if (report->dry_run) fprintf(out, "dry run: nothing was written\n");
         else if (strcmp(report->state, CODEC_INTAKE_STOPPED) == 0)
                 fprintf(out, "%s is stopped; heliostat promote '%s' --undo lets it mirror again\n", report->route, report->route);
-        if (fclose(out) == 0) return text;
+        if (fclose(out) == 0) {
+                text_for_terminal(text); /* why a cluster cannot be reached may be its broker's words */
+                return text;
+        }
         free(text);
         return NULL;
 }
@@ -144,12 +149,12 @@ json_t *promote_json(const struct promote_report *report) {
                                               "unmirrored", known(unmirrored(p)), "unmirrored_exact",
                                               p->records >= 0 || (p->asked && unmirrored(p) == 0)));
         }
-        return json_pack("{s:s,s:s,s:b,s:b,s:s*,s:I,s:b,s:I,s:I,s:I,s:s*,s:o}", "route", report->route, "state", report->state,
+        return json_pack("{s:s,s:s,s:b,s:b,s:o*,s:I,s:b,s:I,s:I,s:I,s:o*,s:o}", "route", report->route, "state", report->state,
                          "dry_run", report->dry_run, "source_reachable", report->source_reachable, "source_error",
-                         report->source_reachable ? NULL : report->why, "unmirrored", (json_int_t)sum.unmirrored,
+                         report->source_reachable ? NULL : status_json_text(report->why), "unmirrored", (json_int_t)sum.unmirrored,
                          "unmirrored_exact", sum.exact && report->source_reachable && !sum.unknown, "unknown_partitions",
                          (json_int_t)sum.unknown, "oldest_end_ms", (json_int_t)sum.oldest_ms, "running_lanes",
-                         (json_int_t)report->running, "groups", report->groups, "partitions", partitions);
+                         (json_int_t)report->running, "groups", report->groups ? status_json_text(report->groups) : NULL, "partitions", partitions);
 }
 
 /* ---- znode -------------------------------------------------------------- */

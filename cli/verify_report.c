@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/status_json.h"
+#include "common/text.h"
 
 /* ---- collecting --------------------------------------------------------- */
 
@@ -218,7 +220,10 @@ char *verify_report_text(const struct verify_report *report, size_t most) {
                 fprintf(out, "only a sample was compared (--sample %g, seed %" PRIu64 "): what lies outside is not known\n",
                         report->sample, report->seed);
         if (report->interrupted) fputs("interrupted: this is not the whole\n", out);
-        if (fclose(out) == 0) return text;
+        if (fclose(out) == 0) {
+                text_for_terminal(text); /* reasons are brokers' words */
+                return text;
+        }
         free(text);
         return NULL;
 }
@@ -260,10 +265,10 @@ static json_t *counts_json(const uint64_t *counts) {
 static json_t *partition_json(const struct verify_report *report, const struct verify_partition *p) {
         json_t *findings = json_array();
         for (size_t i = 0; i < p->finding_count; i++) (void)json_array_append_new(findings, finding_json(&p->findings[i]));
-        return json_pack("{s:s,s:s,s:i,s:s,s:b,s:s*,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I},s:I,s:b,s:o,s:o,s:I}",
+        return json_pack("{s:s,s:s,s:i,s:s,s:b,s:o*,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I},s:I,s:b,s:o,s:o,s:I}",
                          "topic", p->topic, "destination_topic", p->destination_topic, "partition", (int)p->partition,
                          "verdict", verify_verdict_name(verify_partition_verdict(p, report->exact)),
-                         "finished", p->state == VERIFY_DONE, "reason", p->why, "matched", (json_int_t)p->matched,
+                         "finished", p->state == VERIFY_DONE, "reason", p->why ? status_json_text(p->why) : NULL, "matched", (json_int_t)p->matched,
                          "source", "from", (json_int_t)p->source_from, "to", (json_int_t)p->source_position,
                          "end", (json_int_t)p->source_end, "records", (json_int_t)p->read[0],
                          "destination", "from", (json_int_t)p->destination_from, "to", (json_int_t)p->destination_end,
@@ -315,12 +320,12 @@ static int finding_load(const json_t *json, struct verify_finding *f) {
 json_t *verify_partition_save(const struct verify_partition *p) {
         json_t *findings = json_array();
         for (size_t i = 0; i < p->finding_count; i++) (void)json_array_append_new(findings, finding_save(&p->findings[i]));
-        return json_pack("{s:s,s:i,s:i,s:[I,I,I,I,I],s:[b,b,b,b,b],s:s*,s:[I,I,I],s:o,s:o,s:I,s:[I,I],s:s*,s:I}",
+        return json_pack("{s:s,s:i,s:i,s:[I,I,I,I,I],s:[b,b,b,b,b],s:o*,s:[I,I,I],s:o,s:o,s:I,s:[I,I],s:s*,s:I}",
                          "topic", p->topic, "partition", (int)p->partition, "state", (int)p->state,
                          "range", (json_int_t)p->source_from, (json_int_t)p->source_position, (json_int_t)p->source_end,
                          (json_int_t)p->destination_from, (json_int_t)p->destination_end,
                          "flags", p->source_late, p->destination_late, p->source_compacted, p->destination_compacted,
-                         p->no_timestamps, "why", p->why, "records", (json_int_t)p->matched, (json_int_t)p->read[0],
+                         p->no_timestamps, "why", p->why ? status_json_text(p->why) : NULL, "records", (json_int_t)p->matched, (json_int_t)p->read[0],
                          (json_int_t)p->read[1], "counts", counts_json(p->count), "findings", findings,
                          "left_out", (json_int_t)p->findings_left_out, "next", (json_int_t)p->source_next,
                          (json_int_t)p->destination_next, "matcher", p->resume, "stretch", (json_int_t)p->stretch);

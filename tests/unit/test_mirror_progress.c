@@ -225,6 +225,31 @@ static void test_report(void **state) {
         mirror_table_fini(&table);
 }
 
+/* What brokers say may hold anything, and may be cut within a character: it does
+ * nothing to a terminal, and no partition is lost from the JSON. */
+static void test_words_of_others(void **state) {
+        struct mirror_table table = {.stuck_since_ms = -1};
+        struct mirror_report report = {.mode = "until-end", .table = &table, .elapsed_ms = 1000,
+                                       .stopped = "\x1b]0;x\x07 \xe6\x97", .verified = "\xc2\x9b"};
+        struct text out = {0};
+        (void)state;
+        put(&table, "t", 0, HALTED, 0, 5, 12);
+        strcpy(table.parts[0].error, "denied \xe6\x97");
+        mirror_report_text(&report, &out);
+        for (const char *c = out.data; *c; c++) assert_true((*c >= ' ' && *c <= '~') || *c == '\n');
+        free(out.data);
+        char *json = mirror_report_json(&report);
+        assert_non_null(json);
+        json_t *root = json_loads(json, 0, NULL);
+        assert_non_null(root);
+        assert_int_equal(json_array_size(json_object_get(root, "missing")), 1);
+        assert_int_equal(json_array_size(json_object_get(root, "halts")), 1);
+        assert_string_equal(json_string_value(json_object_get(root, "stopped")), "\\x1b]0;x\\x07 \\xe6\\x97");
+        json_decref(root);
+        free(json);
+        mirror_table_fini(&table);
+}
+
 static void test_plan(void **state) {
         struct mirror_table table = {.stuck_since_ms = -1};
         struct text out = {0};
@@ -273,7 +298,7 @@ int main(void) {
                 cmocka_unit_test(test_generations_grow), cmocka_unit_test(test_verdicts),
                 cmocka_unit_test(test_parked_and_back), cmocka_unit_test(test_numbers),
                 cmocka_unit_test(test_bar),             cmocka_unit_test(test_lines),
-                cmocka_unit_test(test_report),          cmocka_unit_test(test_report_complete),
+                cmocka_unit_test(test_report),          cmocka_unit_test(test_words_of_others), cmocka_unit_test(test_report_complete),
                 cmocka_unit_test(test_plan),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,14 @@ static void text_of_a_source_that_is_gone(void **state) {
                 "  the source cluster 'a': Local: Broker transport failure\n"
                 "a->b is stopped; heliostat promote 'a->b' --undo lets it mirror again\n");
         free(text);
+        (void)strcpy(report.why, "SASL: \x1b[2J\xe6\x97"); /* a broker's words, cut */
+        text = promote_text(&report);
+        assert_non_null(strstr(text, "\n  SASL: ?[2J??\n"));
+        free(text);
+        json_t *json = promote_json(&report);
+        assert_non_null(json);
+        assert_string_equal(json_string_value(json_object_get(json, "source_error")), "SASL: \\x1b[2J\\xe6\\x97");
+        json_decref(json);
         promote_report_fini(&report);
         report = (struct promote_report){.route = "a->b", .state = "", .dry_run = true};
         text = promote_text(&report);

@@ -116,6 +116,28 @@ static void text_and_json(void **state) {
         verify_partition_fini(&p);
 }
 
+/* What a broker says may hold anything, and may be cut within a character. */
+static void words_of_others(void **state) {
+        (void)state;
+        struct verify_partition p = partition_of("orders", 10), q = partition_of("orders", 10);
+        struct verify_report report = {.route = "a->b", .source = "a", .destination = "b", .sample = 1,
+                                       .partitions = &p, .partition_count = 1};
+        p.why = strdup("denied: \x1b[2J\xe6\x97");
+        char *text = verify_report_text(&report, 2);
+        assert_non_null(strstr(text, ": denied: ?[2J??\n"));
+        free(text);
+        json_t *json = verify_report_json(&report);
+        assert_int_equal(json_array_size(json_object_get(json, "partitions")), 1);
+        json_decref(json);
+        json = verify_partition_save(&p);
+        assert_non_null(json);
+        assert_int_equal(verify_partition_load(&q, json), 0);
+        assert_string_equal(q.why, "denied: \\x1b[2J\\xe6\\x97");
+        json_decref(json);
+        verify_partition_fini(&p);
+        verify_partition_fini(&q);
+}
+
 static void a_partition_comes_back_from_its_state(void **state) {
         (void)state;
         struct verify_partition p = partition_of("orders", 10), q = partition_of("orders", 10);
@@ -147,6 +169,7 @@ int main(void) {
                 cmocka_unit_test(neighbours_are_one_finding),
                 cmocka_unit_test(verdicts),
                 cmocka_unit_test(text_and_json),
+                cmocka_unit_test(words_of_others),
                 cmocka_unit_test(a_partition_comes_back_from_its_state),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
