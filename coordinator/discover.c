@@ -18,6 +18,9 @@
 /* Fewer than the pool has threads: host names of ZooKeeper are resolved there
  * too, and must not wait until dead brokers have timed out. */
 #define RUNNING_MAX 10
+/* A client keeps a copy of all that it has seen of its cluster, 100 bytes a
+ * partition: beyond so many it is made anew for each look. */
+#define KEPT_PARTITIONS_MAX 20000
 
 struct route_job {
         struct discover *discover; /* NULL: it was freed meanwhile */
@@ -129,6 +132,7 @@ static void run(uv_work_t *work) {
         }
         if (job->from) (void)rd_kafka_poll(job->from, 0); /* its error events */
         if (job->to) (void)rd_kafka_poll(job->to, 0);
+        if (job->found.seen > KEPT_PARTITIONS_MAX) clients_end(job);
 }
 
 static void on_done(uv_work_t *work, int status) {

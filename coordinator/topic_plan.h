@@ -44,6 +44,7 @@ struct topics_found {
         bool settings_unknown;      /* the destination is empty: which settings it has is not known */
         bool settings_follow;       /* a topic was created without: it is parked until the next look */
         char *warning;              /* NULL; else what could not be done, though mirroring goes on */
+        size_t seen;                /* partitions of both clusters, matching or not */
 };
 void topics_found_fini(struct topics_found *found);
 

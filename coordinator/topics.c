@@ -533,6 +533,13 @@ static void delete_gone(rd_kafka_t *source, rd_kafka_t *destination, const rd_ka
 
 /* ---- all of it ---- */
 
+static size_t partitions_of(const rd_kafka_metadata_t *metadata) {
+        size_t count = 0;
+        for (int i = 0; i < metadata->topic_cnt; i++)
+                if (metadata->topics[i].partition_cnt > 0) count += (size_t)metadata->topics[i].partition_cnt;
+        return count;
+}
+
 /* What both clusters say. */
 struct sight {
         const rd_kafka_metadata_t *here, *there;
@@ -569,6 +576,7 @@ static int look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
                 struct topics_found *found, struct sight *sight, char *err, size_t err_size) {
         int rc = look_around(source, destination, sight, err, err_size);
         if (!rc) rc = look_at_source(sight->here, wanted, found);
+        if (!rc) found->seen = partitions_of(sight->here) + partitions_of(sight->there);
         if (rc || !found->count) return rc;
         plan_steps(found, sight->there, wanted->any_count);
         rc = look_at_configs(source, destination, sight->there, wanted, found);
