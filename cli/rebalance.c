@@ -50,7 +50,8 @@ static int moves_compute(const struct snapshot *s, struct moves *m) {
         for (size_t i = 0; i < s->worker_count; i++) {
                 const struct status_worker *w = &s->workers[i];
                 if (w->unreadable || !w->capacity) continue;
-                m->members[m->member_count++] = (struct plan_member){w->id, w->capacity, w->draining || w->drained};
+                m->members[m->member_count++] = (struct plan_member){
+                        .id = w->id, .capacity = w->capacity, .draining = w->draining || w->drained, .zone = w->zone};
         }
         for (size_t i = 0; i < s->lane_count; i++) {
                 const struct status_lane *l = &s->lanes[i];
@@ -58,9 +59,11 @@ static int moves_compute(const struct snapshot *s, struct moves *m) {
                 bool owned = l->worker && l->worker_live && strcmp(l->record_state, "REVOKING") != 0;
                 if (!owned || strcmp(l->record_state, "OWNED") != 0) m->unowned++;
                 m->lanes[m->lane_count++] =
-                        (struct plan_lane){l->route, l->lane, (uint32_t)l->partitions, owned ? l->worker : NULL, l->pin};
+                        (struct plan_lane){.route = l->route, .lane = l->lane, .weight = (uint32_t)l->partitions,
+                                           .owner = owned ? l->worker : NULL, .pin = l->pin};
         }
-        const struct plan_view view = {m->members, m->member_count, m->lanes, m->lane_count, true};
+        const struct plan_view view = {.members = m->members, .member_count = m->member_count, .lanes = m->lanes,
+                                       .lane_count = m->lane_count, .tight = true};
         return plan_compute(&view, &m->plan);
 }
 

@@ -314,7 +314,7 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
         bool joined = !worker->alive || strcmp(worker->incarnation, record->incarnation) != 0;
         bool drains = record->draining && !worker->draining;
         if (joined || worker->draining != record->draining ||
-            worker->capacity != record->capacity)
+            worker->capacity != record->capacity || strcmp(worker->zone ? worker->zone : "", record->zone) != 0)
                 cluster->dirty = cluster->plan_dirty = true;
         if (joined) {
                 char *incarnation = strdup(record->incarnation);
@@ -331,6 +331,8 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
         worker->opaque = false;
         worker->draining = record->draining;
         worker->capacity = record->capacity;
+        free(worker->zone);
+        worker->zone = strdup(record->zone); /* no memory: none, until it registers again */
         codec_free(record);
         if (drains) worker_watch_lanes(cluster, worker);
         return 0;
@@ -714,6 +716,7 @@ void cluster_free(struct cluster *cluster) {
         for (size_t i = 0; i < cluster->worker_count; i++) {
                 codec_free(cluster->workers[i]->assign);
                 free(cluster->workers[i]->incarnation);
+                free(cluster->workers[i]->zone);
                 free(cluster->workers[i]->id);
                 free(cluster->workers[i]);
         }

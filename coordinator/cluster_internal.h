@@ -83,6 +83,7 @@ struct worker {
         bool drained;                 /* by an operator */
         char *incarnation;
         uint32_t capacity;
+        char *zone;                   /* NULL: none */
         int64_t gone_ms;              /* not alive: since when */
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
         /* /assign/<id> */

@@ -107,8 +107,8 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                 if (!worker->alive) continue;
                 who[member_count] = worker;
                 members[member_count++] =
-                        (struct plan_member){worker->id, worker->capacity,
-                                             worker->draining || worker->drained};
+                        (struct plan_member){.id = worker->id, .capacity = worker->capacity, .zone = worker->zone,
+                                             .draining = worker->draining || worker->drained};
         }
         cluster_pin_lanes(cluster);
         for (size_t i = 0; i < cluster->route_count; i++) {
@@ -123,15 +123,16 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                                       lane_owner_present(lane));
                         lanes[lane_count] = lane;
                         views[lane_count++] = (struct plan_lane){
-                                route->name, lane->number, lane->weight,
-                                held ? lane->owner->id : NULL, lane->pin};
+                                .route = route->name, .lane = lane->number, .weight = lane->weight,
+                                .owner = held ? lane->owner->id : NULL, .pin = lane->pin};
                 }
         }
         struct plan plan;
         if (cluster->tight_due) cluster->tight_until_ms = now_ms + TIGHT_MS;
         cluster->tight_due = false;
         bool tight = now_ms < cluster->tight_until_ms;
-        struct plan_view view = {members, member_count, views, lane_count, tight};
+        struct plan_view view = {.members = members, .member_count = member_count, .lanes = views,
+                                 .lane_count = lane_count, .tight = tight};
         rc = plan_compute(&view, &plan);
         if (rc) goto out;
         for (size_t i = 0; i < lane_count; i++)

@@ -10,10 +10,18 @@
  *   - loads are even within the balance bound, by the fewest moves
  *   - a pinned lane is where its pin says while that member is usable; as long
  *     as it is not, the lane is placed like any other
+ *   - of the places that the bound leaves open, a lane goes to the zone that has
+ *     the smallest part of its route; a tight plan has no two lanes of equal
+ *     weight whose exchange would bring a route nearer to its share in each zone
+ *   - a lane is not where it must not be (`avoid`), and an ailing member gets
+ *     none, as long as somebody else can take them
  *
  * Load is the sum of lane weights divided by the member's capacity.  Pinned
- * lanes count, but are not moved for balance: a member that has no other lanes
- * may have more than the bound allows. */
+ * and avoiding lanes count, but are not moved for balance: a member that has no
+ * other lanes may have more than the bound allows.
+ *
+ * A route's share in a zone is its lanes times the zone's part of all
+ * capacity, rounded up. */
 #ifndef HELIOSTAT_COORDINATOR_PLAN_H
 #define HELIOSTAT_COORDINATOR_PLAN_H
 
@@ -29,6 +37,8 @@ struct plan_member {
         const char *id;     /* borrowed, unique */
         uint32_t capacity;  /* relative, > 0 */
         bool draining;      /* keeps nothing, gets nothing */
+        bool ailing;        /* keeps what it has, gets nothing while there are others */
+        const char *zone;   /* borrowed; NULL is "" */
 };
 
 struct plan_lane {
@@ -37,6 +47,7 @@ struct plan_lane {
         uint32_t weight;    /* > 0 */
         const char *owner;  /* borrowed, NULL: nobody.  Need not be alive */
         const char *pin;    /* borrowed, NULL: none.  Need not be alive */
+        const char *avoid;  /* the same; weaker than pin */
 };
 
 struct plan_view {
@@ -45,7 +56,9 @@ struct plan_view {
         const struct plan_lane *lanes;      /* any order */
         size_t lane_count;
         bool tight;                         /* also moves what the bound would leave: as long as one move
-                                             * makes the fullest member less full than it is */
+                                             * makes a full member less full than it is */
+        uint32_t tolerance_percent;         /* of the mean load: no tight move between two that are nearer to
+                                             * it, and none that helps by less than a quarter of this */
 };
 
 /* owner[i] is the index in view->members of lane i's owner, or PLAN_NOBODY
