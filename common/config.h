@@ -125,6 +125,7 @@ struct config {
         char *worker_zone;
         uint64_t worker_memory_budget_bytes;
         uint32_t report_interval_ms;
+        uint32_t rebalance_interval_s, rebalance_settle_s, rebalance_imbalance_percent, rebalance_moves_max;
         char *worker_http_listen, *coordinator_http_listen; /* "": no server */
         char *http_token, *http_tls_certificate, *http_tls_key; /* "" for none */
         bool http_insecure;

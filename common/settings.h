@@ -66,6 +66,16 @@
         ROW(http_tls_key, "http.tls.key", TEXT, "", 0, 0, START, "PEM file with its private key.") \
         ROW(http_insecure, "http.insecure", BOOL, "false", 0, 0, START, \
             "Whether other machines may be served without TLS, because something else encrypts.") \
+        ROW(rebalance_interval_s, "rebalance.interval.seconds", UINT, "30", 0, 3600, RELOAD, \
+            "How often the leading coordinator reads the workers' loads and sees whether lanes should move for " \
+            "it, or off a worker that gets them nowhere; 0: never.") \
+        ROW(rebalance_settle_s, "rebalance.settle.seconds", UINT, "60", 1, 86400, RELOAD, \
+            "After a worker or a lane came, went or moved, nothing moves for the load before so long.") \
+        ROW(rebalance_imbalance_percent, "rebalance.imbalance.percent", UINT, "10", 0, 100, RELOAD, \
+            "How far from the mean a worker's load (by capacity) may be before lanes move for it; 0: they " \
+            "never do, and only the number of lanes and partitions counts.") \
+        ROW(rebalance_moves_max, "rebalance.moves.max", UINT, "8", 1, 1000, RELOAD, \
+            "So many planned moves of lanes are under way at a time.") \
         ROW(log_level, "log.level", CHOICE, "info", 0, 0, RELOAD, \
             "The least important lines to log: `debug`, `info`, `warn` or `error`.") \
         ROW(log_format, "log.format", CHOICE, "logfmt", 0, 0, RELOAD, \

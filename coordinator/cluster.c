@@ -106,7 +106,10 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
             strcmp(old->incarnation, record->incarnation) == 0)
                 same = old->state == record->state ||
                        (old->state == (int)ASSIGNED && record->state == (int)OWNED);
-        if (!same) cluster->dirty = true;
+        if (!same) {
+                cluster->dirty = true;
+                cluster_load_changed(cluster, now_ms);
+        }
         /* fills an entry of /assign/<id>, or changes what it says */
         if (old && record && old->spec != record->spec) cluster->dirty = true;
         if (weight != lane->weight) {
@@ -276,6 +279,7 @@ static void worker_gone(struct cluster *cluster, struct worker *worker, int64_t 
         if (now_ms >= cluster->loss_ms) cluster->loss_ms = now_ms + cluster->options.settle_ms;
         worker->takeover_ms = later(cluster->loss_ms, cluster->calm_ms);
         cluster->dirty = cluster->plan_dirty = true;
+        cluster_load_changed(cluster, now_ms);
 }
 
 /* Lanes of a worker that is draining are about to be released: watch them. */
@@ -326,6 +330,10 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
                 free(worker->incarnation);
                 worker->incarnation = incarnation;
                 cluster->move_after_ms = now_ms + cluster->options.move_settle_ms;
+                cluster_load_changed(cluster, now_ms);
+                worker->ailing_until_ms = 0; /* another process, or another session: it begins anew */
+                worker->ailings = 0;
+                worker->ailing = false;
         }
         worker->alive = worker->seen = true;
         worker->opaque = false;
@@ -618,7 +626,8 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         cluster->calm_ms = cluster->loss_ms = INT64_MIN;
         cluster->free_after_ms = cluster->move_after_ms = INT64_MIN;
         cluster->blocked_until_ms = INT64_MIN;
-        cluster->tight_until_ms = INT64_MIN;
+        cluster->tight_until_ms = cluster->quiet_after_ms = INT64_MIN;
+        cluster_load_changed(cluster, now_ms);
         cluster->refresh_at_ms = cluster->retry_at_ms = cluster->wake_ms = INT64_MAX;
         cluster->dirty = cluster->plan_dirty = true;
         object_init(&cluster->routes_object, CLUSTER_ROUTES, NULL);
@@ -705,6 +714,7 @@ void cluster_free(struct cluster *cluster) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         codec_free(route->lanes[k]->record);
                         codec_free(route->lanes[k]->next);
+                        free(route->lanes[k]->avoid);
                         free(route->lanes[k]);
                 }
                 free(route->lanes);

@@ -25,6 +25,11 @@
  * may have lost theirs with us and come back under their ids.  While any lane
  * waits so, no lane moves from one living worker to another.
  *
+ * The load moves lanes in quiet times only: `rebalance_settle_ms` after the last
+ * change, with every lane where it is to be, the weights of cluster_on_report are
+ * taken over and the plan is made tight.  A lane whose partitions are STALLED while
+ * other workers mirror its route leaves its owner (stuck.h).
+ *
  * A worker that an operator drained is alive and does not stop: its lanes are
  * revoked, a few at a time, as in any planned move.  It keeps them while no
  * other worker is usable.  One that drains by itself (its record says so)
@@ -50,6 +55,8 @@ struct cluster_options {
         uint32_t move_settle_ms;      /* after a join, before lanes move for balance */
         uint32_t refresh_ms;          /* all lanes are read again, +-20 % */
         uint32_t moves_max;           /* planned moves under way at a time */
+        uint32_t rebalance_settle_ms; /* after a change, before the load moves lanes */
+        uint32_t rebalance_percent;   /* tolerance of the mean load (plan.h); 0: the load moves none */
         uint32_t release_patience_ms; /* a move under way for longer no longer counts */
         uint64_t seed;                /* for the jitter */
 };
@@ -57,6 +64,7 @@ struct cluster_options {
         ((struct cluster_options){.session_timeout_ms = 6000, .settle_ms = 300, \
                                   .cold_settle_ms = 1000, .move_settle_ms = 1000, \
                                   .refresh_ms = 30000, .moves_max = 8, \
+                                  .rebalance_settle_ms = 60000, .rebalance_percent = 10, \
                                   .release_patience_ms = 15000})
 
 /* A znode that the core reads. */
@@ -120,6 +128,16 @@ int cluster_on_discovered(struct cluster *cluster, const char *route,
 /* Discovery found nothing that matches: what comes later is new. */
 void cluster_on_nothing_discovered(struct cluster *cluster, const char *route);
 
+/* The live worker whose id follows; "" for the first.  NULL: none.  Borrowed until
+ * the next event. */
+const char *cluster_worker_after(const struct cluster *cluster, const char *id);
+/* A worker's report, or a chunk of one.  Borrows. */
+void cluster_on_report(struct cluster *cluster, int64_t now_ms, const Heliostat__Pb__Report *report);
+/* All were read: the load may move lanes now. */
+void cluster_on_reports_read(struct cluster *cluster, int64_t now_ms);
+/* moves_max, rebalance_settle_ms and rebalance_percent hold from now on. */
+void cluster_on_options(struct cluster *cluster, const struct cluster_options *options);
+
 enum cluster_op { CLUSTER_CREATE, CLUSTER_SET, CLUSTER_DELETE };
 struct cluster_write {
         enum cluster_op op;
@@ -174,7 +192,7 @@ bool cluster_next_event(struct cluster *cluster, struct event *out);
  * way when a leadership ends is not told to its end.  false: there is none.
  * route and worker are the caller's (free both). */
 #define CLUSTER_REASONS(X) \
-        X("free") X("lost") X("incarnation") X("draining") X("move") X("drained") X("pinned") X("route-disabled")
+        X("free") X("lost") X("incarnation") X("draining") X("move") X("stuck") X("drained") X("pinned") X("route-disabled")
 #define CLUSTER_REASON_ONE(text) +1
 enum { CLUSTER_REASON_COUNT = CLUSTER_REASONS(CLUSTER_REASON_ONE) };
 struct cluster_move {

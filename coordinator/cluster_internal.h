@@ -5,6 +5,7 @@
 #define HELIOSTAT_COORDINATOR_CLUSTER_INTERNAL_H
 
 #include "coordinator/cluster.h"
+#include "coordinator/stuck.h"
 
 enum { FREE = HELIOSTAT__PB__LANE_STATE__LANE_FREE,
        ASSIGNED = HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED,
@@ -28,6 +29,15 @@ struct object {
         bool fired;          /* the next read only looks: it may need no watch any more */
 };
 
+/* What the owner's report says of a lane. */
+struct told {
+        int64_t at_ms;                /* 0: nothing yet */
+        uint64_t generation;
+        uint32_t weight;
+        bool measured;                /* for long enough to plan with */
+        bool stalled, moves;          /* see stuck.h */
+};
+
 struct lane {
         struct route *route;
         uint32_t number;
@@ -47,6 +57,11 @@ struct lane {
         const char *why;              /* static; NULL: not known */
         const char *cause;            /* it changes hands; NULL: it does not */
         int64_t cause_ms;
+        /* its load */
+        struct told told;
+        struct stuck stuck;
+        uint32_t load_weight;         /* to plan with; 0: not measured, its partitions count */
+        char *avoid;                  /* worker that it left for being stuck there, or NULL */
         /* decisions */
         struct worker *planned;       /* NULL: nobody, or not planned */
         const char *pin;              /* see cluster_pin_lanes */
@@ -84,6 +99,9 @@ struct worker {
         char *incarnation;
         uint32_t capacity;
         char *zone;                   /* NULL: none */
+        int64_t ailing_until_ms;      /* gets no lanes: see stuck.h */
+        uint32_t ailings;
+        bool ailing;                  /* as the plan knows it */
         int64_t gone_ms;              /* not alive: since when */
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
         /* /assign/<id> */
@@ -131,7 +149,10 @@ struct cluster {
         struct notice *notice_head, **notice_tail;
         struct note_event *event_head, **event_tail;
         int64_t tight_until_ms;    /* plans are tight (plan.h) until then, or until nothing is left to move */
-        bool tight_due;            /* that time is to be set */
+        bool tight_due;            /* that time is to be set: an operator asks for even loads */
+        bool ease_due;             /* the same, by load and within the tolerance */
+        uint32_t tight_tolerance;  /* percent */
+        int64_t quiet_after_ms;    /* weights stay as they are before */
         bool narrates;             /* everything was read once: changes are news */
         struct move *move_head, **move_tail;
 
@@ -205,7 +226,16 @@ void cluster_op_events(struct cluster *cluster, const Heliostat__Pb__Placement *
 __attribute__((format(printf, 3, 4)))
 void cluster_notice(struct cluster *cluster, const char *event, const char *format, ...);
 
+/* cluster_loads.c: weights, and lanes that get nowhere */
+uint32_t lane_plan_weight(const struct lane *lane);
+/* A lane or a worker came or went. */
+void cluster_load_changed(struct cluster *cluster, int64_t now_ms);
+/* Plans with what was told last. */
+void cluster_weigh(struct cluster *cluster, int64_t now_ms);
+
 /* cluster_moves.c: lanes that change hands */
+/* A planned move that is under way, and has been for less than release_patience_ms. */
+bool cluster_move_counts(const struct cluster *cluster, const struct lane *lane, int64_t now_ms);
 void cluster_moves_decided(struct cluster *cluster, const struct cluster_step *step, int64_t now_ms);
 /* Its record has changed. */
 void cluster_move_look(struct cluster *cluster, struct lane *lane, int64_t now_ms);

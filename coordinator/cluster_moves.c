@@ -30,6 +30,21 @@ bool cluster_next_move(struct cluster *cluster, struct cluster_move *out) {
         return true;
 }
 
+static bool is_planned(const char *cause) {
+        static const char *const planned[] = {"move", "stuck", "drained", "pinned"};
+        for (size_t i = 0; cause && i < sizeof planned / sizeof *planned; i++)
+                if (strcmp(cause, planned[i]) == 0) return true;
+        return false;
+}
+
+/* From the word to its owner until the next one has claimed it, so that no more
+ * than so many lanes stand still.  A leader that is new knows of the word alone. */
+bool cluster_move_counts(const struct cluster *cluster, const struct lane *lane, int64_t now_ms) {
+        if (lane->record->state == HELIOSTAT__PB__LANE_STATE__LANE_REVOKING)
+                return now_ms - lane->revoking_since_ms < (int64_t)cluster->options.release_patience_ms;
+        return is_planned(lane->cause) && now_ms - lane->cause_ms < (int64_t)cluster->options.release_patience_ms;
+}
+
 /* A lane that is revoked to be given to another is FREE in between. */
 static bool arrived(const struct lane *lane) {
         if (lane->record->state == HELIOSTAT__PB__LANE_STATE__LANE_OWNED) return true;
@@ -40,6 +55,7 @@ static bool arrived(const struct lane *lane) {
 void cluster_move_look(struct cluster *cluster, struct lane *lane, int64_t now_ms) {
         if (!lane->cause || !lane->record || !arrived(lane)) return;
         tell(cluster, lane, true, now_ms - lane->cause_ms);
+        if (is_planned(lane->cause)) cluster->dirty = true; /* the next may go */
         lane->cause = NULL;
 }
 

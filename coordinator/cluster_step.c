@@ -108,9 +108,10 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                 who[member_count] = worker;
                 members[member_count++] =
                         (struct plan_member){.id = worker->id, .capacity = worker->capacity, .zone = worker->zone,
-                                             .draining = worker->draining || worker->drained};
+                                             .draining = worker->draining || worker->drained, .ailing = worker->ailing};
         }
         cluster_pin_lanes(cluster);
+        if (cluster->tight_due) cluster_weigh(cluster, now_ms);
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
                 for (size_t k = 0; k < route->lane_count; k++) {
@@ -123,16 +124,19 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                                       lane_owner_present(lane));
                         lanes[lane_count] = lane;
                         views[lane_count++] = (struct plan_lane){
-                                .route = route->name, .lane = lane->number, .weight = lane->weight,
-                                .owner = held ? lane->owner->id : NULL, .pin = lane->pin};
+                                .route = route->name, .lane = lane->number, .weight = lane_plan_weight(lane),
+                                .owner = held ? lane->owner->id : NULL, .pin = lane->pin, .avoid = lane->avoid};
                 }
         }
         struct plan plan;
-        if (cluster->tight_due) cluster->tight_until_ms = now_ms + TIGHT_MS;
-        cluster->tight_due = false;
+        if (cluster->tight_due || (cluster->ease_due && now_ms >= cluster->tight_until_ms)) {
+                cluster->tight_until_ms = now_ms + TIGHT_MS;
+                cluster->tight_tolerance = cluster->tight_due ? 0 : cluster->options.rebalance_percent;
+        }
+        cluster->tight_due = cluster->ease_due = false;
         bool tight = now_ms < cluster->tight_until_ms;
         struct plan_view view = {.members = members, .member_count = member_count, .lanes = views,
-                                 .lane_count = lane_count, .tight = tight};
+                                 .lane_count = lane_count, .tight = tight, .tolerance_percent = cluster->tight_tolerance};
         rc = plan_compute(&view, &plan);
         if (rc) goto out;
         for (size_t i = 0; i < lane_count; i++)
@@ -280,6 +284,7 @@ static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
         return lane_revoke(draft, lane, to->id,
                            lane->owner->drained                          ? "drained"
                            : lane->pin && strcmp(lane->pin, to->id) == 0 ? "pinned"
+                           : lane->avoid && strcmp(lane->avoid, lane->owner->id) == 0 ? "stuck"
                                                                          : "move");
 }
 
@@ -305,10 +310,7 @@ static int change_hands(struct draft *draft) {
                                 waiting = waiting || !lane->owner->opaque;
                                 continue;
                         }
-                        if (lane->record->state == (int)REVOKING &&
-                            draft->now_ms - lane->revoking_since_ms <
-                                    (int64_t)cluster->options.release_patience_ms)
-                                moving++;
+                        moving += cluster_move_counts(cluster, lane, draft->now_ms);
                         if (lane_busy(lane)) continue;
                         rc = lane_wanted(lane) ? hand_out_lane(draft, lane)
                                                : retire_lane(draft, lane);

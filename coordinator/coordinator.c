@@ -95,6 +95,7 @@ static void stop(struct coordinator *c, int exit_code) {
         store_suspend(c->store);
         discover_pause(c->discover);
         groups_pause(c->groups);
+        loads_stop(c->loads);
         observe_stop(c->observe);
         /* Ends the session: the next in line leads at once. */
         zk_close(c->zk, on_zk_closed, c);
@@ -180,10 +181,12 @@ int coordinator_main(const struct config *config, const char *id) {
         }
         c->elect = elect_new(c->zk, id, c->host, http_url(c->http), &elect_events, c);
         c->store = store_new(&c->loop, c->zk, id, c->host, &store_events, c);
+        c->loads = loads_new(&c->loop, c->zk, c->store);
         c->discover = discover_new(&c->loop, c->shared, &discover_events, c);
         c->groups = groups_new(&c->loop, c->shared);
         if (c->http) c->observe = observe_new(&c->loop, c->zk, config);
-        if (!c->elect || !c->store || !c->discover || !c->groups || (c->http && !c->observe)) abort();
+        if (!c->elect || !c->store || !c->loads || !c->discover || !c->groups || (c->http && !c->observe)) abort();
+        coordinator_take_rebalance(c);
         (void)uv_timer_init(&c->loop, &c->retry); /* cannot fail */
         c->retry.data = c;
         (void)uv_timer_init(&c->loop, &c->house);

@@ -12,6 +12,7 @@
 #include "coordinator/discover.h"
 #include "coordinator/elect.h"
 #include "coordinator/groups.h"
+#include "coordinator/loads.h"
 #include "coordinator/observe.h"
 #include "coordinator/store.h"
 
@@ -27,6 +28,7 @@ struct coordinator {
         struct zk *zk;
         struct elect *elect;
         struct store *store;
+        struct loads *loads;
         struct discover *discover;
         struct groups *groups;
         struct observe *observe; /* NULL: nobody is served */
@@ -55,6 +57,9 @@ void coordinator_on_metrics(void *ctx, const struct http_request *request, struc
 void coordinator_on_livez(void *ctx, const struct http_request *request, struct http_answer *answer);
 void coordinator_on_readyz(void *ctx, const struct http_request *request, struct http_answer *answer);
 void coordinator_on_healthz(void *ctx, const struct http_request *request, struct http_answer *answer);
+
+/* coordinator_reload.c: what the configuration says of rebalancing holds from now on. */
+void coordinator_take_rebalance(struct coordinator *c);
 
 /* coordinator_http.c */
 void coordinator_http_start(struct coordinator *c);

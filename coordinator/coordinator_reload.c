@@ -21,6 +21,15 @@ static void run(uv_work_t *work) {
         reload->rc = config_reload(config_shared_get(reload->now), &reload->fresh, reload->err, sizeof reload->err);
 }
 
+void coordinator_take_rebalance(struct coordinator *c) {
+        struct cluster_options options = CLUSTER_OPTIONS_DEFAULT;
+        options.moves_max = c->config->rebalance_moves_max;
+        options.rebalance_settle_ms = c->config->rebalance_settle_s * 1000;
+        options.rebalance_percent = c->config->rebalance_imbalance_percent;
+        store_options(c->store, &options);
+        loads_every(c->loads, c->config->rebalance_interval_s);
+}
+
 static void on_done(uv_work_t *work, int status) {
         struct coordinator_reload *reload = work->data;
         struct coordinator *c = reload->c;
@@ -40,6 +49,7 @@ static void on_done(uv_work_t *work, int status) {
                 log_info("config.reload", "id=%s config=%s", c->id, version);
                 discover_config(c->discover, c->shared);
                 groups_config(c->groups, c->shared);
+                coordinator_take_rebalance(c);
         }
         config_shared_unref(reload->now);
         free(reload);

@@ -41,6 +41,7 @@ struct store {
         struct store_events events;
         void *ctx;
         struct cluster *cluster;   /* NULL: not leading */
+        struct cluster_options options;
         uint64_t leadership;       /* counts leaderships and reconnections */
         uint64_t epoch;
         int32_t leader_version;
@@ -493,8 +494,15 @@ static void store_run(struct store *store) {
 
 struct cluster *store_cluster(struct store *store) { return store->cluster; }
 
+void store_options(struct store *store, const struct cluster_options *options) {
+        store->options = *options;
+        if (store->cluster) cluster_on_options(store->cluster, options);
+}
+
+void store_wake(struct store *store) { store_run(store); }
+
 void store_lead(struct store *store, uint64_t epoch, int32_t leader_version, int session_timeout_ms) {
-        struct cluster_options options = CLUSTER_OPTIONS_DEFAULT;
+        struct cluster_options options = store->options;
         options.epoch = epoch;
         options.session_timeout_ms = session_timeout_ms;
         options.seed = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid();
@@ -555,7 +563,8 @@ struct store *store_new(uv_loop_t *loop, struct zk *zk, const char *id, const ch
                         const struct store_events *events, void *ctx) {
         struct store *store = calloc(1, sizeof *store);
         if (!store) return NULL;
-        *store = (struct store){.loop = loop, .zk = zk, .id = id, .host = host, .events = *events, .ctx = ctx};
+        *store = (struct store){.loop = loop, .zk = zk, .id = id, .host = host, .events = *events, .ctx = ctx,
+                                .options = CLUSTER_OPTIONS_DEFAULT};
         store->watches.next = store->watches.prev = &store->watches;
         store->event_log = event_log_new(loop, zk, on_event_log, store);
         if (!store->event_log) abort();

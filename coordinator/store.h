@@ -32,6 +32,10 @@ void store_lead(struct store *store, uint64_t epoch, int32_t leader_version, int
 void store_suspend(struct store *store);
 void store_reconnected(struct store *store);
 void store_resign(struct store *store);
+/* moves_max, rebalance_settle_ms and rebalance_percent count (cluster.h), now and for later leaderships. */
+void store_options(struct store *store, const struct cluster_options *options);
+/* Something was told to the core: it may have a step. */
+void store_wake(struct store *store);
 /* NULL while not leading. */
 struct cluster *store_cluster(struct store *store);
 

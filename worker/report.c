@@ -25,6 +25,7 @@
 void report_take(struct lane_pump_link *link, struct pump_snapshot *snapshot) {
         if (!link->lane) return pump_snapshot_free(snapshot);
         worker_note_snapshot(link->lane, snapshot);
+        lane_rate_note(&link->lane->rate, snapshot->taken_ms, snapshot->records, snapshot->bytes);
         pump_snapshot_free(link->lane->snapshot);
         link->lane->snapshot = snapshot;
 }
@@ -59,6 +60,9 @@ static Heliostat__Pb__LaneReport *lane_report(const struct worker_lane *lane) {
         report->lane = lane->lane;
         report->generation = lane->core.held_generation;
         report->route_version = lane->link ? lane->link->route_version : 0;
+        report->bytes_rate = lane_rate_bytes(&lane->rate);
+        report->records_rate = lane_rate_records(&lane->rate);
+        report->measured = lane_rate_measured(&lane->rate);
         report->state = snapshot ? (char *)snapshot->state : idle;
         report->error = snapshot ? (char *)snapshot->error : empty;
         report->partitions = calloc(count ? count : 1, sizeof *report->partitions);

@@ -9,6 +9,7 @@
 #include "common/config_change.h"
 #include "common/config_shared.h"
 #include "common/http.h"
+#include "common/lane_weight.h"
 #include "common/mailbox.h"
 #include "common/metrics_page.h"
 #include "common/zk.h"
@@ -46,6 +47,7 @@ struct worker_lane {
         struct pump_fact *facts;           /* that the record must hold; topics owned */
         size_t fact_count;
         struct pump_snapshot *snapshot;    /* the latest; NULL: none */
+        struct lane_rate rate;
         struct worker_lane *next;
 };
 

@@ -807,6 +807,119 @@ static void a_rebalance_moves_what_the_bound_leaves_once(void **state) {
         rig_free(rig);
 }
 
+/* ---- load ---- */
+
+/* What the workers report of lanes 0 to count - 1: bytes per second, and which stand still. */
+static void tell(struct rig *rig, uint32_t count, const uint64_t *rates, const bool *stalled) {
+        for (uint32_t k = 0; k < count; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                Heliostat__Pb__PartitionReport part = HELIOSTAT__PB__PARTITION_REPORT__INIT, *parts[] = {&part};
+                Heliostat__Pb__LaneReport one = HELIOSTAT__PB__LANE_REPORT__INIT, *lanes[] = {&one};
+                Heliostat__Pb__Report report = HELIOSTAT__PB__REPORT__INIT;
+                part.state = stalled && stalled[k] ? HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED
+                                                   : HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
+                part.position = 10;
+                part.end_offset = 20;
+                part.rate = stalled && stalled[k] ? 0 : 5;
+                one.route = (char *)ROUTE;
+                one.lane = k;
+                one.generation = lane->generation;
+                one.partitions = parts;
+                one.n_partitions = 1;
+                one.bytes_rate = rates[k];
+                one.measured = true;
+                report.worker = lane->owner;
+                report.incarnation = lane->incarnation;
+                report.lanes = lanes;
+                report.n_lanes = 1;
+                cluster_on_report(rig->cluster, rig->now_ms, &report);
+                codec_free(lane);
+        }
+        cluster_on_reports_read(rig->cluster, rig->now_ms);
+        turn(rig);
+}
+
+#define MIB UINT64_C(1048576)
+
+static void the_load_moves_lanes_in_quiet_times(void **state) {
+        (void)state;
+        struct rig *rig = started(8);
+        uint64_t rates[8];
+        for (uint32_t k = 0; k < 8; k++) rates[k] = strstr(lane_text(rig, k), "w1/a") ? 4 * MIB : MIB;
+        tell(rig, 8, rates, NULL);
+        assert_string_equal(rig->decisions, ""); /* it has just begun */
+        run_until(rig, 66000);
+        tell(rig, 8, rates, NULL);
+        run_until(rig, 80000);
+        /* 16 and 4: one lane of 4 makes it 12 and 8, which one of 1 betters no more than to 11 and 9 */
+        uint64_t w1 = 0, moved = 0;
+        for (uint32_t k = 0; k < 8; k++) {
+                bool there = strstr(lane_text(rig, k), "OWNED w1/a") != NULL;
+                w1 += there ? rates[k] / MIB : 0;
+                moved += strstr(lane_text(rig, k), " g2 ") != NULL;
+        }
+        assert_in_range(w1, 9, 12);
+        assert_in_range(moved, 1, 3);
+        /* noise, and time, move nothing more */
+        *rig->decisions = '\0';
+        for (int i = 0; i < 40; i++) {
+                for (uint32_t k = 0; k < 8; k++) rates[k] = rates[k] / 100 * (uint64_t)(i % 2 ? 110 : 91);
+                run_until(rig, 110000 + i * 30000);
+                tell(rig, 8, rates, NULL);
+        }
+        assert_string_equal(rig->decisions, "");
+        /* a lost worker's lanes move, and no others, whatever the load is by now */
+        for (uint32_t k = 0; k < 8; k++) rates[k] = (k + 1) * MIB;
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 1400000);
+        *rig->decisions = '\0';
+        drop(rig, "/worker/w3");
+        run_until(rig, 1401000);
+        tell(rig, 8, rates, NULL);
+        assert_null(strstr(rig->decisions, "coordinator.revoke"));
+        rig_free(rig);
+}
+
+static void a_stuck_lane_leaves_its_owner(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        bool stalled[4] = {false}, all[4] = {true, true, true, true};
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 10000);
+        for (int i = 0; i < 10; i++) { /* nobody gets anywhere: the clusters are away */
+                run_until(rig, 20000 + i * 30000);
+                tell(rig, 4, rates, all);
+        }
+        assert_null(strstr(rig->decisions, "stuck"));
+        uint32_t victim = 0;
+        while (!strstr(lane_text(rig, victim), "w3/a")) victim++;
+        stalled[victim] = true;
+        run_until(rig, 300000);
+        *rig->decisions = '\0';
+        for (int i = 0; i < 3; i++) {
+                run_until(rig, 310000 + i * 30000);
+                tell(rig, 4, rates, stalled);
+        }
+        assert_non_null(strstr(rig->decisions, "reason=stuck"));
+        assert_null(strstr(lane_text(rig, victim), "w3/a"));
+        assert_non_null(strstr(rig->notices, "coordinator.stuck"));
+        assert_non_null(strstr(rig->notices, "ailing=true")); /* it had nothing else: it gets nothing */
+        *rig->decisions = '\0';
+        memset(stalled, 0, sizeof stalled);
+        for (int i = 0; i < 15; i++) {
+                run_until(rig, 400000 + i * 30000);
+                tell(rig, 4, rates, stalled);
+        }
+        assert_null(strstr(rig->decisions, "to=w3"));
+        for (int i = 0; i < 15; i++) { /* and after a while is tried again */
+                run_until(rig, 900000 + i * 30000);
+                tell(rig, 4, rates, stalled);
+        }
+        assert_non_null(strstr(rig->decisions, "to=w3"));
+        rig_free(rig);
+}
+
 /* All that the core told since the last call, a line each. */
 static const char *events_text(struct rig *rig) {
         static char out[8192];
@@ -1112,6 +1225,8 @@ int main(void) {
                 cmocka_unit_test(a_change_of_hands_is_told_when_decided_and_when_done),
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
                 cmocka_unit_test(a_rebalance_moves_what_the_bound_leaves_once),
+                cmocka_unit_test(the_load_moves_lanes_in_quiet_times),
+                cmocka_unit_test(a_stuck_lane_leaves_its_owner),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
                 cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),
