@@ -17,6 +17,8 @@
 #define LISTEN_BACKLOG 64
 #define RETRY_MS 2000
 #define TLS_FILE_BYTES_MAX (1024 * 1024)
+/* GnuTLS's own choice in Debian 12 has 1.0 and 1.1 as well (RFC 8996 forbids them). */
+#define TLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct http {
         uv_loop_t *loop;
@@ -305,6 +307,7 @@ static int serve(struct http *http, bool *out_tls) {
         struct MHD_OptionItem tls[] = {
                 {MHD_OPTION_HTTPS_MEM_CERT, 0, http->certificate},
                 {MHD_OPTION_HTTPS_MEM_KEY, 0, http->key},
+                {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_VERSIONS},
                 {MHD_OPTION_END, 0, NULL},
         };
         unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (http->certificate ? MHD_USE_TLS : 0u);
@@ -313,7 +316,7 @@ static int serve(struct http *http, bool *out_tls) {
                 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                 (size_t)HTTP_HEADER_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT, http->idle_s,
-                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, http->certificate ? tls : &tls[2], MHD_OPTION_END);
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, http->certificate ? tls : &tls[3], MHD_OPTION_END);
         if (!http->daemon) {
                 (void)close(fd);
                 http->url[0] = '\0';

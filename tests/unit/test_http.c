@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +296,63 @@ static void test_connections_are_bounded(void **state) {
         stop(&loop, http);
 }
 
+/* ---- TLS ---- */
+
+static void write_identity(const char *certificate, const char *key) {
+        EVP_PKEY *pair = EVP_RSA_gen(2048);
+        X509 *x509 = X509_new();
+        FILE *out = fopen(key, "w");
+        assert_non_null(pair);
+        assert_int_equal(PEM_write_PrivateKey(out, pair, NULL, NULL, 0, NULL, NULL), 1);
+        assert_int_equal(fclose(out), 0);
+        assert_int_equal(X509_set_version(x509, 2), 1);
+        assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x509), 1), 1);
+        assert_non_null(X509_gmtime_adj(X509_getm_notBefore(x509), -3600));
+        assert_non_null(X509_gmtime_adj(X509_getm_notAfter(x509), 3600));
+        assert_int_equal(X509_set_pubkey(x509, pair), 1);
+        assert_true(X509_sign(x509, pair, EVP_sha256()) > 0);
+        out = fopen(certificate, "w");
+        assert_int_equal(PEM_write_X509(out, x509), 1);
+        assert_int_equal(fclose(out), 0);
+        X509_free(x509);
+        EVP_PKEY_free(pair);
+}
+
+static bool has_answer(void *ctx) {
+        struct client *client = ctx;
+        return client_done(client) || client->bytes >= 7;
+}
+
+/* Versions are what a client of TLS 1.2 or older says (a record, the hello): TLS
+ * 1.x is 3, 1 + x. */
+static void test_old_versions_of_tls_are_refused(void **state) {
+        static const struct { unsigned char minor; bool good; } rows[] = {{1, false}, {2, false}, {3, true}};
+        char folder[] = "/tmp/test_http.XXXXXX", certificate[64], key[64];
+        uv_loop_t loop;
+        (void)state;
+        assert_non_null(mkdtemp(folder));
+        (void)snprintf(certificate, sizeof certificate, "%s/c", folder);
+        (void)snprintf(key, sizeof key, "%s/k", folder);
+        write_identity(certificate, key);
+        struct http *http = start(&loop, (struct http_settings){.certificate = certificate, .key = key});
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                /* ECDHE with RSA and plain RSA, AES and SHA-1: suites of all versions */
+                unsigned char hello[] = {22, 3, 1, 0, 63, 1, 0, 0, 59, 3, rows[i].minor, [43] = 0, [44] = 0, 8, 0xc0, 0x13, 0xc0, 0x14, 0, 0x2f, 0, 0x35,
+                                         1, 0, /* extensions: groups */ 0, 8, 0, 10, 0, 4, 0, 2, 0, 23};
+                hello[4] = (unsigned char)(sizeof hello - 5);
+                hello[8] = (unsigned char)(sizeof hello - 9);
+                struct client client = client_open(http, NULL);
+                assert_int_equal(send(client.fd, hello, sizeof hello, MSG_NOSIGNAL), sizeof hello);
+                assert_true(loop_until(&loop, has_answer, &client, 10000));
+                /* a handshake; or an alert, or the end without one */
+                bool handshake = client.bytes && client.text[0] == 22;
+                if (handshake != rows[i].good) fail_msg("TLS 1.%d: %zu bytes, %d", rows[i].minor - 1, client.bytes, client.text[0]);
+                client_close(&client);
+        }
+        stop(&loop, http);
+        assert_int_equal(unlink(certificate) | unlink(key) | rmdir(folder), 0);
+}
+
 static bool is_listening(void *ctx) { return http_url(ctx)[0]; }
 
 static void test_an_address_that_is_taken(void **state) {
@@ -352,6 +413,7 @@ int main(void) {
                 cmocka_unit_test(test_a_client_that_reads_nothing),
                 cmocka_unit_test(test_memory_behind_pieces_is_bounded),
                 cmocka_unit_test(test_connections_are_bounded),
+                cmocka_unit_test(test_old_versions_of_tls_are_refused),
                 cmocka_unit_test(test_an_address_that_is_taken),
                 cmocka_unit_test(test_settings),
         };
