@@ -31,7 +31,8 @@
 bool config_key_is_secret(const char *key) {
         static const char *const marks[] = {
                 "password", "secret",       "jaas",  "ssl.key.pem",
-                "passwd",   "keystore.key", "token", "oauthbearer.config", "zookeeper.auth", "zookeeper.acl.readers"};
+                "passwd",   "keystore.key", "token", "oauthbearer.config", "zookeeper.auth", "zookeeper.acl.readers",
+                "passphrase", "private.key"};
         for (size_t i = 0; i < COUNT(marks); i++)
                 if (strcasestr(key, marks[i])) return true;
         return false;

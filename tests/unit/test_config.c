@@ -349,6 +349,7 @@ static void files_that_cannot_be_read(void **state) {
 static void secrets_are_known(void **state) {
         (void)state;
         static const char *const secret[] = {
+                "a.sasl.oauthbearer.assertion.private.key.passphrase", "a.sasl.oauthbearer.assertion.private.key.pem",
                 "east.sasl.password", "east.ssl.key.password", "east.sasl.jaas.config", "x.ssl.key.pem",
                 "x.ssl.keystore.key", "x.sasl.oauthbearer.client.secret", "x.SASL.PASSWORD",
         };
