@@ -92,7 +92,8 @@ final class Produce {
 
     /**
      * As fast as it goes: `count` records of `size` bytes, round-robin over `partitions` partitions, by `codec`.
-     * payload: random (default) does not compress, text does.  Every value begins with its number, so all differ.
+     * payload: random (default) does not compress, text does, json is objects of events.  Every value has its number, so
+     * all differ.
      */
     static Object preload(Call call) throws Exception {
         String topic = call.text("topic");
@@ -100,6 +101,7 @@ final class Produce {
         long count = call.number("count");
         int size = (int) call.number("size");
         boolean text = call.text("payload", "random").equals("text");
+        byte[][] events = call.text("payload", "random").equals("json") ? events(size, call.number("seed", 1)) : null;
         byte[] pool = new byte[1 << 20];
         Random random = new Random(call.number("seed", 1));
         for (int i = 0; i < pool.length; i++) {
@@ -113,9 +115,11 @@ final class Produce {
         try (KafkaProducer<byte[], byte[]> producer = call.producer(
                  "linger.ms", 20, "batch.size", 262_144, "buffer.memory", 67_108_864)) {
             for (long number = 0; number < count && failure.get() == null && !call.stopped(); number++) {
-                byte[] value = new byte[Math.max(size, 8)];
-                ByteBuffer.wrap(value).putLong(number);
-                System.arraycopy(pool, (int) (number * 31 % (pool.length - value.length)), value, 8, value.length - 8);
+                byte[] value = events != null ? numbered(events, number) : new byte[Math.max(size, 8)];
+                if (events == null) {
+                    ByteBuffer.wrap(value).putLong(number);
+                    System.arraycopy(pool, (int) (number * 31 % (pool.length - value.length)), value, 8, value.length - 8);
+                }
                 producer.send(new ProducerRecord<>(topic, (int) (number % partitions), null, value),
                     (metadata, trouble) -> {
                         if (trouble == null) {
@@ -131,6 +135,40 @@ final class Produce {
             throw failure.get();
         }
         return Map.of("acknowledged", acknowledged.get(), "seconds", (System.nanoTime() - start) / 1e9);
+    }
+
+    private static final int ID_AT = "{\"id\":\"".length();
+    private static final int ID_DIGITS = 12;
+
+    /** Objects as web shops log them, of about `size` bytes; the id is left open. */
+    private static byte[][] events(int size, long seed) {
+        Random random = new Random(seed);
+        String[] actions = {"view", "click", "cart", "order", "pay", "return"};
+        String[] words = {"lamp", "chair", "table", "green", "oak", "large", "mirror", "light", "garden", "steel", "soft", "rug"};
+        byte[][] events = new byte[4096][];
+        for (int i = 0; i < events.length; i++) {
+            StringBuilder event = new StringBuilder("{\"id\":\"" + "0".repeat(ID_DIGITS) + "\"");
+            event.append(String.format(",\"time\":\"2026-03-%02dT%02d:%02d:%02d.%03dZ\"", 1 + random.nextInt(28), random.nextInt(24),
+                                       random.nextInt(60), random.nextInt(60), random.nextInt(1000)));
+            event.append(String.format(",\"user\":\"u%07d\",\"session\":\"%016x\"", random.nextInt(10_000_000), random.nextLong()));
+            event.append(String.format(",\"action\":\"%s\",\"price\":%d.%02d,\"currency\":\"EUR\"",
+                                       actions[random.nextInt(actions.length)], random.nextInt(500), random.nextInt(100)));
+            event.append(",\"title\":\"");
+            while (event.length() < size - 2) {
+                event.append(words[random.nextInt(words.length)]).append(random.nextInt(4) == 0 ? random.nextInt(1000) + " " : " ");
+            }
+            event.setLength(Math.max(size, ID_AT + ID_DIGITS + 4) - 2);
+            events[i] = event.append("\"}").toString().getBytes(StandardCharsets.US_ASCII);
+        }
+        return events;
+    }
+
+    private static byte[] numbered(byte[][] events, long number) {
+        byte[] value = events[(int) (number % events.length)].clone();
+        for (int i = ID_AT + ID_DIGITS - 1; i >= ID_AT; i--, number /= 10) {
+            value[i] = (byte) ('0' + number % 10);
+        }
+        return value;
     }
 
     /**

@@ -1,0 +1,52 @@
+"""What the benchmarks make of their figures: no servers."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+import xml.etree.ElementTree
+
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
+
+
+def load(name):
+    sys.path.insert(0, str(BENCH))
+    loader = importlib.machinery.SourceFileLoader(name, str(BENCH / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def turn(case, program, cpu, peak=100, speed=100.0):
+    return {"case": case, "program": program, "cpu_us_per_record": cpu, "peak_mib": peak, "mb_per_s": speed,
+            "records_per_s": speed * 1e4, "cores": 1.0, "stored_bytes_per_record": 110.0}
+
+
+def test_what_compare_makes_of_its_turns():
+    compare = load("compare")
+    turns = [turn("100B", "at-least-once", cpu, peak) for cpu, peak in ((0.8, 90), (0.7, 129), (0.9, 100))]
+    turns += [turn("100B", "mm1", 2.8, 500), turn("100B", "mm1:streams=4", 2.7, 600), turn("100B", "mm2", 6.5, 600),
+              turn("100B", "plain", 0.7), turn("100B", "exactly-once", 0.9, speed=89.0),
+              {"case": "100B", "program": "mm2", "error": "not within 90 s"},
+              turn("json-lz4", "at-least-once", 2.0), turn("json-lz4", "mm1", 4.1, 400)]
+    table = compare.summary(turns)
+    assert table["100B"]["at-least-once"]["cpu_us_per_record"] == 0.8 and table["100B"]["at-least-once"]["rounds"] == 3
+    verdicts = {(case, what): (round(figure, 3), holds) for case, what, figure, _, holds in compare.judge(table, compare.CASES)}
+    assert verdicts == {
+        ("100B", "peak MiB"): (129, False),                             # of all rounds
+        ("100B", "CPU of mm1 to ours"): (3.375, False),                 # the better of its settings
+        ("100B", "memory of mm1 to ours"): (3.876, False),
+        ("100B", "CPU of mm2 to ours"): (8.125, True),
+        ("100B", "memory of mm2 to ours"): (4.651, True),
+        ("100B", "CPU, ours to plain loop's"): (1.143, True),
+        ("100B", "speed, exactly-once to at-least-once"): (0.89, False),
+        ("json-lz4", "peak MiB"): (100, True),
+        ("json-lz4", "CPU of mm1 to ours"): (2.05, True),               # compressed: another target
+        ("json-lz4", "memory of mm1 to ours"): (4.0, True),
+    }
+    path = compare.judge(compare.summary([turn("1KB", "at-least-once", 2.0, speed=110.0),
+                                          turn("1KB", "mm2-untuned", 30.0, speed=40.0)]), compare.CASES, rtt_ms=50)
+    assert [(what, round(figure, 2), holds) for _, what, figure, _, holds in path] == [
+        ("peak MiB", 100, True), ("part of the path that is filled", 0.88, False), ("speed, ours to untuned mm2's", 2.75, False)]
+    chart = compare.chart(table, ["mm1", "mm2", "at-least-once"], "a <title>")
+    assert xml.etree.ElementTree.fromstring(chart).tag.endswith("svg")
