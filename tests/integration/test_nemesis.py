@@ -94,7 +94,7 @@ def trouble_of(start, held=(), disrupted=((40000, 40000),)):
     """A record a millisecond; committed at once; the record `start` comes again at 50 s."""
     samples = [sample(at_ms, at_ms, at_ms) for at_ms in range(0, 50000, 200)] + [sample(50200, 50210, 50200)]
     holds = [{"from_ms": begin, "to_ms": end, "unchecked": False} for begin, end in held]
-    runs = {"0": {"duplicate_runs": [{"at": 50100, "from": start, "to": start + 9, "records": 10}]}}
+    runs = {"0": {"duplicate_runs": [{"at": 50100, "from": start, "to": start + 9, "from_ms": start, "records": 10}]}}
     line, = nemesis.judge_repeats(runs, samples, holds, disrupted)
     return line["trouble"]
 
@@ -114,6 +114,12 @@ def test_what_a_fault_held_back_may_come_late():
 
 def test_repeats_without_a_fault_are_found():
     assert "without a disruptive fault" in trouble_of(49900, disrupted=[(1000, 5000)])
+
+
+def test_an_owner_that_waits_long_for_a_broker_repeats_what_its_predecessor_had_delivered():
+    away = [(10000, 49000)]
+    assert trouble_of(12000, held=away, disrupted=[(12500, 12600)]) is None
+    assert "without a disruptive fault" in trouble_of(12000, held=away, disrupted=[(9000, 11900)])
 
 
 def test_a_crash_that_a_supervisor_hides_is_seen():
