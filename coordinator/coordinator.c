@@ -1,6 +1,7 @@
 #include "coordinator/coordinator.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,11 @@ int coordinator_main(const struct config *config, const char *id) {
         c->id = id;
         /* Discovery waits for brokers on libuv's pool, whose default is four. */
         (void)setenv("UV_THREADPOOL_SIZE", "12", 0); /* no memory: the default */
+#ifdef __GLIBC__
+        /* What one thread of many has freed serves the others: a look at a large
+         * cluster takes tens of MiB for a moment. */
+        (void)mallopt(M_ARENA_MAX, 2); /* fails for bad values only */
+#endif
         (void)gethostname(c->host, sizeof c->host - 1); /* "" then */
         if (uv_loop_init(&c->loop)) {
                 log_error("coordinator.start", "error=\"%s\"", err_text(ERR_SYSTEM));

@@ -323,6 +323,7 @@ int main(int argc, char **argv) {
                 return 2;
         }
         log_set_level(LOG_WARN);
+        (void)setenv("UV_THREADPOOL_SIZE", "1", 1); /* a machine has some 30,000 threads, not 64 for each worker */
         tickets = mmap(NULL, WORKERS_MAX * sizeof *tickets, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (tickets == MAP_FAILED) return 1;
         pid_t self = getpid();
