@@ -152,6 +152,7 @@ static uint64_t above_fence(const struct lane *lane, uint64_t generation) {
 }
 
 static enum lane_action open_pump(struct lane *lane) {
+        lane->reopen = false; /* it gets what is there now */
         pump_move(lane, LANE_PUMP_OPENING);
         return LANE_PUMP_OPEN;
 }
@@ -224,7 +225,6 @@ static enum lane_action lane_decide(struct lane *lane) {
                 if (pump_started(lane)) return LANE_PUMP_GO;
         }
         if (lane->stopping && pump_active(lane)) return drain(lane);
-        if (lane->reopen && pump_active(lane)) return drain(lane);
         if (lane->request != LANE_REQUEST_NONE || !lane->connected) return LANE_NOTHING;
         if (!lane->record_known || lane->record_stale) {
                 lane->record_stale = false;
@@ -241,6 +241,9 @@ static enum lane_action lane_decide(struct lane *lane) {
                         pump_move(lane, LANE_PUMP_IDLE);
                 return LANE_NOTHING;
         }
+        /* Not before here: without ZooKeeper, or a claim of this incarnation, it
+         * would not be opened again. */
+        if (lane->reopen && pump_active(lane)) return drain(lane);
         switch (lane->record.state) {
         case LANE_RECORD_ASSIGNED:
                 if (lane->stopping) return lane_decide_foreign(lane);

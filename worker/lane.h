@@ -125,7 +125,7 @@ struct lane {
         uint32_t pump_spec;         /* of the partitions that the pump has */
         bool unmarked;              /* facts of the pump wait for MARK */
         bool go;                    /* a MARK is done, the pump must hear of it */
-        bool reopen;                /* to be drained and opened again */
+        bool reopen;                /* to be drained and opened again, once ZooKeeper is there */
 };
 
 void lane_init(struct lane *lane, bool connected);

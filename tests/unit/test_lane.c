@@ -251,6 +251,39 @@ static void a_changed_route_opens_the_pump_again(void **state) {
         EXPECT("");
 }
 
+/* What was drained while ZooKeeper is away could not be opened again: it runs on. */
+static void a_changed_route_waits_for_zookeeper(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, session(false));
+        feed(&lane, simple(LANE_ON_REOPEN));
+        EXPECT("");
+        feed(&lane, session(true)); /* a new session */
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, false, 3, 1, 9));
+        EXPECT("read");
+        feed(&lane, assigned(4, 1));
+        feed(&lane, read_as(LANE_RECORD_ASSIGNED, true, true, 4, 1, 10));
+        EXPECT("read pump-drain");
+        feed(&lane, simple(LANE_ON_DRAINED));
+        feed(&lane, simple(LANE_ON_READY));
+        feed(&lane, written(11));
+        feed(&lane, simple(LANE_ON_RUNNING));
+        EXPECT("pump-open claim pump-start");
+}
+
+static void opened_anew_it_is_not_opened_once_more(void **state) {
+        (void)state;
+        struct lane lane = running();
+        feed(&lane, session(false));
+        feed(&lane, simple(LANE_ON_REOPEN));
+        feed(&lane, simple(LANE_ON_FENCED));
+        feed(&lane, session(true));
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, true, 3, 1, 9));
+        feed(&lane, simple(LANE_ON_READY));
+        feed(&lane, simple(LANE_ON_RUNNING));
+        EXPECT("read pump-open pump-start");
+}
+
 /* Random events in any order: it comes to rest, never runs what is not ours,
  * and never has two requests under way. */
 static void random_lives(void **state) {
@@ -318,6 +351,8 @@ int main(void) {
                 cmocka_unit_test(added_partitions_reach_the_running_pump),
                 cmocka_unit_test(stopping_drains_and_releases_without_waiting_for_anybody),
                 cmocka_unit_test(a_changed_route_opens_the_pump_again),
+                cmocka_unit_test(a_changed_route_waits_for_zookeeper),
+                cmocka_unit_test(opened_anew_it_is_not_opened_once_more),
                 cmocka_unit_test(random_lives),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
