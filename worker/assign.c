@@ -158,6 +158,7 @@ static struct worker_route *route_find(struct worker *worker, const char *name) 
         struct worker_route *route = calloc(1, sizeof *route);
         if (!route || !(route->name = strdup(name))) abort();
         route->worker = worker;
+        look_again(&route->look);
         route->next = worker->routes;
         worker->routes = route;
         return route;
@@ -174,7 +175,8 @@ static void lane_pause(struct worker_lane *lane, const Heliostat__Pb__Route *spe
 static void lane_open(struct worker_lane *lane) {
         struct worker *worker = lane->worker;
         struct worker_route *route = route_find(worker, lane->route);
-        if (!route->spec) {
+        /* Also one that may have changed, and could not be read since. */
+        if (!route->spec || route->look.due || route->look.reading) {
                 lane->open_pending = true;
                 route_read(route);
                 return;
@@ -215,8 +217,10 @@ static void lane_start(struct worker_lane *lane) {
 }
 
 static void on_route_changed(void *ctx, const char *path) {
+        struct worker_route *route = ctx;
         (void)path;
-        route_read(ctx);
+        look_fired(&route->look);
+        route_read(route); /* or assign_house does, when there is a connection again */
 }
 
 static bool start_files_same(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
@@ -262,18 +266,23 @@ void assign_reopen(struct worker *worker, const struct worker_route *route) {
 static void on_route(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct worker_route *route = ctx;
         Heliostat__Pb__Route *spec = NULL;
-        route->reading = false;
+        bool watched = code == 0;
         struct start_rules *rules = NULL;
         char why[256] = "";
         if (code == 0) code = codec_unpack_route(data, bytes, &spec);
         if (code == 0) code = start_rules_of_route(spec, &rules, why, sizeof why);
+        /* Garbage is read again when it is replaced. */
+        look_end(&route->look, watched && code != ERR_NOMEM, watched);
         if (code) {
                 codec_free(spec);
-                if (code != ERR_CONNECTION && code != ERR_SESSION && code != ERR_CLOSING)
+                if (code == ERR_CONNECTION || code == ERR_SESSION || code == ERR_CLOSING) return;
+                if (code != route->told)
                         log_error("route.read", "route=%s error=\"%s\" note=\"its lanes wait\"",
                                   route->name, err_text(code));
+                route->told = code;
                 return; /* assign_house asks again */
         }
+        route->told = 0;
         bool reopen = route->spec && pump_settings_differ(route->spec, spec);
         bool pauses = !route->spec || !pause_lists_equal(route->spec->pauses, route->spec->n_pauses, spec->pauses, spec->n_pauses);
         codec_free(route->spec);
@@ -289,12 +298,22 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
         }
         if (reopen) assign_reopen(route->worker, route);
         if (!route->print_asked) reload_route_known(route->worker);
+        route_read(route); /* if it has changed meanwhile */
 }
 
 static void route_read(struct worker_route *route) {
         char path[ZNODE_PATH_MAX];
-        if (route->reading || route->worker->finishing || znode_path_route(path, route->name)) return;
-        route->reading = zk_get(route->worker->zk, path, on_route_changed, route, on_route, route) == 0;
+        if (!look_due(&route->look) || route->worker->finishing || znode_path_route(path, route->name)) return;
+        bool watch = look_begin(&route->look);
+        if (zk_get(route->worker->zk, path, watch ? on_route_changed : NULL, route, on_route, route) != 0)
+                look_end(&route->look, false, false);
+}
+
+/* A route without lanes here is read when it gets one. */
+static bool route_used(const struct worker_route *route) {
+        for (const struct worker_lane *l = route->worker->lanes; l; l = l->next)
+                if (strcmp(l->route, route->name) == 0) return true;
+        return false;
 }
 
 /* ---- requests of a lane ---- */
@@ -552,27 +571,35 @@ static void assign_take(struct worker *worker, const Heliostat__Pb__Assignment *
         }
 }
 
+static void assign_look(struct worker *worker);
+
 static void on_assign_changed(void *ctx, const char *path) {
+        struct worker *worker = ctx;
         (void)path;
-        assign_read(ctx);
+        look_fired(&worker->assign_look);
+        assign_look(worker);
 }
 
 static void on_assign_exists(void *ctx, int code, const struct zk_stat *stat) {
+        struct worker *worker = ctx;
         (void)stat;
+        if (code == 0 || code == ERR_NOT_FOUND) look_watched(&worker->assign_look);
         /* Created between the two calls: its watch may have been too late. */
-        if (code == 0) assign_read(ctx);
+        if (code == 0) assign_read(worker);
 }
 
 static void on_assign(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct worker *worker = ctx;
         Heliostat__Pb__Assignment *assignment = NULL;
         char path[ZNODE_PATH_MAX];
+        bool read = code == 0 || code == ERR_NOT_FOUND;
         (void)stat;
-        worker->assign_reading = false;
+        look_end(&worker->assign_look, read, code == 0);
         worker->assign_read_ms = clock_boot_ms();
         if (code == ERR_NOT_FOUND) {
                 (void)znode_path_assign(path, worker->id); /* id was checked at start */
-                (void)zk_exists(worker->zk, path, on_assign_changed, worker, on_assign_exists, worker);
+                if (!worker->assign_look.watched)
+                        (void)zk_exists(worker->zk, path, on_assign_changed, worker, on_assign_exists, worker);
                 assign_take(worker, NULL);
         } else if (code == 0) {
                 code = codec_unpack_assignment(data, bytes, &assignment);
@@ -583,22 +610,21 @@ static void on_assign(void *ctx, int code, const void *data, size_t bytes, const
                         assign_take(worker, assignment);
                 codec_free(assignment);
         }
-        if (worker->assign_again) {
-                worker->assign_again = false;
-                assign_read(worker);
-        }
+        if (read) assign_look(worker); /* if it has changed meanwhile */
+}
+
+static void assign_look(struct worker *worker) {
+        char path[ZNODE_PATH_MAX];
+        if (!worker->registered || worker->finishing || !look_due(&worker->assign_look)) return;
+        (void)znode_path_assign(path, worker->id);
+        bool watch = look_begin(&worker->assign_look);
+        if (zk_get(worker->zk, path, watch ? on_assign_changed : NULL, worker, on_assign, worker) != 0)
+                look_end(&worker->assign_look, false, false);
 }
 
 void assign_read(struct worker *worker) {
-        char path[ZNODE_PATH_MAX];
-        if (!worker->registered || worker->finishing) return;
-        if (worker->assign_reading) {
-                worker->assign_again = true;
-                return;
-        }
-        (void)znode_path_assign(path, worker->id);
-        worker->assign_reading =
-                zk_get(worker->zk, path, on_assign_changed, worker, on_assign, worker) == 0;
+        look_again(&worker->assign_look);
+        assign_look(worker);
 }
 
 void assign_session(struct worker *worker, bool connected) {
@@ -623,7 +649,7 @@ void assign_house(struct worker *worker, int64_t now_ms) {
                 if (l->read_waits && now_ms >= l->read_after_ms && worker->connected) lane_read(l);
         }
         for (struct worker_route *r = worker->routes; r; r = r->next)
-                if (!r->spec && worker->connected) route_read(r);
+                if (worker->connected && look_due(&r->look) && route_used(r)) route_read(r);
         /* A safety net under the one watch. */
         if (worker->registered && now_ms - worker->assign_read_ms > REREAD_MS) assign_read(worker);
 }

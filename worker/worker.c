@@ -182,12 +182,10 @@ static void on_zk_state(void *ctx, enum zk_state state) {
                 worker->connected = false;
                 log_warn("zookeeper.lost", "error=\"%s\" note=\"mirroring goes on, nothing new starts\"",
                          zk_last_error(worker->zk));
-                worker->assign_reading = worker->assign_again = false;
                 assign_session(worker, false);
                 break;
         case ZK_EXPIRED:
                 worker->connected = worker->registered = false;
-                worker->assign_reading = worker->assign_again = false;
                 new_incarnation(worker);
                 log_warn("zookeeper.expired", "worker=%s new_incarnation=%s note=\"mirroring goes on until somebody else has the lanes\"",
                          worker->id, worker->incarnation);

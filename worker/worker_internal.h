@@ -15,6 +15,7 @@
 #include "common/zk.h"
 #include "worker/data_loop.h"
 #include "worker/lane.h"
+#include "worker/look.h"
 #include "worker/pump.h"
 #include "worker/totals.h"
 
@@ -27,7 +28,8 @@ struct worker_route {
         uint32_t version;            /* of spec: the znode's, plus one */
         uint64_t print;              /* of its clients (kafka_print.h); 0: not known */
         bool print_asked;
-        bool reading;
+        struct look look;
+        int told;                    /* why it could not be read, as logged; 0: nothing */
         struct worker *worker;
         struct worker_route *next;
 };
@@ -105,7 +107,7 @@ struct worker {
         size_t pump_count;         /* links that are alive */
         uint64_t lane_budget_bytes; /* each lane's share of the memory budget */
         uint64_t budget_warned_lanes; /* that are too many for it; 0: they are not */
-        bool assign_reading, assign_again;
+        struct look assign_look;
 
         /* report */
         uv_timer_t report_timer, report_write_timer;

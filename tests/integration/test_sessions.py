@@ -14,8 +14,8 @@ PARTITIONS = 4
 
 
 def test_sessions_ended_from_outside(field, topic, zookeeper):
-    """A worker's: it registers anew and its lanes run on, under a higher generation.  The leader's: the other one leads, and no
-    lane changes.  Nothing is lost or repeated."""
+    """A worker's: it registers anew, its lanes run on, under a higher generation, and it hears of what changes.  The leader's: the
+    other one leads, and no lane changes.  Nothing is lost or repeated."""
     mirror = field(lanes=PARTITIONS, **{"delivery.guarantee": "exactly-once"})
     proxy = fault_proxy.Proxy()
     try:
@@ -48,6 +48,11 @@ def test_sessions_ended_from_outside(field, topic, zookeeper):
             all(now[1] > was[1] for was, now in zip(lanes(before).values(), lanes(status).values()) if was[0] == "w1"),
             "w1 has its lanes anew", 30)
         assert all(now == was for was, now in zip(lanes(before).values(), lanes(after).values()) if was[0] == "w2")
+
+        # What is published for a route reaches it in its new session as well.
+        for verb in ("pause", "resume"):
+            done = mirror.run(verb, "--config", mirror.config, "--timeout", 10, "east->west")
+            assert done.returncode == 0, done.stdout + done.stderr + mirror.describe()
 
         mirror.wait_flowing(mirror.watches[0])
         before = mirror.status()
