@@ -68,11 +68,16 @@ static struct worker_route *known_route(struct worker *worker, const char *name)
         return NULL;
 }
 
+/* "east->west,north->west", cut. */
+static void name_add(char *names, size_t size, const char *name) {
+        size_t n = strlen(names);
+        (void)snprintf(names + n, size - n, "%s%s", n ? "," : "", name);
+}
+
 static void take(struct worker *worker, struct reload *reload) {
         const struct config *before = config_shared_get(worker->shared);
         struct config_shared *old = worker->shared;
         char routes[512] = "";
-        size_t n = 0;
 
         worker->shared = config_shared_ref(reload->fresh);
         const struct config *now = config_shared_get(worker->shared);
@@ -87,12 +92,18 @@ static void take(struct worker *worker, struct reload *reload) {
                 bool same = route->print == p->print && p->print;
                 route->print = p->print;
                 if (same) continue;
-                if (n < sizeof routes)
-                        n += (size_t)snprintf(routes + n, sizeof routes - n, "%s%s", n ? "," : "", route->name);
+                name_add(routes, sizeof routes, route->name);
+                assign_reopen(worker, route);
+        }
+        /* Known since the reading began: opened with the old one, and there is no print
+         * to tell whether that matters. */
+        for (struct worker_route *route = worker->routes; route; route = route->next) {
+                if (!route->spec || route->print_asked) continue;
+                name_add(routes, sizeof routes, route->name);
                 assign_reopen(worker, route);
         }
         log_info("config.reload", "worker=%s config=%s reopened_routes=%s", worker->id, worker->config_version,
-                 n ? routes : "-");
+                 *routes ? routes : "-");
         config_shared_unref(old);
 }
 

@@ -1,5 +1,6 @@
 """A configuration that is read again: who is concerned, who is not, and who says so."""
 
+import os
 import re
 import signal
 import time
@@ -103,3 +104,34 @@ def test_a_change_concerns_the_lanes_of_its_route(field, topic, destination):
         load.stop()
     for name in (topic, other):
         mirror.assert_mirrored(name)
+
+
+def test_a_route_that_comes_while_the_file_is_read(field, topic, destination):
+    """Its lanes were opened with the old configuration: they are opened again with the new one."""
+    other = f"{topic}-b"
+    routes = {name: {"topics": names, "group.id": f"g-{names}", "lanes": 2}
+              for name, names in (("east->west", topic), ("east->south", other))}
+    mirror = field(routes={"east->west": routes["east->west"]})
+    mirror.clusters["south"] = destination
+    mirror.write_config()
+    slow = mirror.write_config(mirror.directory / "slow.properties")
+    for name in (topic, other):
+        mirror.create(name, 2)
+    mirror.apply()
+    mirror.start_coordinator("c1")
+    worker = mirror.start_worker("w1", config=slow)
+    mirror.wait_running(2)
+    mirror.settings["log.level"] = "debug"
+    mirror.write_config(slow)
+    text = slow.read_text()
+    slow.unlink()
+    os.mkfifo(slow)
+    worker.signal(signal.SIGHUP)
+    mirror.routes.update(routes)
+    mirror.write_config()
+    mirror.apply()
+    wait_until(lambda: opens(mirror, "east->south") == 2, 20, mirror.describe)
+    slow.write_text(text)       # as long as nobody has written it, it is being read
+    assert worker.wait_log(r"msg=config\.reload worker=w1 config=\w+ reopened_routes=(\S+)").group(1) == "east->south"
+    wait_until(lambda: (opens(mirror, "east->west"), opens(mirror, "east->south")) == (2, 4), 20, mirror.describe)
+    mirror.wait_running(4)
