@@ -22,7 +22,7 @@ struct request {
         uint64_t leadership;
         struct cluster_ref ref;
         struct request *next, *prev; /* watches only */
-        bool watch;
+        struct request *watch;       /* reads only: that it sets if it succeeds; NULL: none */
 };
 
 struct note {
@@ -94,7 +94,6 @@ static void on_watch(void *ctx, const char *path) {
 
 static struct request *watch_new(struct store *store, const struct cluster_ref *ref) {
         struct request *watch = request_new(store, ref);
-        watch->watch = true;
         watch->next = &store->watches;
         watch->prev = store->watches.prev;
         watch->prev->next = watch;
@@ -105,6 +104,7 @@ static struct request *watch_new(struct store *store, const struct cluster_ref *
 static void on_data(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct request *request = ctx;
         struct store *store = request->store;
+        if (code && request->watch) watch_free(request->watch);
         if (current(request)) {
                 store->reads--;
                 int64_t now = clock_boot_ms();
@@ -123,6 +123,7 @@ static void on_children(void *ctx, int code, const char *const *names, size_t co
         struct request *request = ctx;
         struct store *store = request->store;
         (void)stat;
+        if (code && request->watch) watch_free(request->watch);
         if (current(request)) {
                 store->reads--;
                 int64_t now = clock_boot_ms();
@@ -139,7 +140,7 @@ static void start_read(struct store *store, const struct cluster_read *read) {
         char path[ZNODE_PATH_MAX];
         cluster_path(&read->ref, path);
         struct request *request = request_new(store, &read->ref);
-        struct request *watch = read->watch ? watch_new(store, &read->ref) : NULL;
+        struct request *watch = request->watch = read->watch ? watch_new(store, &read->ref) : NULL;
         int rc = read->children
                          ? zk_children(store->zk, path, watch ? on_watch : NULL, watch, on_children, request)
                          : zk_get(store->zk, path, watch ? on_watch : NULL, watch, on_data, request);
