@@ -61,6 +61,7 @@ static void on_chunk(void *ctx, int code, const void *data, size_t bytes, const 
                 for (uint32_t k = 0; k < EVENTS_CHUNKS; k++) chunks[k] = log->chunks[k];
                 events_ring_load(&log->ring, chunks, log->exists);
                 log->loaded = true;
+                log->due |= log->ring.queued > 0; /* no timer runs after a lost answer */
         }
         chunks_free(log);
         if (log->loaded) log->wake(log->ctx);
