@@ -4,6 +4,9 @@
 #define RECORD_OVERHEAD_BYTES 64
 /* A record is handed over in less; a full burst is so within the linger. */
 #define RECORDS_PER_MS 2000
+/* A lane that gets so much between two looks at its source is not at rest. */
+#define HURRIED_RECORDS 64
+#define HURRIED_BYTES (64u << 10)
 
 struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_t batch_records) {
         struct burst_limits limits = {
@@ -18,16 +21,27 @@ struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_
 }
 
 bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
-                 uint64_t bytes, int64_t now_us) {
+                 uint64_t bytes, int64_t now_us, int64_t closed_us) {
         bytes += RECORD_OVERHEAD_BYTES;
         if (under_way == 0) {
                 *burst = (struct burst){now_us, bytes, 1};
                 return true;
         }
-        if (now_us - burst->opened_us > limits->window_us || burst->records >= limits->records ||
+        if (burst->opened_us <= closed_us || now_us - burst->opened_us > limits->window_us || burst->records >= limits->records ||
             burst->bytes + bytes > limits->bytes)
                 return false;
         burst->bytes += bytes;
         burst->records++;
         return true;
+}
+
+void burst_handed_add(struct burst_handed *handed, uint64_t bytes) {
+        handed->records++;
+        handed->bytes += bytes;
+}
+
+bool burst_hurries(struct burst_handed *handed) {
+        bool hurries = handed->records > 0 && handed->records <= HURRIED_RECORDS && handed->bytes <= HURRIED_BYTES;
+        *handed = (struct burst_handed){0};
+        return hurries;
 }

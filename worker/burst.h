@@ -6,8 +6,10 @@
  * the oldest queued record is older than linger.ms (2.0.2: the wake-up time of
  * a ready batch is in the past).  So nothing is queued behind a batch: records
  * that come within one linger form a burst, which goes out as one batch, and
- * what comes later is the next burst.  Batches thus grow with the load, and a
- * partition at rest pays no more than the linger. */
+ * what comes later is the next burst.  Batches thus grow with the load.
+ *
+ * A lane that has been read to its end need not wait for the linger: what little
+ * it has handed over is sent at once (expedite.h), and its bursts are closed. */
 #ifndef HELIOSTAT_WORKER_BURST_H
 #define HELIOSTAT_WORKER_BURST_H
 
@@ -31,8 +33,21 @@ struct burst {
 
 /* Whether a record of so many bytes (key and value) may be sent now; takes it
  * into the burst if so.  under_way: the partition's records at the producer;
- * with none, a new burst begins.  now_us: any steady clock. */
+ * with none, a new burst begins.  now_us: any steady clock.  closed_us: bursts
+ * that were opened until then are sent already. */
 bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
-                 uint64_t bytes, int64_t now_us);
+                 uint64_t bytes, int64_t now_us, int64_t closed_us);
+
+/* What was handed over since the lane was last read to its end. */
+struct burst_handed {
+        uint32_t records;
+        uint64_t bytes;
+};
+void burst_handed_add(struct burst_handed *handed, uint64_t bytes);
+
+/* The lane has been read to its end: whether that is sent at once.  More would
+ * be sent in smaller batches than it could be, and is worth the linger's wait.
+ * Begins to count anew. */
+bool burst_hurries(struct burst_handed *handed);
 
 #endif

@@ -541,6 +541,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 pump->in_flight_count++;
                 part->under_way++;
                 pump->held_bytes += bytes;
+                burst_handed_add(&pump->handed, m->len + m->key_len);
                 if (pump->txn != TXN_NONE) txn_note_sent(pump, m->len + m->key_len);
                 return SENT;
         }
@@ -586,7 +587,7 @@ static bool may_follow(struct pump *pump, struct part *part, const rd_kafka_mess
         }
         if (part->under_way > 0 && m->offset < part->single_until) return false;
         return burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
-                           pump->loop->last_us);
+                           pump->loop->last_us, pump->expedited_us);
 }
 
 static bool backlog_add(struct pump *pump, struct part *part, rd_kafka_message_t *m) {
@@ -728,6 +729,10 @@ static bool intake(struct pump *pump) {
                         wake_fetchers(pump);
                 pump->fetcher_stopped = false;
                 pump->drained_bytes = 0;
+                if (burst_hurries(&pump->handed) && pump->expedite) {
+                        pump->expedited_us = pump->loop->last_us;
+                        expedite_ask(pump->expedite);
+                }
                 return false;
         }
         pump->batch_next = 0;

@@ -17,6 +17,7 @@
 #include "common/pause.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
+#include "worker/expedite.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
 #include "heliostat.pb-c.h"
@@ -257,6 +258,9 @@ struct pump {
         size_t batch_count, batch_next;
 
         struct burst_limits burst_limits;
+        struct expedite *expedite;  /* of the producer; NULL: linger.ms decides */
+        struct burst_handed handed;
+        int64_t expedited_us;       /* boot clock */
         struct part *backlogged;    /* partitions that may have a backlog */
         uint64_t in_flight_count;   /* at the producer */
         uint64_t budget_bytes;      /* this lane's share */

@@ -21,6 +21,7 @@
 
 #define DRAIN_COMMIT_MS 3000  /* for the last commit, after the drain's limit */
 #define BACKOFF_MAX_MS 10000
+#define EXPEDITED_LINGER_MS 5 /* the default */
 #define UNCHECKED_MAX_MS 15000 /* that records flow without a check of the generation */
 
 static const struct {
@@ -108,6 +109,7 @@ struct client_job {
         rd_kafka_topic_t **topics;
         size_t topic_count;
         struct burst_limits limits;
+        struct expedite *expedite;
         struct budget_sizes sizes;
         char err[256];
         int rc;
@@ -166,10 +168,16 @@ static void open_job(uv_work_t *work) {
         job->limits = burst_limits(setting(job->producer, "linger.ms"),
                                    (uint64_t)setting(job->producer, "batch.size"),
                                    (uint32_t)setting(job->producer, "batch.num.messages"));
+        /* A longer one says that large batches matter more; a transaction's
+         * records cannot be read before its end anyway. */
+        double linger_ms = setting(job->producer, "linger.ms");
+        if (linger_ms > 0 && linger_ms <= EXPEDITED_LINGER_MS && !pump->settings.exactly_once)
+                job->expedite = expedite_new(job->producer); /* NULL: the linger decides */
 }
 
 static void destroy_job(uv_work_t *work) {
         struct client_job *job = work->data;
+        expedite_free(job->expedite);
         for (size_t i = 0; i < job->topic_count; i++) rd_kafka_topic_destroy(job->topics[i]);
         for (int i = 0; i < 3; i++)
                 if (job->queues[i]) rd_kafka_queue_destroy(job->queues[i]);
@@ -236,6 +244,8 @@ static void open_done(uv_work_t *work, int status) {
         }
         if (pump->producer) {
                 pump->burst_limits = job->limits;
+                pump->expedite = job->expedite;
+                pump->handed = (struct burst_handed){0};
                 pump->txn = TXN_NONE;
                 pump->txn_first = true;
                 if (pump->settings.exactly_once) txn_opened(pump);
@@ -304,6 +314,8 @@ static void pump_close_clients(struct pump *pump) {
         }
         job->consumer = pump->consumer;
         job->producer = pump->producer;
+        job->expedite = pump->expedite;
+        pump->expedite = NULL;
         pump->consumer = pump->producer = NULL;
         pump->consumer_queue = pump->answers = pump->producer_queue = NULL;
         for (size_t i = 0; i < pump->part_count; i++) {

@@ -9,7 +9,7 @@ static const struct burst_limits limits = {.window_us = 750, .bytes = 10000, .re
 static void a_burst_begins_when_nothing_is_under_way(void **state) {
         (void)state;
         struct burst b = {.opened_us = 1, .bytes = 1u << 30, .records = 1000};
-        assert_true(burst_admit(&b, &limits, 0, 100, 5000));
+        assert_true(burst_admit(&b, &limits, 0, 100, 5000, -1));
         assert_int_equal(b.records, 1);
         assert_int_equal(b.opened_us, 5000);
 }
@@ -17,29 +17,56 @@ static void a_burst_begins_when_nothing_is_under_way(void **state) {
 static void a_record_larger_than_a_batch_goes_by_itself(void **state) {
         (void)state;
         struct burst b = {0};
-        assert_true(burst_admit(&b, &limits, 0, 1000000, 0));
-        assert_false(burst_admit(&b, &limits, 1, 0, 0));
+        assert_true(burst_admit(&b, &limits, 0, 1000000, 0, -1));
+        assert_false(burst_admit(&b, &limits, 1, 0, 0, -1));
 }
 
 static void records_follow_within_the_window(void **state) {
         (void)state;
         struct burst b = {0};
-        assert_true(burst_admit(&b, &limits, 0, 100, 1000));
-        assert_true(burst_admit(&b, &limits, 1, 100, 1750));
-        assert_false(burst_admit(&b, &limits, 2, 100, 1751));
+        assert_true(burst_admit(&b, &limits, 0, 100, 1000, -1));
+        assert_true(burst_admit(&b, &limits, 1, 100, 1750, -1));
+        assert_false(burst_admit(&b, &limits, 2, 100, 1751, -1));
         /* Once closed it stays closed until the acknowledgement. */
-        assert_false(burst_admit(&b, &limits, 1, 100, 9000));
-        assert_true(burst_admit(&b, &limits, 0, 100, 9000));
+        assert_false(burst_admit(&b, &limits, 1, 100, 9000, -1));
+        assert_true(burst_admit(&b, &limits, 0, 100, 9000, -1));
 }
 
 static void a_batch_bounds_the_records_and_the_bytes(void **state) {
         (void)state;
         struct burst b = {0};
-        for (unsigned i = 0; i < limits.records; i++) assert_true(burst_admit(&b, &limits, i, 10, 0));
-        assert_false(burst_admit(&b, &limits, limits.records, 10, 0));
-        assert_true(burst_admit(&b, &limits, 0, 5000, 0));
-        assert_false(burst_admit(&b, &limits, 1, 5000, 0)); /* with what each record adds */
-        assert_true(burst_admit(&b, &limits, 1, 4000, 0));
+        for (unsigned i = 0; i < limits.records; i++) assert_true(burst_admit(&b, &limits, i, 10, 0, -1));
+        assert_false(burst_admit(&b, &limits, limits.records, 10, 0, -1));
+        assert_true(burst_admit(&b, &limits, 0, 5000, 0, -1));
+        assert_false(burst_admit(&b, &limits, 1, 5000, 0, -1)); /* with what each record adds */
+        assert_true(burst_admit(&b, &limits, 1, 4000, 0, -1));
+}
+
+static void what_was_sent_at_once_is_not_added_to(void **state) {
+        (void)state;
+        struct burst b = {0};
+        assert_true(burst_admit(&b, &limits, 0, 100, 1000, 0));
+        assert_true(burst_admit(&b, &limits, 1, 100, 1100, 999));
+        assert_false(burst_admit(&b, &limits, 2, 100, 1100, 1000));
+        assert_true(burst_admit(&b, &limits, 0, 100, 1200, 1000)); /* acknowledged */
+        assert_true(burst_admit(&b, &limits, 1, 100, 1300, 1000));
+}
+
+static void little_is_sent_at_once_and_much_is_not(void **state) {
+        (void)state;
+        struct burst_handed h = {0};
+        assert_false(burst_hurries(&h)); /* there is nothing */
+        burst_handed_add(&h, 100);
+        assert_true(burst_hurries(&h));
+        assert_false(burst_hurries(&h));
+        for (int i = 0; i < 64; i++) burst_handed_add(&h, 100);
+        assert_true(burst_hurries(&h));
+        for (int i = 0; i < 65; i++) burst_handed_add(&h, 100);
+        assert_false(burst_hurries(&h));
+        burst_handed_add(&h, 100000);
+        assert_false(burst_hurries(&h));
+        burst_handed_add(&h, 0);
+        assert_true(burst_hurries(&h));
 }
 
 static void limits_follow_the_producers_settings(void **state) {
@@ -87,6 +114,8 @@ int main(void) {
                 cmocka_unit_test(a_record_larger_than_a_batch_goes_by_itself),
                 cmocka_unit_test(records_follow_within_the_window),
                 cmocka_unit_test(a_batch_bounds_the_records_and_the_bytes),
+                cmocka_unit_test(what_was_sent_at_once_is_not_added_to),
+                cmocka_unit_test(little_is_sent_at_once_and_much_is_not),
                 cmocka_unit_test(limits_follow_the_producers_settings),
                 cmocka_unit_test(a_fifo_keeps_order_while_it_grows_and_wraps),
         };
