@@ -50,3 +50,23 @@ def test_what_compare_makes_of_its_turns():
         ("peak MiB", 100, True), ("part of the path that is filled", 0.88, False), ("speed, ours to untuned mm2's", 2.75, False)]
     chart = compare.chart(table, ["mm1", "mm2", "at-least-once"], "a <title>")
     assert xml.etree.ElementTree.fromstring(chart).tag.endswith("svg")
+
+
+def latency_turn(program, number, p50, p99, p999, most, rate=1000, missing=0):
+    times = {"p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "max_ms": most}
+    return {"program": program, "rate": rate, "round": number, "missing": missing, "duplicates": 0, "cpu_us_per_record": 30.0,
+            "source": times, "destination": times, "added": times}
+
+
+def test_what_latency_makes_of_its_turns():
+    latency = load("latency")
+    turns = [latency_turn("at-least-once", number, p50, 3.0, 8.0, 20.0 + number) for number, p50 in ((1, 0.7), (2, 0.9), (3, 0.8))]
+    turns += [latency_turn("mm1", 1, 0.8, 5.2, 11.0, 40.0), latency_turn("mm2:tasks.max=1", 1, 0.9, 4.0, 15.0, 30.0),
+              latency_turn("at-least-once", 1, 0.1, 0.1, 0.1, 0.1, rate=100), latency_turn("plain", 1, 0.1, 0.1, 0.1, 0.1)]
+    table = latency.rows(turns)
+    row = next(row for row in table if row["program"] == "at-least-once" and row["rate"] == 1000)
+    assert row["destination"] == {"p50_ms": 0.8, "p99_ms": 3.0, "p999_ms": 8.0, "max_ms": 23.0}
+    # Each point against whoever is better there, and at one rate only.
+    assert [(point, mine, round(limit, 2), met) for point, mine, limit, met in latency.judge(table)] == [
+        ("p50_ms", 0.8, 0.8, True), ("p99_ms", 3.0, 2.8, False), ("p999_ms", 8.0, 7.7, False)]
+    assert latency.judge(latency.rows([latency_turn("at-least-once", 1, 1, 1, 1, 1)])) == []
