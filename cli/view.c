@@ -352,7 +352,7 @@ static void partition_table(const struct snapshot *s, const struct status_partit
                 table_cell(table, TABLE_PLAIN, "%s", p->worker ? p->worker : "");
                 table_cell(table, TABLE_PLAIN, "%s", host ? host : "");
                 const char *error = p->halt.kind && *p->halt.reason ? p->halt.reason : p->error;
-                table_cell(table, *error && p->state != STATUS_PAUSED ? TABLE_RED : TABLE_PLAIN, "%s", error);
+                table_cell(table, *error && p->state != STATUS_PAUSED && p->state != STATUS_RUNNING ? TABLE_RED : TABLE_PLAIN, "%s", error);
         }
         add_table(out, table, colours);
 }

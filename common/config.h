@@ -76,6 +76,8 @@ struct config_route {
         char *group_id;        /* default "heliostat.<route>" */
         char *delivery_guarantee;
         char *gap_policy, *poison_record_policy;
+        uint64_t limit_bytes_per_second; /* 0: none; so the next */
+        uint32_t limit_records_per_second;
         char *start_from, *start_from_topics; /* start_from.h */
         bool offset_map_enabled;
         char *groups, *groups_exclude;
@@ -124,6 +126,8 @@ struct config {
         uint32_t worker_capacity;
         char *worker_zone;
         uint64_t worker_memory_budget_bytes;
+        uint64_t worker_limit_bytes_per_second; /* 0: none; so the next */
+        uint32_t worker_limit_records_per_second;
         uint32_t report_interval_ms;
         uint32_t rebalance_interval_s, rebalance_settle_s, rebalance_imbalance_percent, rebalance_moves_max;
         char *worker_http_listen, *coordinator_http_listen; /* "": no server */

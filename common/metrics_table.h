@@ -64,6 +64,10 @@
         ROW(BLOCKED, GAUGE, "heliostat_blocked_lanes", WORKER, "route", \
             "Lanes that read nothing because their share of the budget is used up: the destination is slower " \
             "than the source.") \
+        ROW(THROTTLED, COUNTER, "heliostat_throttled_seconds_total", WORKER, "route", \
+            "Time that lanes had records and took none because of worker.limit.* or limit.*; of several lanes the sum.") \
+        ROW(LIMITED_LANES, GAUGE, "heliostat_limited_lanes", WORKER, "route", \
+            "Lanes that a limit kept back within the last seconds.") \
         ROW(REGISTERED, GAUGE, "heliostat_registered", WORKER, "", \
             "1 while the worker's registration in ZooKeeper is its own.") \
         ROW(DRAINING, GAUGE, "heliostat_draining", WORKER, "", \

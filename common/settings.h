@@ -48,6 +48,13 @@
         ROW(worker_memory_budget_bytes, "worker.memory.budget", BYTES, "128MiB", \
             32 * SETTING_MIB, 64 * SETTING_GIB, START, \
             "What a worker may take in memory; divided over its lanes (docs/operations.md).") \
+        ROW(worker_limit_bytes_per_second, "worker.limit.bytes.per.second", BYTES, "0", 0, \
+            1024 * SETTING_GIB, RELOAD, \
+            "What a worker mirrors at most, of keys and values, over all its lanes; 0: no limit " \
+            "(docs/operations.md, \"Limits\").") \
+        ROW(worker_limit_records_per_second, "worker.limit.records.per.second", UINT, "0", 0, \
+            1000000000, RELOAD, \
+            "The same in records.") \
         ROW(report_interval_ms, "report.interval.ms", UINT, "2000", 200, 60000, START, \
             "How often a worker writes positions, lag and rates to ZooKeeper, when they changed. All workers " \
             "together write at most about 100 reports and 600 KB a second: in a large field each writes " \
@@ -163,6 +170,11 @@
             APPLY, "With exactly-once: keys and values after which a transaction is committed earlier.") \
         ROW(transaction_commit_records, "transaction.commit.records", UINT, "100000", 1, 10000000, \
             APPLY, "With exactly-once: records after which a transaction is committed earlier.") \
+        ROW(limit_bytes_per_second, "limit.bytes.per.second", BYTES, "0", 0, 1024 * SETTING_GIB, APPLY, \
+            "What the route mirrors at most, of keys and values, over all its workers: divided over its " \
+            "lanes (docs/operations.md, \"Limits\"); 0: no limit.") \
+        ROW(limit_records_per_second, "limit.records.per.second", UINT, "0", 0, 1000000000, APPLY, \
+            "The same in records.") \
         ROW(gap_policy, "gap.policy", CHOICE, "halt", 0, 0, APPLY, \
             "When the source no longer has what comes next (retention, deleted records, a log " \
             "that was truncated or created anew): `halt` the partition until `heliostat resume`, " \

@@ -447,7 +447,7 @@ static bool entry_equal(const Heliostat__Pb__AssignedLane *has,
                         const Heliostat__Pb__AssignedLane *want, bool claimed) {
         /* The worker may have raised the generation of a lane that it owns. */
         return has->lane == want->lane && has->spec == want->spec &&
-               !has->revoke == !want->revoke && strcmp(has->route, want->route) == 0 &&
+               !has->revoke == !want->revoke && has->lanes == want->lanes && strcmp(has->route, want->route) == 0 &&
                (has->generation == want->generation ||
                 (claimed && has->generation < want->generation));
 }
@@ -466,11 +466,20 @@ static void entry_add(struct entries *entries, struct worker *worker,
         entries->claimed[at] = claimed;
 }
 
+/* By how many lanes the route's workers divide its limits; 0: it has none. */
+static uint32_t limit_lanes(const struct route *route) {
+        uint32_t lanes = 0;
+        if (!route->spec || (!route->spec->limit_bytes_per_second && !route->spec->limit_records_per_second)) return 0;
+        for (size_t k = 0; k < route->lane_count; k++) lanes += lane_wanted(route->lanes[k]);
+        return lanes;
+}
+
 /* Fills entries of all workers, or only counts them (items NULL). */
 static void collect_entries(struct cluster *cluster, struct entries *entries) {
         for (size_t i = 0; i < cluster->worker_count; i++) cluster->workers[i]->entry_count = 0;
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
+                uint32_t lanes = limit_lanes(route);
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         struct worker *worker = lane_listed_at(cluster, lane);
@@ -486,6 +495,7 @@ static void collect_entries(struct cluster *cluster, struct entries *entries) {
                         entry.generation = record->generation;
                         entry.spec = record->spec;
                         entry.revoke = record->state == (int)REVOKING;
+                        entry.lanes = lanes;
                         entry_add(entries, worker, &entry, record->state != (int)ASSIGNED);
                 }
         }

@@ -203,6 +203,7 @@ static void lane_open(struct worker_lane *lane) {
         worker->pump_count++;
         lane->link = link;
         lane_pause(lane, route->spec);
+        limits_divide(worker);
         log_info("lane.open", "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane,
                  lane->core.record.generation);
 }
@@ -296,6 +297,7 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
                 else if (l->link && !reopen) l->link->route_version = route->version;
                 if (pauses && l->link) lane_pause(l, spec);
         }
+        limits_divide(route->worker);
         if (reopen) assign_reopen(route->worker, route);
         if (!route->print_asked) reload_route_known(route->worker);
         route_read(route); /* if it has changed meanwhile */
@@ -553,7 +555,9 @@ static void assign_take(struct worker *worker, const Heliostat__Pb__Assignment *
                 const Heliostat__Pb__AssignedLane *entry = assignment->lanes[i];
                 struct worker_lane *lane = lane_find(worker, entry->route, entry->lane);
                 if (!lane && !worker->stopping) lane = lane_new(worker, entry->route, entry->lane);
-                if (lane) lane->seen = true;
+                if (!lane) continue;
+                lane->seen = true;
+                lane->route_lanes = entry->lanes;
         }
         budget_divide(worker);
         for (size_t i = 0; assignment && i < assignment->n_lanes; i++) {
@@ -569,6 +573,7 @@ static void assign_take(struct worker *worker, const Heliostat__Pb__Assignment *
                 next = l->next;
                 if (!l->seen) lane_signal(l, LANE_ON_UNASSIGNED);
         }
+        limits_divide(worker);
 }
 
 static void assign_look(struct worker *worker);

@@ -677,6 +677,9 @@ void pump_drop_batch(struct pump *pump) {
 
 /* ---- a turn ---- */
 
+/* Of values: other lanes of the loop wait for it. */
+#define TURN_BYTES ((double)(1 << 20))
+
 /* SENT also means: in the backlog, which owns it then. */
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         struct part *part = m->rkt ? part_of(pump, m) : NULL;
@@ -710,7 +713,16 @@ void pump_limit(struct pump *pump) {
         pump->held_limit_bytes = budget_held(pump->budget_bytes, &pump->sizes, pump->mean);
 }
 
-/* The next batch; false: there is none, or no room for it. */
+static void found_empty(struct pump *pump) {
+        /* librdkafka's kilobytes, in which it counts the queue, have 1000 bytes. */
+        if ((pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes / 1024 * 1000) &&
+            rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
+                wake_fetchers(pump);
+        pump->fetcher_stopped = false;
+        pump->drained_bytes = 0;
+}
+
+/* The next batch; false: there is none, no room for it, or a limit is reached. */
 static bool intake(struct pump *pump) {
         double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
         /* Not by ones and twos as they are acknowledged: make_room ends it. */
@@ -718,17 +730,20 @@ static bool intake(struct pump *pump) {
                 pump->blocked = true;
                 return false;
         }
+        double allowed = limits_room(pump), turn = TURN_BYTES / (pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes);
+        if (allowed <= 0) {
+                if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump); /* fetchers go on meanwhile */
+                return false;
+        }
+        if (room > turn) room = turn;
+        if (room > allowed) room = allowed;
         size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
         /* The batch may have been added to since the fetcher looked. */
         if (rd_kafka_queue_length(pump->consumer_queue) * 2 >= pump->sizes.queue_records)
                 pump->fetcher_stopped = true;
         ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, most);
         if (n <= 0) {
-                if ((pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes) &&
-                    rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
-                        wake_fetchers(pump);
-                pump->fetcher_stopped = false;
-                pump->drained_bytes = 0;
+                found_empty(pump);
                 if (burst_hurries(&pump->handed) && pump->expedite) {
                         pump->expedited_us = pump->loop->last_us;
                         expedite_ask(pump->expedite);
@@ -737,7 +752,7 @@ static bool intake(struct pump *pump) {
         }
         pump->batch_next = 0;
         pump->batch_count = (size_t)n;
-        uint64_t records = 0, values = 0, fetched = 0, sent = 0;
+        uint64_t records = 0, values = 0, keys = 0, fetched = 0, sent = 0;
         for (size_t i = 0; i < pump->batch_count; i++) {
                 const rd_kafka_message_t *m = pump->batch[i];
                 if (m->err) {
@@ -747,12 +762,14 @@ static bool intake(struct pump *pump) {
                 uint64_t headers = headers_bytes(m);
                 records++;
                 values += m->len;
+                keys += m->key_len;
                 fetched += fetched_bytes(m, headers);
                 sent += sent_bytes(m, headers);
         }
         if (records == 0) return true;
         pump->held_bytes += fetched;
         pump->drained_bytes += values;
+        limits_note_taken(pump, records, values + keys);
         /* Half of what was known stays: sizes may change from batch to batch. */
         double count = (double)records;
         pump->mean.value_bytes = (pump->mean.value_bytes + (double)values / count) / 2;

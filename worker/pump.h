@@ -110,6 +110,15 @@ void pump_adopt(struct pump *pump, uint64_t generation);
 /* The lane's share of the memory budget from now on.  What the consumer's queue
  * may hold stays as it was when the clients were made. */
 void pump_set_budget(struct pump *pump, uint64_t budget_bytes);
+/* What the lane may mirror in a second from now on; 0: no limit. */
+void pump_set_limits(struct pump *pump, double records, double bytes);
+/* What it has taken in since it was opened, at once. */
+struct pump_flow {
+        uint64_t records, bytes; /* of keys and values */
+        int64_t limited_us;      /* that it waited for its limits, up to the last wait that has ended */
+        bool limited;            /* waits at present */
+};
+struct pump_flow pump_flow(const struct pump *pump);
 /* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */
 void pump_drain(struct pump *pump, uint32_t limit_ms);
 /* Stops at once what still runs, destroys the clients, then `closed`. */
@@ -143,6 +152,7 @@ struct pump_snapshot {
         struct pump_stats stats; /* since the last snapshot: each comes once */
         uint64_t held_bytes, in_flight_records, queued_records;
         bool blocked;          /* reads nothing until there is room */
+        bool limited;          /* waited for a limit lately */
         int64_t taken_ms;      /* boot clock */
 };
 /* cb comes on the control thread with a snapshot that it takes

@@ -20,6 +20,7 @@
 #include "worker/expedite.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
+#include "worker/limit.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump.h"
 
@@ -33,6 +34,7 @@
 #define PUMP_REQUEST_MS 10000   /* bound of each request to a broker */
 #define PUMP_MAP_STALE 4
 #define PUMP_PAUSED_TEXT "paused by an operator"
+#define PUMP_LIMITED_TEXT "LIMITED: its route or worker may take no more at present"
 #define PUMP_ERROR_MS 60000     /* an error of the clients is shown for so long */
 /* The first librdkafka whose fetcher need not be woken (see pump.c). */
 #define PUMP_QUEUE_BACKOFF_VERSION 0x02020000
@@ -240,6 +242,7 @@ struct pump {
         int eventfd;
         uv_poll_t wake;
         uv_timer_t commit_timer, retry_timer, limit_timer, txn_timer;
+        uv_timer_t flow_timer;      /* a limit opens again */
         int open_handles;
         int jobs;
 
@@ -271,6 +274,14 @@ struct pump {
         uint64_t held_limit_bytes;
         uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
         bool fetcher_stopped;       /* it may have found the queue full since */
+        struct limit_bucket limit_records, limit_bytes;
+        struct {                    /* for the control thread too */
+                _Atomic uint64_t records, bytes; /* taken in */
+                _Atomic int64_t limited_us; /* waited for a limit, in all */
+                _Atomic int64_t since_us; /* boot clock: does so since; 0: does not */
+        } flow;
+        int64_t told_limited_us;    /* in snapshots */
+        int64_t limited_ms;         /* boot clock: when a limit last kept something back; 0: never */
         uint64_t records, bytes;
         struct pump_stats stats;    /* since the last snapshot */
         int64_t delivered_ms;       /* wall clock: when the reports at hand were taken */
@@ -317,6 +328,14 @@ void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
+
+/* pump_limit.c */
+void limits_begin(struct pump *pump);        /* on the loop: its timer */
+/* How many records the lane may take now; 0: none, and a turn comes when it may. */
+double limits_room(struct pump *pump);
+void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes);
+void limits_set(struct pump *pump, double records, double bytes);
+bool limits_waited(const struct pump *pump); /* lately */
 
 /* pump_start.c */
 void pump_start_parts(struct pump *pump);

@@ -421,6 +421,7 @@ static void close_handles(struct pump *pump) {
         uv_close((uv_handle_t *)&pump->retry_timer, handle_closed);
         uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
         uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->flow_timer, handle_closed);
         uv_close((uv_handle_t *)&pump->wake, handle_closed);
 }
 
@@ -488,6 +489,7 @@ void pump_advance(struct pump *pump) {
         (void)uv_timer_stop(&pump->retry_timer);
         (void)uv_timer_stop(&pump->limit_timer);
         (void)uv_timer_stop(&pump->txn_timer);
+        (void)uv_timer_stop(&pump->flow_timer);
         (void)uv_poll_stop(&pump->wake);
         if (pump->free_wanted) close_handles(pump);
 }
@@ -590,7 +592,8 @@ void life_begin(struct pump *pump) {
         (void)uv_timer_init(loop, &pump->limit_timer);
         (void)uv_timer_init(loop, &pump->txn_timer);
         (void)uv_poll_init(loop, &pump->wake, pump->eventfd);
-        pump->open_handles = 5;
+        limits_begin(pump);
+        pump->open_handles = 6;
         pump->commit_timer.data = pump->retry_timer.data = pump->limit_timer.data = pump;
         pump->txn_timer.data = pump->wake.data = pump;
         (void)uv_poll_start(&pump->wake, UV_READABLE, on_wake);

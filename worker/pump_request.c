@@ -74,6 +74,7 @@ struct request {
         struct pump_fact *facts;           /* so are theirs */
         size_t count;
         uint64_t value;
+        double records, bytes;
         void (*snapshot_cb)(void *ctx, struct pump_snapshot *snapshot);
         struct pump_snapshot *snapshot;
 };
@@ -266,6 +267,19 @@ static void handle_budget(void *arg) {
 
 void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
         mailbox_post(&pump->loop->mailbox, handle_budget, request_new(pump, NULL, 0, budget_bytes));
+}
+
+static void handle_limits(void *arg) {
+        struct request *request = arg;
+        limits_set(request->pump, request->records, request->bytes);
+        request_free(request);
+}
+
+void pump_set_limits(struct pump *pump, double records, double bytes) {
+        struct request *request = request_new(pump, NULL, 0, 0);
+        request->records = records;
+        request->bytes = bytes;
+        mailbox_post(&pump->loop->mailbox, handle_limits, request);
 }
 
 static void handle_drain(void *arg) {

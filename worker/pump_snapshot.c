@@ -49,8 +49,9 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 part->progress_position = row->position;
                 part->progress_ms = now;
         }
+        bool limited = limits_waited(pump);
         struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .still_ms = now - part->progress_ms,
-                                    .at_readable_end = part->eof, .blocked = pump->blocked, .held = pump->held,
+                                    .at_readable_end = part->eof, .blocked = pump->blocked, .held = pump->held, .limited = limited,
                                     .has_error = *pump->error};
         enum stall stall = stall_of(&facts);
         switch (part->state) {
@@ -63,12 +64,14 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         case PART_HALTED: row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_HALTED; break;
         case PART_FLOWING:
                 row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
-                if (stall == STALL_NONE) *part->error = '\0';
+                if (stall == STALL_NONE)
+                        (void)snprintf(part->error, sizeof part->error, "%s", limited && behind ? PUMP_LIMITED_TEXT : ""); /* it fits */
                 break;
         }
         if (stall != STALL_NONE) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
         if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
-        if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED && !*part->error)
+        if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED &&
+            (!*part->error || strcmp(part->error, PUMP_LIMITED_TEXT) == 0))
                 (void)snprintf(part->error, sizeof part->error, "%.159s", stall == STALL_ERROR ? pump->error : stall_text(stall));
         if (*part->error) row->error = strdup(part->error);
 }
@@ -97,6 +100,10 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
                 snapshot->stats.bytes += snapshot->rows[i].new_bytes;
         }
         pump->stats = (struct pump_stats){0};
+        int64_t limited_us = atomic_load_explicit(&pump->flow.limited_us, memory_order_relaxed);
+        snapshot->stats.limited_us = (uint64_t)(limited_us - pump->told_limited_us);
+        pump->told_limited_us = limited_us;
+        snapshot->limited = limits_waited(pump);
         snapshot->held_bytes = pump->held_bytes;
         snapshot->in_flight_records = pump->in_flight_count;
         snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) : 0;

@@ -7,6 +7,7 @@ void pump_stats_merge(struct pump_stats *into, const struct pump_stats *from) {
         histogram_merge(&into->txn_commit, &from->txn_commit);
         into->records += from->records;
         into->bytes += from->bytes;
+        into->limited_us += from->limited_us;
         into->commit_failures += from->commit_failures;
         into->txn_failures += from->txn_failures;
         into->recycles += from->recycles;

@@ -12,6 +12,7 @@ struct pump_stats {
         struct histogram txn;          /* first record to the end */
         struct histogram txn_commit;
         uint64_t records, bytes;       /* acknowledged */
+        uint64_t limited_us;           /* waited for limits */
         uint64_t commit_failures, txn_failures, recycles, dead_letters;
         uint64_t halts[PUMP_STATS_KINDS];   /* by kind */
         uint64_t answers[PUMP_STATS_KINDS]; /* carried out, by answer */

@@ -85,6 +85,7 @@ static void take(struct worker *worker, struct reload *reload) {
         worker->config_read_ms = clock_wall_ms();
         config_version(now, worker->config_version);
         config_reload_took(before, now);
+        limits_divide(worker);
         for (size_t i = 0; i < reload->count; i++) {
                 struct print *p = &reload->prints[i];
                 struct worker_route *route = known_route(worker, p->route);

@@ -3,6 +3,7 @@
 enum stall stall_of(const struct stall_facts *facts) {
         bool waits_for_source = facts->flowing && facts->at_readable_end && !facts->blocked && !facts->held;
         if (!facts->wanted || !facts->behind || facts->still_ms <= STALL_MS) return STALL_NONE;
+        if (facts->limited && facts->flowing && !facts->blocked && !facts->held) return STALL_NONE;
         if (waits_for_source) return facts->still_ms > STALL_TRANSACTION_MS ? STALL_TRANSACTION : STALL_NONE;
         if (facts->has_error) return STALL_ERROR;
         if (!facts->flowing) return STALL_STARTING;

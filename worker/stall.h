@@ -23,6 +23,7 @@ struct stall_facts {
         int64_t still_ms;    /* since the position moved, or was at the end */
         bool at_readable_end; /* the reader has seen the end of what it may read */
         bool blocked;        /* waits for the destination's acknowledgements */
+        bool limited;        /* waits for a limit that was configured */
         bool held;           /* waits for the check of its generation */
         bool has_error;      /* the lane's clients have reported one: that is the reason then */
 };

@@ -276,6 +276,7 @@ static void on_house(uv_timer_t *timer) {
         if (worker->connected && !worker->registered) worker_register(worker);
         if (strcmp(worker->http_told, http_url(worker->http)) != 0) tell_self(worker);
         assign_house(worker, now);
+        limits_house(worker, now);
         worker_maybe_finish(worker);
 }
 

@@ -45,6 +45,7 @@ struct worker_lane {
         bool open_pending;                 /* waits for the route's spec */
         bool read_waits;                   /* a READ is due but not sent */
         int64_t read_after_ms;             /* and not before this time (boot clock) */
+        uint32_t route_lanes;              /* of the route, that have partitions; 0: not told */
         bool seen;                         /* in the assignment being read */
         struct pump_fact *facts;           /* that the record must hold; topics owned */
         size_t fact_count;
@@ -59,6 +60,10 @@ struct lane_pump_link {
         struct worker_lane *lane;  /* NULL: detached */
         struct pump *pump;
         struct config_shared *shared; /* that the pump borrows */
+        struct pump_flow flow;     /* as it was looked at last (worker_limits.c), and ... */
+        double records_rate, bytes_rate; /* ... per second then */
+        bool limited;
+        double told_records, told_bytes; /* its limits; 0: none */
         uint32_t route_version;    /* that it was opened with, or that changed nothing for it */
 };
 
@@ -108,6 +113,7 @@ struct worker {
         uint64_t lane_budget_bytes; /* each lane's share of the memory budget */
         uint64_t budget_warned_lanes; /* that are too many for it; 0: they are not */
         struct look assign_look;
+        int64_t limits_ms;         /* boot clock: when limits were divided last */
 
         /* report */
         uv_timer_t report_timer, report_write_timer;
@@ -155,6 +161,12 @@ void worker_note_lanes(struct worker *worker);
 /* The clients of these routes have other settings now, or other spec: drains and
  * opens the lanes that run with the old ones. */
 void assign_reopen(struct worker *worker, const struct worker_route *route);
+
+/* worker_limits.c */
+/* Every so often: divides the limits anew, by what the lanes use. */
+void limits_house(struct worker *worker, int64_t now_ms);
+/* A limit, a lane or their number has changed: the same, now. */
+void limits_divide(struct worker *worker);
 
 /* reload.c */
 /* SIGHUP: reads the file again. */

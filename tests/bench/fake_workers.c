@@ -174,28 +174,21 @@ void pump_adopt(struct pump *pump, uint64_t generation) {
         (void)generation;
 }
 
-void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
-        (void)pump;
-        (void)budget_bytes;
-}
-
-#if __has_include("common/flow_rules.h")
 void pump_set_limits(struct pump *pump, double records, double bytes) {
         (void)pump;
         (void)records;
         (void)bytes;
 }
 
-void pump_set_rules(struct pump *pump, struct flow_rules *rules) {
-        (void)pump;
-        flow_rules_free(rules);
-}
-
 struct pump_flow pump_flow(const struct pump *pump) {
         (void)pump;
         return (struct pump_flow){0};
 }
-#endif
+
+void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
+        (void)pump;
+        (void)budget_bytes;
+}
 
 void pump_drain(struct pump *pump, uint32_t limit_ms) {
         (void)limit_ms;

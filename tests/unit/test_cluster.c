@@ -57,7 +57,7 @@ static void put(struct rig *rig, const char *path, ProtobufCMessage *message) {
 
 static void put_garbage(struct rig *rig, const char *path) { znodes_put(&rig->zk, path, "\xff\xff", 2); }
 
-static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled) {
+static void put_limited_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled, uint64_t limit) {
         char path[ZNODE_PATH_MAX];
         Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
         route.name = (char *)name;
@@ -71,8 +71,13 @@ static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool en
         route.offset_commit_interval_ms = 1000;
         route.refresh_topics_interval_s = 30;
         route.replication_factor = -1;
+        route.limit_bytes_per_second = limit;
         assert_int_equal(znode_path_route(path, name), 0);
         put(rig, path, &route.base);
+}
+
+static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled) {
+        put_limited_route(rig, name, lanes, enabled, 0);
 }
 
 static void put_worker(struct rig *rig, const char *id, const char *incarnation, bool draining) {
@@ -191,10 +196,11 @@ static const char *assign_text(struct rig *rig, const char *id) {
         int n = 0;
         *text = '\0';
         for (size_t i = 0; i < assign->n_lanes && n < 900; i++)
-                n += snprintf(text + n, sizeof text - (size_t)n, "%s%u:g%llus%u%s", i ? " " : "",
+                n += snprintf(text + n, sizeof text - (size_t)n, "%s%u:g%llus%u%s%.*s%.*u", i ? " " : "",
                               assign->lanes[i]->lane,
                               (unsigned long long)assign->lanes[i]->generation,
-                              assign->lanes[i]->spec, assign->lanes[i]->revoke ? "r" : "");
+                              assign->lanes[i]->spec, assign->lanes[i]->revoke ? "r" : "",
+                              assign->lanes[i]->lanes ? 1 : 0, "/", 0, assign->lanes[i]->lanes);
         codec_free(assign);
         return text;
 }
@@ -498,6 +504,24 @@ static void empty_lanes_are_not_assigned(void **state) {
         assert_string_equal(lane_text(rig, 1), "ASSIGNED w1/a g1 s1 t1");
         assert_string_equal(lane_text(rig, 2), "FREE / g0 s0");
         assert_string_equal(assign_text(rig, "w1"), "0:g1s1 1:g1s1");
+        rig_free(rig);
+}
+
+static void workers_know_by_how_many_lanes_a_limit_is_divided(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        put_limited_route(rig, ROUTE, 4, true, 1000);
+        put_worker(rig, "w1", "a", false);
+        lead(rig);
+        discovered(rig, "t", 2);
+        run_until(rig, 5000);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1/2 1:g1s1/2");
+        discovered(rig, "t", 3);
+        run_until(rig, 10000);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1/3 1:g1s1/3 2:g1s1/3");
+        put_limited_route(rig, ROUTE, 4, true, 0); /* nothing to divide any more */
+        run_until(rig, 15000);
+        assert_string_equal(assign_text(rig, "w1"), "0:g1s1 1:g1s1 2:g1s1");
         rig_free(rig);
 }
 
@@ -1212,6 +1236,7 @@ int main(void) {
                 cmocka_unit_test(what_came_later_is_known_from_what_was_there),
                 cmocka_unit_test(a_lane_that_grows_tells_its_owner),
                 cmocka_unit_test(empty_lanes_are_not_assigned),
+                cmocka_unit_test(workers_know_by_how_many_lanes_a_limit_is_divided),
                 cmocka_unit_test(a_lost_worker_is_replaced_after_the_settle_time),
                 cmocka_unit_test(another_incarnation_gets_its_lanes_at_once),
                 cmocka_unit_test(a_new_leader_waits_for_missing_owners_but_not_with_free_lanes),

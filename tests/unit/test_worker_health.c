@@ -22,6 +22,10 @@ static void test_stalls(void **state) {
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .blocked = true}, STALL_DESTINATION},
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .held = true}, STALL_GENERATION},
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .has_error = true, .blocked = true}, STALL_ERROR},
+                /* What waits for a limit is no stall, but only as long as that is the reason. */
+                {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .limited = true}, STALL_NONE},
+                {{.wanted = true, .behind = true, .still_ms = STALL_MS + 1, .limited = true}, STALL_STARTING},
+                {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .limited = true, .blocked = true}, STALL_DESTINATION},
                 /* An open transaction at the source may take its 15 minutes ... */
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .at_readable_end = true}, STALL_NONE},
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_TRANSACTION_MS + 1, .at_readable_end = true}, STALL_TRANSACTION},
