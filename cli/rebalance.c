@@ -21,6 +21,7 @@
 #define TIMEOUT_S 60
 #define CONFLICTS_MAX 20
 #define LOOK_MS 300
+#define STILL_MS 5000
 
 struct moves {
         struct plan_member *members;
@@ -43,7 +44,8 @@ static bool runs(const struct snapshot *s, const char *name) {
         return false;
 }
 
-static int moves_compute(const struct snapshot *s, struct moves *m) {
+/* by_load: with measured weights, as a leader does unless rebalance.imbalance.percent is 0. */
+static int moves_compute(const struct snapshot *s, bool by_load, struct moves *m) {
         m->members = calloc(s->worker_count + 1, sizeof *m->members);
         m->lanes = calloc(s->lane_count + 1, sizeof *m->lanes);
         if (!m->members || !m->lanes) return ERR_NOMEM;
@@ -59,7 +61,7 @@ static int moves_compute(const struct snapshot *s, struct moves *m) {
                 bool owned = l->worker && l->worker_live && strcmp(l->record_state, "REVOKING") != 0;
                 if (!owned || strcmp(l->record_state, "OWNED") != 0) m->unowned++;
                 m->lanes[m->lane_count++] =
-                        (struct plan_lane){.route = l->route, .lane = l->lane, .weight = (uint32_t)l->partitions,
+                        (struct plan_lane){.route = l->route, .lane = l->lane, .weight = by_load && l->weight ? l->weight : (uint32_t)l->partitions,
                                            .owner = owned ? l->worker : NULL, .pin = l->pin};
         }
         const struct plan_view view = {.members = m->members, .member_count = m->member_count, .lanes = m->lanes,
@@ -67,13 +69,29 @@ static int moves_compute(const struct snapshot *s, struct moves *m) {
         return plan_compute(&view, &m->plan);
 }
 
+/* The fullest worker's load to the mean, by capacity; 0: nobody is usable. */
+static double imbalance(const struct moves *m, bool planned) {
+        double total = 0, capacity = 0, most = 0;
+        for (size_t k = 0; k < m->member_count; k++) {
+                uint64_t weight = 0;
+                if (m->members[k].draining) continue;
+                for (size_t i = 0; i < m->lane_count; i++) {
+                        const char *owner = m->lanes[i].owner;
+                        weight += (planned ? m->plan.owner[i] == k : owner && strcmp(owner, m->members[k].id) == 0) ? m->lanes[i].weight : 0;
+                }
+                if ((double)weight / m->members[k].capacity > most) most = (double)weight / m->members[k].capacity;
+                total += (double)weight;
+                capacity += m->members[k].capacity;
+        }
+        return total > 0 ? most / (total / capacity) : 0;
+}
+
 static void moves_print(const struct moves *m) {
         for (size_t i = 0; i < m->lane_count; i++) {
                 uint32_t to = m->plan.owner[i];
                 const struct plan_lane *l = &m->lanes[i];
                 if (to == PLAN_NOBODY || !l->owner || strcmp(l->owner, m->members[to].id) == 0) continue;
-                printf("lane %u of %s: %s -> %s (%u partition%s)\n", l->lane, l->route, l->owner, m->members[to].id, l->weight,
-                       l->weight == 1 ? "" : "s");
+                printf("lane %u of %s: %s -> %s (weight %u)\n", l->lane, l->route, l->owner, m->members[to].id, l->weight);
         }
         for (size_t k = 0; k < m->member_count; k++) {
                 uint64_t before = 0, after = 0;
@@ -81,8 +99,16 @@ static void moves_print(const struct moves *m) {
                         if (m->lanes[i].owner && strcmp(m->lanes[i].owner, m->members[k].id) == 0) before += m->lanes[i].weight;
                         if (m->plan.owner[i] == k) after += m->lanes[i].weight;
                 }
-                printf("worker %s: %llu -> %llu partitions\n", m->members[k].id, (unsigned long long)before, (unsigned long long)after);
+                printf("worker %s: %llu -> %llu\n", m->members[k].id, (unsigned long long)before, (unsigned long long)after);
         }
+        printf("the fullest worker to the mean: %.2f -> %.2f\n", imbalance(m, false), imbalance(m, true));
+}
+
+static uint64_t owners_print(const struct moves *m) {
+        uint64_t hash = 0xcbf29ce484222325u;
+        for (size_t i = 0; i < m->lane_count; i++)
+                for (const char *c = m->lanes[i].owner ? m->lanes[i].owner : "-"; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+        return hash;
 }
 
 /* Writes the wish into /op. */
@@ -124,8 +150,9 @@ int cli_rebalance(const struct verb_args *args) {
         bool dry_run = verb_has(args, "dry-run");
         int exit_code = field_open_config(args, TIMEOUT_S, &field);
         if (exit_code) return exit_code;
+        bool by_load = field.config.rebalance_imbalance_percent > 0;
         exit_code = field_read(&field);
-        int rc = exit_code ? 0 : moves_compute(&field.snapshot, &moves);
+        int rc = exit_code ? 0 : moves_compute(&field.snapshot, by_load, &moves);
         if (rc) {
                 cli_error("rebalance: %s", err_text(rc));
                 exit_code = CLI_FAILED;
@@ -136,12 +163,19 @@ int cli_rebalance(const struct verb_args *args) {
         if (!exit_code && dry_run) puts("dry run: nothing was written");
         moves_fini(&moves);
         if (!exit_code && wanted && !dry_run) exit_code = ask(&field.config, field.timeout_s);
+        uint64_t seen = 0;
+        int64_t still_ms = clock_boot_ms();
         int64_t until_ms = clock_boot_ms() + (int64_t)field.timeout_s * 1000;
         while (!exit_code && wanted && !dry_run && !verb_has(args, "no-wait")) {
                 (void)usleep(LOOK_MS * 1000);
                 exit_code = field_read(&field);
-                if (exit_code || moves_compute(&field.snapshot, &moves)) break;
-                size_t left = moves.plan.move_count + moves.unowned;
+                if (exit_code || moves_compute(&field.snapshot, by_load, &moves)) break;
+                /* the leader has weighed the lanes a little earlier or later: where nothing moves any
+                 * more, its plan is done */
+                uint64_t print = owners_print(&moves);
+                if (print != seen || moves.unowned) still_ms = clock_boot_ms();
+                seen = print;
+                size_t left = clock_boot_ms() - still_ms >= STILL_MS ? 0 : moves.plan.move_count + moves.unowned;
                 moves_fini(&moves);
                 if (!left) {
                         puts("done");

@@ -566,6 +566,9 @@ static void describe_lane(const struct status_lane *l, struct text *out) {
         field(out, "Pinned to", "%s", l->pin ? l->pin : "");
         field(out, "Worker says", "%s", l->report_state ? l->report_state : "");
         field(out, "Partitions", "%zu", l->partitions);
+        if (l->weight)
+                field(out, "Weight", "%u (%llu B/s, %llu records/s)", l->weight, (unsigned long long)l->bytes_rate,
+                      (unsigned long long)l->records_rate);
         if (*l->error) field(out, "Error", "%s", l->error);
 }
 

@@ -14,7 +14,7 @@
 /* Rates of a lane, smoothed over about a minute: the newest RATE_SMOOTH_MS count
  * for as much as all before. */
 #define RATE_SMOOTH_MS 60000
-#define RATE_MEASURED_MS 20000 /* before, the figures are of the start: catching up, first fetches */
+#define RATE_MEASURED_MS 10000 /* before, the figures are of the start: catching up, first fetches */
 struct lane_rate {
         double bytes, records, mass; /* mass: how much of the sums was measured, 0 to 1 */
         uint64_t last_bytes, last_records;

@@ -78,7 +78,7 @@
             "it, or off a worker that gets them nowhere; 0: never.") \
         ROW(rebalance_settle_s, "rebalance.settle.seconds", UINT, "60", 1, 86400, RELOAD, \
             "After a worker or a lane came, went or moved, nothing moves for the load before so long.") \
-        ROW(rebalance_imbalance_percent, "rebalance.imbalance.percent", UINT, "10", 0, 100, RELOAD, \
+        ROW(rebalance_imbalance_percent, "rebalance.imbalance.percent", UINT, "15", 0, 100, RELOAD, \
             "How far from the mean a worker's load (by capacity) may be before lanes move for it; 0: they " \
             "never do, and only the number of lanes and partitions counts.") \
         ROW(rebalance_moves_max, "rebalance.moves.max", UINT, "8", 1, 1000, RELOAD, \

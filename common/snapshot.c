@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/halt_text.h"
+#include "common/lane_weight.h"
 #include "common/codec.h"
 #include "common/err.h"
 
@@ -400,6 +401,18 @@ static void partition_join(struct snapshot *s, const struct status_lane *lane, c
         p->error = row->error;
 }
 
+/* As the leader computes it. */
+static uint32_t reported_weight(const Heliostat__Pb__LaneReport *report) {
+        struct lane_load load = {report->n_partitions, report->bytes_rate, report->records_rate, 0};
+        for (size_t i = 0; i < report->n_partitions; i++) {
+                const Heliostat__Pb__PartitionReport *p = report->partitions[i];
+                if ((p->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING ||
+                     p->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED) && p->position >= 0 && p->end_offset > p->position)
+                        load.lag += (uint64_t)(p->end_offset - p->position);
+        }
+        return lane_weight(&load);
+}
+
 static void lane_join(struct snapshot *s, const struct reports *reports, const struct fact *fact) {
         const Heliostat__Pb__Lane *record = fact->message;
         struct status_lane *lane = &s->lanes[s->lane_count++];
@@ -436,6 +449,9 @@ static void lane_join(struct snapshot *s, const struct reports *reports, const s
                 if (route && !reported->stale && lane->route_version && lane->route_version < route->version)
                         route->lanes_behind++;
                 lane->error = reported->lane->error;
+                lane->bytes_rate = reported->lane->bytes_rate;
+                lane->records_rate = reported->lane->records_rate;
+                if (reported->lane->measured && !reported->stale) lane->weight = reported_weight(reported->lane);
         }
         size_t hint = 0;
         for (size_t t = 0; t < record->n_topics; t++) {
@@ -446,6 +462,7 @@ static void lane_join(struct snapshot *s, const struct reports *reports, const s
                 lane->partitions += topic->n_partitions;
         }
         if (owner) owner->partitions += lane->partitions;
+        if (owner) owner->weight += lane->weight ? lane->weight : lane->partitions;
 }
 
 /* Every lane of a route, also one whose znode is not there yet. */

@@ -114,6 +114,8 @@ struct status_lane {
         uint32_t spec;
         size_t partitions;
         const char *report_state; /* the worker's word for it, or NULL */
+        uint64_t bytes_rate, records_rate; /* per second, as measured; 0: not reported */
+        uint32_t weight;          /* of that (lane_weight.h); 0: not measured */
         uint32_t route_version;   /* of the route that it runs; 0: not reported */
         const char *error;        /* of the report, or why the record cannot be read; "" */
         bool unreadable;
@@ -130,6 +132,7 @@ struct status_worker {
         bool drained;  /* an operator wants it without lanes */
         size_t lanes, partitions;  /* owned */
         double rate, bytes_rate;   /* per second */
+        uint64_t weight;           /* of its lanes; of those not measured, their partitions */
         uint64_t records_total;    /* since its start */
         const char *config_version; /* that it runs with; "": not reported */
         const char *config_error;  /* why a newer one could not be taken; "" */

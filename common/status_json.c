@@ -158,6 +158,7 @@ json_t *status_json_worker(const struct status_worker *w, bool *failed) {
         status_json_put(object, "rate", status_json_real(w->rate), failed);
         status_json_put(object, "bytes_rate", status_json_real(w->bytes_rate), failed);
         status_json_put(object, "records_total", json_integer((json_int_t)w->records_total), failed);
+        status_json_put(object, "weight", json_integer((json_int_t)w->weight), failed);
         status_json_put(object, "config_version", status_json_text(w->config_version), failed);
         status_json_put(object, "config_read_ms", w->config_read_ms ? json_integer(w->config_read_ms) : json_null(), failed);
         status_json_put(object, "config_error", status_json_text(w->config_error), failed);
@@ -181,6 +182,9 @@ json_t *status_json_lane(const struct status_lane *l, bool *failed) {
         status_json_put(object, "spec", json_integer(l->spec), failed);
         status_json_put(object, "partitions", json_integer((json_int_t)l->partitions), failed);
         status_json_put(object, "report_state", status_json_text(l->report_state), failed);
+        status_json_put(object, "bytes_rate", json_integer((json_int_t)l->bytes_rate), failed);
+        status_json_put(object, "records_rate", json_integer((json_int_t)l->records_rate), failed);
+        status_json_put(object, "weight", l->weight ? json_integer(l->weight) : json_null(), failed);
         status_json_put(object, "route_version", l->route_version ? json_integer(l->route_version) : json_null(), failed);
         status_json_put(object, "error", status_json_text(l->error), failed);
         return object;

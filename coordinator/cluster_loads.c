@@ -165,4 +165,11 @@ void cluster_on_options(struct cluster *cluster, const struct cluster_options *o
         cluster->options.moves_max = options->moves_max;
         cluster->options.rebalance_settle_ms = options->rebalance_settle_ms;
         cluster->options.rebalance_percent = options->rebalance_percent;
+        if (options->rebalance_percent) return;
+        for (size_t i = 0; i < cluster->route_count; i++) /* what was measured counts no longer */
+                for (size_t k = 0; k < cluster->routes[i]->lane_count; k++) {
+                        if (!cluster->routes[i]->lanes[k]->load_weight) continue;
+                        cluster->routes[i]->lanes[k]->load_weight = 0;
+                        cluster->dirty = cluster->plan_dirty = true;
+                }
 }

@@ -111,7 +111,7 @@ static int plan_lanes(struct cluster *cluster, int64_t now_ms) {
                                              .draining = worker->draining || worker->drained, .ailing = worker->ailing};
         }
         cluster_pin_lanes(cluster);
-        if (cluster->tight_due) cluster_weigh(cluster, now_ms);
+        if (cluster->tight_due && cluster->options.rebalance_percent) cluster_weigh(cluster, now_ms);
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
                 for (size_t k = 0; k < route->lane_count; k++) {
