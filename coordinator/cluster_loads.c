@@ -127,7 +127,8 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
 
 /* ---- weights ------------------------------------------------------------- */
 
-/* Every lane is where it is to be, and has been for a while. */
+/* Every lane is where it is to be, has been for a while, and is measured: half the
+ * weights with the other half's partitions would be no plan. */
 static bool quiet(const struct cluster *cluster, int64_t now_ms) {
         if (now_ms < cluster->quiet_after_ms || cluster->unknown_count) return false;
         for (size_t i = 0; i < cluster->route_count; i++) {
@@ -137,6 +138,7 @@ static bool quiet(const struct cluster *cluster, int64_t now_ms) {
                         if (!lane->record || !lane->planned) continue;
                         if (lane->record->state != (int)OWNED || lane->owner != lane->planned || !lane_owner_present(lane))
                                 return false;
+                        if (lane_told(lane, now_ms) && !lane->told.measured) return false; /* it will be soon */
                 }
         }
         return true;

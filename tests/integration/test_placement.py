@@ -1,5 +1,7 @@
 """Where operators want lanes: `move`, `drain`, `undrain`."""
 
+import time
+
 from local_cluster import wait_until
 
 LANES = 6
@@ -19,7 +21,10 @@ def test_lanes_move_where_an_operator_wants_them(field, topic):
             f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}\n{mirror.describe()}"
 
     def lanes():
-        return {lane["lane"]: lane for lane in mirror.status()["lanes"]}
+        """Without what is measured, which changes all the time."""
+        measured = ("bytes_rate", "records_rate", "weight")
+        return {lane["lane"]: {key: value for key, value in lane.items() if key not in measured}
+                for lane in mirror.status()["lanes"]}
 
     def at(worker):
         return {number for number, lane in lanes().items() if lane["worker"] == worker}
@@ -62,3 +67,48 @@ def test_lanes_move_where_an_operator_wants_them(field, topic):
     mirror.wait_running(LANES)
     load.stop()
     mirror.assert_mirrored(topic, "exact")
+
+
+def test_the_load_moves_lanes_until_it_is_even_and_then_none(field, topic):
+    """Two hot lanes on one worker: one of them goes to the other, and then nothing moves any more. Nothing is missing, repeated or out of order."""
+    hot, cold = topic + ".hot", topic + ".cold"
+    mirror = field(topics=topic + ".*", lanes=LANES, settings={
+        "rebalance.interval.seconds": 1, "rebalance.settle.seconds": 3, "rebalance.imbalance.percent": 15})
+    mirror.create(cold, LANES - 2)
+    mirror.create(hot, 2)
+    mirror.up(workers=2).wait_running(LANES)
+    hot_lanes = {p["lane"] for p in mirror.status()["partitions"] if p["topic"] == hot}
+    assert len(hot_lanes) == 2
+    for lane in hot_lanes:
+        assert mirror.run("move", "east->west", lane, "w1", "--config", mirror.config, limit_s=60).returncode == 0
+
+    def lanes():
+        return {lane["lane"]: lane for lane in mirror.status()["lanes"]}
+
+    def owners():
+        return {number: (lane["worker"], lane["generation"]) for number, lane in lanes().items()}
+    loads = [mirror.load(hot, 2, rate=1000), mirror.load(cold, LANES - 2, rate=40)]
+    for lane in hot_lanes:
+        assert mirror.run("move", "east->west", lane, "--anywhere", "--config", mirror.config, limit_s=60).returncode == 0
+    wait_until(lambda: {lanes()[lane]["worker"] for lane in hot_lanes} == {"w1", "w2"}, 40, mirror.describe)
+    mirror.wait_running(LANES)
+
+    def even():
+        rates = {"w1": 0, "w2": 0}
+        for lane in lanes().values():
+            rates[lane["worker"]] += lane["bytes_rate"]
+        return min(rates.values()) * 2 > max(rates.values())
+    before, quiet_since = owners(), time.monotonic()
+
+    def quiet():
+        nonlocal before, quiet_since
+        now = owners()
+        if now != before:
+            before, quiet_since = now, time.monotonic()
+        return time.monotonic() - quiet_since > 6
+    wait_until(quiet, 40, mirror.describe, 0.5)
+    assert even(), mirror.describe()
+    for load in loads:
+        load.stop()
+    mirror.assert_mirrored(hot, "exact")
+    mirror.assert_mirrored(cold, "exact")
