@@ -18,7 +18,7 @@ struct zk_verify {
         void *ctx;
         size_t pending;
         int code;
-        char why[500];
+        char why[1200];
 };
 
 struct asked {
