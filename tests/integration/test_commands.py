@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -201,13 +200,14 @@ class Terminal:
     """A command on a pseudo-terminal, and what is on its screen."""
 
     def __init__(self, *arguments):
-        self.pid, self.fd = pty.fork()
+        # The terminal stays open here, so that its modes can be read when the command, its other user, has ended.
+        self.fd, self.terminal = os.openpty()
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 160, 0, 0))
+        self.pid = os.fork()
         if self.pid == 0:
+            os.login_tty(self.terminal)
             os.environ.update(TERM="xterm", NO_COLOR="")
             os.execv(binary(), ["heliostat", *map(str, arguments)])
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 160, 0, 0))
-        # Held open, so that its modes can be read when the command, its last other user, has ended.
-        self.terminal = os.open(os.ptsname(self.fd), os.O_RDWR | os.O_NOCTTY)
         self.text = ""
 
     def read(self, limit_s):

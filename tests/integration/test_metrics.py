@@ -100,7 +100,9 @@ def test_metrics_and_health_tell_what_is_so(field, topic):
         return pages if total(pages, "heliostat_records_total", route="east->west") == 1201 and \
             total(pages, "heliostat_records_total", route="east->north") == 1500 and \
             total(pages, "heliostat_lag_records") == 0 and \
-            total(pages, "heliostat_skipped_ranges_total", answer="dead-letter") == 1 else None
+            total(pages, "heliostat_skipped_ranges_total", answer="dead-letter") == 1 and \
+            all(total(pages, "heliostat_commit_seconds_count", route=route) > 0 for route in ("east->west", "east->north")) \
+            else None
     pages = wait_until(settled, 30, lambda: "\n".join(get(url, "/metrics")[1] for url in urls.workers.values()), 0.3)
     at_destination = sum(len(records) for records in
                          mirror.oracle.call("dump", bootstrap=mirror.destination, topic=plain).values())
