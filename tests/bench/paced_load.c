@@ -80,7 +80,10 @@ static void *read_all(void *arg) {
         rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(reader->client);
         while (!atomic_load(&ended)) {
                 rd_kafka_message_t *batch[200];
-                ssize_t n = rd_kafka_consume_batch_queue(queue, 100, batch, 200);
+                /* A batch is waited for until it is full or its time is over: it may take only what is there. */
+                batch[0] = rd_kafka_consume_queue(queue, 100);
+                if (!batch[0]) continue;
+                ssize_t more = rd_kafka_consume_batch_queue(queue, 0, batch + 1, 199), n = more > 0 ? 1 + more : 1;
                 int64_t now = now_ns(); /* all of them are here now */
                 for (ssize_t i = 0; i < n; i++) {
                         struct stamp stamp;
