@@ -133,7 +133,7 @@ static void test_random_text(void **state) {
         for (int round = 0; round < 20000; round++) {
                 size_t n = (size_t)(rand_r(&seed) % (round % 50 ? 40 : (int)sizeof text - 1));
                 for (size_t i = 0; i < n; i++)
-                        text[i] = rand_r(&seed) % 2 ? (char)(1 + rand_r(&seed) % 255) : spice[rand_r(&seed) % (int)(sizeof spice - 1)];
+                        text[i] = (char)(rand_r(&seed) % 2 ? 1 + rand_r(&seed) % 255 : spice[rand_r(&seed) % (int)(sizeof spice - 1)]);
                 text[n] = '\0';
                 const char *s = line(LOG_LOGFMT, "a=%s b=\"%s\" c=%d", text, text, 5);
                 if (!logfmt_parses(s, keys, 16, &count) || count < 6) fail_msg("seed %u: %s", seed, s);
