@@ -55,13 +55,7 @@ static void on_written(void *ctx, int64_t session, const struct znode *before, c
         (void)ctx, (void)session, (void)before, (void)path, (void)data, (void)n;
 }
 
-static void put(const char *path, ProtobufCMessage *message) {
-        void *data;
-        size_t n;
-        if (codec_pack(message, &data, &n)) abort();
-        znodes_put(&zk, path, data, n);
-        free(data);
-}
+static void put(const char *path, ProtobufCMessage *message) { znodes_put_message(&zk, path, message); }
 
 static void answer(const struct cluster_read *read) {
         char path[ZNODE_PATH_MAX], **names = NULL;
@@ -196,23 +190,7 @@ static void drop_workers(int from, int count) {
         }
 }
 
-static void put_route(const char *name, uint32_t lanes) {
-        char path[ZNODE_PATH_MAX];
-        Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
-        route.name = (char *)name;
-        route.source = (char *)"east";
-        route.destination = (char *)"west";
-        route.enabled = true;
-        route.topics = (char *)".*";
-        route.lanes = lanes;
-        route.group_id = (char *)"g";
-        route.delivery_guarantee = (char *)"at-least-once";
-        route.offset_commit_interval_ms = 1000;
-        route.refresh_topics_interval_s = 30;
-        route.replication_factor = -1;
-        (void)znode_path_route(path, name);
-        put(path, &route.base);
-}
+static void put_route(const char *name, uint32_t lanes) { znodes_put_route(&zk, name, lanes, true, 0); }
 
 static void discover(const char *route, int topics, int partitions) {
         struct cluster_topic *found = calloc((size_t)topics, sizeof *found);

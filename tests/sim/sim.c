@@ -938,26 +938,7 @@ const char *sim_run_until_settled(struct sim *sim, int64_t at_ms) {
         return wrong;
 }
 
-void sim_route(struct sim *sim, uint32_t lanes, bool enabled) {
-        Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
-        void *data;
-        size_t bytes;
-        route.name = (char *)SIM_ROUTE;
-        route.source = (char *)"east";
-        route.destination = (char *)"west";
-        route.enabled = enabled;
-        route.topics = (char *)".*";
-        route.lanes = lanes;
-        route.group_id = (char *)"g";
-        route.delivery_guarantee = (char *)"at-least-once";
-        route.offset_commit_interval_ms = 1000;
-        route.refresh_topics_interval_s = 30;
-        route.replication_factor = -1;
-        int rc = codec_pack(&route.base, &data, &bytes);
-        assert(rc == 0);
-        znodes_put(&sim->zk, ZNODE_ROUTES "/" SIM_ROUTE, data, bytes);
-        free(data);
-}
+void sim_route(struct sim *sim, uint32_t lanes, bool enabled) { znodes_put_route(&sim->zk, SIM_ROUTE, lanes, enabled, 0); }
 
 void sim_topic(struct sim *sim, const char *topic, uint32_t partitions) {
         size_t i = 0;

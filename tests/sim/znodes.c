@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/znode_path.h"
 
 static size_t position(const struct znodes *zk, const char *path, bool *out_found) {
         size_t low = 0, high = zk->count;
@@ -213,4 +214,31 @@ void znodes_fini(struct znodes *zk) {
         for (size_t i = 0; i < zk->watch_count; i++) free(zk->watches[i].path);
         free(zk->nodes);
         free(zk->watches);
+}
+
+void znodes_put_message(struct znodes *zk, const char *path, ProtobufCMessage *message) {
+        void *data;
+        size_t bytes;
+        if (codec_pack(message, &data, &bytes)) abort();
+        znodes_put(zk, path, data, bytes);
+        free(data);
+}
+
+void znodes_put_route(struct znodes *zk, const char *name, uint32_t lanes, bool enabled, uint64_t limit_bytes_per_second) {
+        char path[ZNODE_PATH_MAX];
+        Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
+        route.name = (char *)name;
+        route.source = (char *)"east";
+        route.destination = (char *)"west";
+        route.enabled = enabled;
+        route.topics = (char *)".*";
+        route.lanes = lanes;
+        route.group_id = (char *)"g";
+        route.delivery_guarantee = (char *)"at-least-once";
+        route.offset_commit_interval_ms = 1000;
+        route.refresh_topics_interval_s = 30;
+        route.replication_factor = -1;
+        route.limit_bytes_per_second = limit_bytes_per_second;
+        if (znode_path_route(path, name)) abort();
+        znodes_put_message(zk, path, &route.base);
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/codec.h"
+
 struct znode {
         char *path;
         void *data;
@@ -57,5 +59,8 @@ size_t znodes_children(const struct znodes *zk, const char *path, char ***out);
 void znodes_expire(struct znodes *zk, int64_t session);
 /* Sets data whatever the version; creates when missing. */
 void znodes_put(struct znodes *zk, const char *path, const void *data, size_t bytes);
+void znodes_put_message(struct znodes *zk, const char *path, ProtobufCMessage *message);
+/* An at-least-once route of all topics, east to west; limit_bytes_per_second 0: none. */
+void znodes_put_route(struct znodes *zk, const char *name, uint32_t lanes, bool enabled, uint64_t limit_bytes_per_second);
 
 #endif

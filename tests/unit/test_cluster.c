@@ -47,33 +47,12 @@ static void on_written(void *ctx, int64_t session, const struct znode *before, c
 
 /* ---- znodes of others ---- */
 
-static void put(struct rig *rig, const char *path, ProtobufCMessage *message) {
-        void *data;
-        size_t bytes;
-        assert_int_equal(codec_pack(message, &data, &bytes), 0);
-        znodes_put(&rig->zk, path, data, bytes);
-        free(data);
-}
+static void put(struct rig *rig, const char *path, ProtobufCMessage *message) { znodes_put_message(&rig->zk, path, message); }
 
 static void put_garbage(struct rig *rig, const char *path) { znodes_put(&rig->zk, path, "\xff\xff", 2); }
 
 static void put_limited_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled, uint64_t limit) {
-        char path[ZNODE_PATH_MAX];
-        Heliostat__Pb__Route route = HELIOSTAT__PB__ROUTE__INIT;
-        route.name = (char *)name;
-        route.source = (char *)"e";
-        route.destination = (char *)"w";
-        route.enabled = enabled;
-        route.topics = (char *)".*";
-        route.lanes = lanes;
-        route.group_id = (char *)"g";
-        route.delivery_guarantee = (char *)"at-least-once";
-        route.offset_commit_interval_ms = 1000;
-        route.refresh_topics_interval_s = 30;
-        route.replication_factor = -1;
-        route.limit_bytes_per_second = limit;
-        assert_int_equal(znode_path_route(path, name), 0);
-        put(rig, path, &route.base);
+        znodes_put_route(&rig->zk, name, lanes, enabled, limit);
 }
 
 static void put_route(struct rig *rig, const char *name, uint32_t lanes, bool enabled) {
