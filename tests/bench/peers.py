@@ -146,7 +146,7 @@ class PeerMirrorMaker2(Peer):
 
 
 class PeerPlainLoop(Peer):
-    """librdkafka alone.  settings: consumer.NAME, producer.NAME"""
+    """librdkafka alone.  settings: consumer.NAME, producer.NAME, batch.wait.ms"""
 
     def settings(self):
         return {"producer.compression.type": self.job.codec, **self.given}

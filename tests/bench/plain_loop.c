@@ -49,6 +49,14 @@ static void set_given(rd_kafka_conf_t *conf, const char *prefix, char **given, i
         }
 }
 
+/* That of "batch.wait.ms=1": how long a batch of the consumer is waited for. */
+static int batch_wait_ms(char **given, int count) {
+        static const char name[] = "batch.wait.ms=";
+        for (int i = 0; i < count; i++)
+                if (strncmp(given[i], name, sizeof name - 1) == 0) return atoi(given[i] + sizeof name - 1);
+        return 10;
+}
+
 static double now_s(void) {
         struct timespec t;
         (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail */
@@ -68,11 +76,11 @@ static rd_kafka_t *client(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
 int main(int argc, char **argv) {
         if (argc < 6) {
                 fprintf(stderr, "usage: plain_loop SOURCE DESTINATION TOPIC PARTITIONS RECORDS "
-                                "[consumer.NAME=VALUE|producer.NAME=VALUE]...\n");
+                                "[consumer.NAME=VALUE|producer.NAME=VALUE|batch.wait.ms=MS]...\n");
                 return 2;
         }
         char **given = argv + 6;
-        int given_count = argc - 6;
+        int given_count = argc - 6, wait_ms = batch_wait_ms(given, given_count);
         (void)signal(SIGTERM, on_signal); /* cannot fail for this signal */
         const char *topic = argv[3];
         int partitions = atoi(argv[4]);
@@ -109,7 +117,7 @@ int main(int argc, char **argv) {
         long long sent = 0;
         while (!ended && (count == 0 || delivered + failed < count)) {
                 rd_kafka_message_t *batch[500];
-                ssize_t n = rd_kafka_consume_batch_queue(queue, 10, batch, 500);
+                ssize_t n = rd_kafka_consume_batch_queue(queue, wait_ms, batch, 500);
                 for (ssize_t i = 0; i < n; i++) {
                         rd_kafka_message_t *m = batch[i];
                         rd_kafka_timestamp_type_t type;

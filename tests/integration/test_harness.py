@@ -42,6 +42,11 @@ def test_everything_lost(compare):
     assert not result["ok"] and counts(result) == {"missing": 20}
 
 
+def test_scattered_records_are_found_in_any_order(compare):
+    result = compare(records(*range(9)), records(5, 3, 4, 0, 1, 2, 5, 7, 8, 99), "scattered")
+    assert not result["ok"] and counts(result) == {"missing": 1, "duplicated": 1, "extra": 1}
+
+
 def test_missing_topic_is_loss(oracle, source, destination, topic):
     oracle.call("create-topic", bootstrap=source, topic=topic, partitions=2)
     oracle.call("produce", bootstrap=source, topic=topic, records=records(1, 2))

@@ -1,5 +1,6 @@
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -14,7 +15,8 @@ import org.apache.kafka.common.TopicPartition;
  * record is missing).
  *
  * mode exact: all counts zero.  mode at-least-once: duplicates may be, in runs, as a restart from an older position
- * sends them; the first occurrences are complete and in order.
+ * sends them; the first occurrences are complete and in order.  mode scattered: for a mirror that keeps neither partitions
+ * nor order (MirrorMaker 1): every source record is somewhere; the totals alone, and duplicates may be.
  */
 final class Compare {
     private static final int SAMPLES = 5;
@@ -70,12 +72,12 @@ final class Compare {
         }
     }
 
-    /** source, destination: bootstrap addresses; topic; destination_topic?; mode?: exact | at-least-once. */
+    /** source, destination: bootstrap addresses; topic; destination_topic?; mode?: exact | at-least-once | scattered. */
     static Object run(Call call) {
         Result result = new Result();
         result.mode = call.text("mode", "exact");
-        if (!result.mode.equals("exact") && !result.mode.equals("at-least-once")) {
-            throw new IllegalArgumentException("mode: exact or at-least-once");
+        if (!List.of("exact", "at-least-once", "scattered").contains(result.mode)) {
+            throw new IllegalArgumentException("mode: exact, at-least-once or scattered");
         }
         String topic = call.text("topic");
         String destinationTopic = call.text("destination_topic", topic);
@@ -87,6 +89,10 @@ final class Compare {
                                  Dump.partitions(destination, destinationTopic).size());
             if (count == 0) {
                 throw new IllegalArgumentException("no topic " + topic + " on either side");
+            }
+            if (result.mode.equals("scattered")) {
+                scattered(source, topic, destination, destinationTopic, result.total);
+                count = 0;
             }
             for (int partition = 0; partition < count; partition++) {
                 // The destination first: what the source gets meanwhile is then no loss to report as "extra".
@@ -107,8 +113,34 @@ final class Compare {
         }
         Findings total = result.total;
         result.ok = total.missing + total.extra + total.changed + total.reordered == 0
-            && (total.duplicated == 0 || result.mode.equals("at-least-once"));
+            && (total.duplicated == 0 || !result.mode.equals("exact"));
         return result;
+    }
+
+    private static void scattered(KafkaConsumer<byte[], byte[]> source, String topic,
+                                  KafkaConsumer<byte[], byte[]> destination, String destinationTopic, Findings total) {
+        Map<Long, Integer> awaited = new HashMap<>();       // digest -> records that have not come yet
+        for (TopicPartition from : Dump.partitions(source, topic)) {
+            Dump.read(source, from, record -> {
+                total.source++;
+                awaited.merge(Dump.digest(record), 1, Integer::sum);
+            });
+        }
+        total.missing = total.source;
+        for (TopicPartition to : Dump.partitions(destination, destinationTopic)) {
+            Dump.read(destination, to, record -> {
+                total.destination++;
+                Integer left = awaited.get(Dump.digest(record));
+                if (left == null) {
+                    total.extra++;
+                } else if (left == 0) {
+                    total.duplicated++;
+                } else {
+                    awaited.put(Dump.digest(record), left - 1);
+                    total.missing--;
+                }
+            });
+        }
     }
 
     private final Findings findings = new Findings();

@@ -39,7 +39,7 @@ final class Watch {
     /** Per partition, over the records that reached the source within the window. */
     static final class Report {
         public long source_records;
-        public long destination_records;        // duplicates included, over the whole watch
+        public long destination_records;        // of the source's partition, duplicates included, over the whole watch
         public long waiting;                    // not arrived yet
         public long max_delay_ms;               // from readable at the source to readable at the destination
         public long max_delay_seq = -1;
@@ -108,8 +108,10 @@ final class Watch {
             while (!call.stopped()) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
                     String key = new String(record.key(), StandardCharsets.US_ASCII);
-                    int seq = Integer.parseInt(key.substring(key.lastIndexOf(':') + 1));
-                    arrivals[record.partition()].add(seq, System.currentTimeMillis());
+                    // RUN:PARTITION:SEQ, with the source's partition: not every mirror keeps it.
+                    int colon = key.lastIndexOf(':');
+                    int partition = Integer.parseInt(key.substring(key.lastIndexOf(':', colon - 1) + 1, colon));
+                    arrivals[partition].add(Integer.parseInt(key.substring(colon + 1)), System.currentTimeMillis());
                 }
             }
         }
