@@ -1,0 +1,110 @@
+#include "worker/relay_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/err.h"
+
+void relay_queue_init(struct relay_queue *queue, int64_t offset) {
+        *queue = (struct relay_queue){.fetch_offset = offset};
+}
+
+void relay_queue_fini(struct relay_queue *queue) {
+        assert(queue->count == 0);
+        free(queue->ring);
+        *queue = (struct relay_queue){0};
+}
+
+static struct relay_slot *slot_at(const struct relay_queue *queue, uint32_t index) {
+        return &queue->ring[(queue->head + index) & (queue->capacity - 1)];
+}
+
+/* After the largest number comes 0, as brokers count. */
+static int32_t sequence_after(int32_t sequence, int32_t records) {
+        return sequence > INT32_MAX - records ? records - (INT32_MAX - sequence) - 1 : sequence + records;
+}
+
+static int grow(struct relay_queue *queue) {
+        uint32_t capacity = queue->capacity ? queue->capacity * 2 : 8;
+        struct relay_slot *ring = calloc(capacity, sizeof *ring);
+        if (!ring) return ERR_NOMEM;
+        for (uint32_t i = 0; i < queue->count; i++) ring[i] = *slot_at(queue, i);
+        free(queue->ring);
+        queue->ring = ring;
+        queue->capacity = capacity;
+        queue->head = 0;
+        return 0;
+}
+
+int relay_queue_push(struct relay_queue *queue, struct relay_slot slot) {
+        assert(slot.base >= queue->fetch_offset && slot.last >= slot.base && slot.records > 0);
+        if (queue->count == queue->capacity && grow(queue)) return ERR_NOMEM;
+        slot.next = slot.last + 1;
+        slot.sequence = queue->sequence;
+        queue->sequence = sequence_after(queue->sequence, slot.records);
+        queue->fetch_offset = slot.next;
+        queue->waiting_bytes += slot.bytes;
+        *slot_at(queue, queue->count++) = slot;
+        return 0;
+}
+
+bool relay_queue_pass(struct relay_queue *queue, int64_t next) {
+        assert(next >= queue->fetch_offset);
+        queue->fetch_offset = next;
+        if (queue->count == 0) return true;
+        slot_at(queue, queue->count - 1)->next = next;
+        return false;
+}
+
+struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
+        if (queue->failed || queue->sent == queue->count) return NULL;
+        if (queue->sent >= (queue->known ? RELAY_IN_FLIGHT_MAX : 1)) return NULL;
+        return slot_at(queue, queue->sent);
+}
+
+void relay_queue_sent(struct relay_queue *queue) {
+        assert(relay_queue_unsent(queue));
+        queue->waiting_bytes -= slot_at(queue, queue->sent)->bytes;
+        queue->sent++;
+        queue->in_flight++;
+}
+
+enum relay_answer relay_queue_answer(struct relay_queue *queue, bool taken, struct relay_slot *out) {
+        assert(queue->in_flight > 0);
+        queue->in_flight--;
+        if (queue->failed) return RELAY_IGNORED;
+        if (!taken) {
+                queue->failed = true;
+                queue->known = false;
+                return RELAY_FAILED;
+        }
+        *out = *slot_at(queue, 0);
+        queue->head = (queue->head + 1) & (queue->capacity - 1);
+        queue->count--;
+        queue->sent--;
+        queue->known = queue->count > 0;
+        return RELAY_ACKED;
+}
+
+void relay_queue_lost(struct relay_queue *queue) {
+        if (queue->in_flight == 0) return;
+        queue->in_flight = 0;
+        queue->failed = true;
+        queue->known = false;
+}
+
+bool relay_queue_take_back(struct relay_queue *queue, struct relay_slot *out, bool *out_sent) {
+        *out_sent = false;
+        if (queue->count == 0) queue->failed = false;
+        if (queue->count == 0 || (queue->count == queue->sent && (!queue->failed || queue->in_flight))) return false;
+        *out = *slot_at(queue, --queue->count);
+        queue->fetch_offset = out->base;
+        queue->sequence = out->sequence;
+        if (queue->sent > queue->count) {
+                queue->sent = queue->count;
+                *out_sent = true;
+        } else {
+                queue->waiting_bytes -= out->bytes;
+        }
+        return true;
+}
