@@ -80,6 +80,7 @@ struct config_route {
         uint32_t limit_records_per_second;
         char *start_from, *start_from_topics; /* start_from.h */
         bool offset_map_enabled;
+        bool batch_relay_enabled;
         char *groups, *groups_exclude;
         bool sync_group_offsets_enabled, emit_checkpoints_enabled, emit_heartbeats_enabled;
         uint32_t sync_group_offsets_interval_s, emit_checkpoints_interval_s, emit_heartbeats_interval_s;

@@ -26,8 +26,8 @@ struct histogram {
 extern const int64_t histogram_bounds_us[HISTOGRAM_BUCKETS - 1];
 extern const char *const histogram_bounds_text[HISTOGRAM_BUCKETS - 1];
 
-/* A value below 0 (two clocks differ) counts as 0. */
-static inline void histogram_add(struct histogram *histogram, int64_t us) {
+/* So many of one value.  A value below 0 (two clocks differ) counts as 0. */
+static inline void histogram_add_many(struct histogram *histogram, int64_t us, uint64_t count) {
         unsigned i = histogram->last;
         if (us < 0) us = 0;
         if ((i < HISTOGRAM_BUCKETS - 1 && us > histogram_bounds_us[i]) || (i > 0 && us <= histogram_bounds_us[i - 1])) {
@@ -35,9 +35,11 @@ static inline void histogram_add(struct histogram *histogram, int64_t us) {
                 while (i < HISTOGRAM_BUCKETS - 1 && us > histogram_bounds_us[i]) i++;
                 histogram->last = i;
         }
-        histogram->counts[i]++;
-        histogram->sum_us += (uint64_t)us;
+        histogram->counts[i] += count;
+        histogram->sum_us += (uint64_t)us * count;
 }
+
+static inline void histogram_add(struct histogram *histogram, int64_t us) { histogram_add_many(histogram, us, 1); }
 
 void histogram_merge(struct histogram *into, const struct histogram *from);
 uint64_t histogram_count(const struct histogram *histogram);

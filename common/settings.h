@@ -194,6 +194,10 @@
         ROW(start_from_topics, "start.from.topics", TEXT, "", 0, 0, APPLY, \
             "`REGEX=VALUE; REGEX=VALUE`: other values of `start.from` for some topics; the first " \
             "expression that matches the whole name counts.") \
+        ROW(batch_relay_enabled, "batch.relay.enabled", BOOL, "true", 0, 0, APPLY, \
+            "Whether record batches pass unopened, as the source has them, where that can be: for a " \
+            "fraction of the processor's time and memory. Over PLAINTEXT at both ends, with the same " \
+            "partitions; whatever has to be looked into is opened. See docs/design.md.") \
         ROW(offset_map_enabled, "offset.map.enabled", BOOL, "true", 0, 0, APPLY, \
             "Whether the lanes keep, in `heliostat.<route>.offsets` at the destination, where each " \
             "record has gone, for translating the offsets of consumer groups (docs/groups.md).") \

@@ -248,6 +248,7 @@ static bool pump_settings_differ(const Heliostat__Pb__Route *a, const Heliostat_
                a->topic_merge != b->topic_merge || strcmp(a->partitioning, b->partitioning) != 0 ||
                strcmp(a->provenance, b->provenance) != 0 ||
                !a->offset_map_enabled != !b->offset_map_enabled ||
+               !a->batch_relay_enabled != !b->batch_relay_enabled ||
                a->offset_commit_interval_ms != b->offset_commit_interval_ms ||
                a->positions_recommit_interval_ms != b->positions_recommit_interval_ms ||
                a->transaction_commit_bytes != b->transaction_commit_bytes ||

@@ -25,6 +25,7 @@
 #include "common/log.h"
 #include "worker/denied.h"
 #include "worker/partitioner.h"
+#include "worker/producer_id.h"
 #include "worker/pump_internal.h"
 
 /* ---- which partition a message belongs to ---- */
@@ -110,7 +111,10 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
         part->state = state;
         part->broker_away = false;
         part->retry_ms = clock_boot_ms() + (int64_t)retry_after_ms(part);
-        if (flowing) {
+        part->relay_until = -1;
+        if (part->relayed) {
+                relay_remove(part->relayed);
+        } else if (flowing) {
                 rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
                 rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
                 rd_kafka_error_t *error = rd_kafka_incremental_unassign(pump->consumer, list);
@@ -156,10 +160,21 @@ void pump_park_denied(struct pump *pump) {
         for (size_t k = 0; k < count; k++) topic_denied(pump, names[k]);
 }
 
+#define SYSLOG_DEBUG 7
+
 /* On a thread of librdkafka's. */
 static void on_producer_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
         struct pump *pump = client ? rd_kafka_opaque(client) : NULL;
         char topic[NAMES_TOPIC_SIZE];
+        int64_t id;
+        int16_t epoch;
+        if (pump && level == SYSLOG_DEBUG && producer_id_acquired(text, &id, &epoch)) {
+                uv_mutex_lock(&pump->denied.lock);
+                pump->producer_id = id;
+                pump->producer_epoch = epoch;
+                uv_mutex_unlock(&pump->denied.lock);
+        }
+        if (pump && level == SYSLOG_DEBUG && pump->eos_lines) return; /* nobody asked for them */
         if (pump && denied_topic(text, topic, sizeof topic)) {
                 struct denied_topics *denied = &pump->denied;
                 uv_mutex_lock(&denied->lock);
@@ -327,6 +342,11 @@ void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx) {
         rd_kafka_conf_set_opaque(conf, pump);
         rd_kafka_conf_set_log_cb(conf, on_producer_log);
         if (pump->settings.exactly_once) txn_configure(pump, conf);
+        char debug[64] = "";
+        size_t bytes = sizeof debug;
+        if (pump->settings.exactly_once && pump->settings.relay &&
+            rd_kafka_conf_get(conf, "debug", debug, &bytes) == RD_KAFKA_CONF_OK && !*debug)
+                pump->eos_lines = rd_kafka_conf_set(conf, "debug", "eos", debug, sizeof debug) == RD_KAFKA_CONF_OK;
 }
 
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
@@ -364,9 +384,10 @@ static void on_reader_error(struct pump *pump, struct part *part, const rd_kafka
         int64_t corrupt; /* a batch's first offset may lie below what was asked for */
         if (!text) text = rd_kafka_err2str(m->err);
         /* A late error must not make a halted partition try again. */
-        if (part->state != PART_FLOWING) return;
+        if (part->state != PART_FLOWING || part->relayed) return;
         switch ((int)m->err) {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                if (pump_relay_past(pump, part, m->offset)) break;
                 ledger_skip(&part->ledger, m->offset);
                 part->eof = true;
                 break;
@@ -486,6 +507,7 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 return SENT_DROPPED;
         }
         if (!part || part->state != PART_FLOWING) return SENT_DROPPED; /* unassigned meanwhile */
+        if (pump_relay_past(pump, part, m->offset)) return SENT_DROPPED;
 
         if (m->offset == part->poison && m->offset >= ledger_next(&part->ledger)) {
                 enum halt_answer answer = halt_at_poison(pump, part);
@@ -540,9 +562,10 @@ static enum sent pump_send(struct pump *pump, struct part *part, rd_kafka_messag
                 part->record_ms = timestamp;
                 pump->in_flight_count++;
                 part->under_way++;
+                part->sent_opened = true;
                 pump->held_bytes += bytes;
                 burst_handed_add(&pump->handed, m->len + m->key_len);
-                if (pump->txn != TXN_NONE) txn_note_sent(pump, m->len + m->key_len);
+                if (pump->txn != TXN_NONE) txn_note_sent(pump, 1, m->len + m->key_len);
                 return SENT;
         }
         ledger_unsend(&part->ledger, m->offset);
@@ -683,6 +706,7 @@ void pump_drop_batch(struct pump *pump) {
 /* SENT also means: in the backlog, which owns it then. */
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         struct part *part = m->rkt ? part_of(pump, m) : NULL;
+        if (part && part->relayed) return SENT_DROPPED;
         if (part && part->state == PART_FLOWING &&
             (part->backlog.count || /* in order, the reader's errors too */
              pump->txn == TXN_ENDING || (!m->err && !may_follow(pump, part, m))))
@@ -781,7 +805,13 @@ static bool intake(struct pump *pump) {
 
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
+        txn_look_lost(pump);
+        if (pump->relay && pump->state != PUMP_RUNNING) pump_advance(pump); /* what was relayed is settled, maybe */
         if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
+        pump_relay_return(pump);
+        data_loop_tick(pump->loop); /* other lanes may have taken long */
+        if (pump->state != PUMP_RUNNING || pump->held) return false;
+        if (pump->relay) relay_turn(pump->relay, pump->txn == TXN_ENDING || txn_full(pump) ? 0 : limits_room(pump));
         /* While a transaction ends nothing is sent, but what comes next is
          * taken in, so that the next one begins with what a batch holds and the
          * source's fetchers do not stop.  Its end makes us ready again. */

@@ -78,6 +78,7 @@ struct pump_settings {
         uint32_t lane;
         uint64_t generation;           /* set by pump_start */
         bool exactly_once;
+        bool relay;                    /* batches may pass unopened: pump_relay.c */
         bool offset_map;               /* keeps where each record has gone: pump_map.c */
         const char *gap_policy, *poison_record_policy; /* copied; see halt_policy */
         struct start_rules *start_rules; /* referenced; NULL: earliest */

@@ -23,6 +23,7 @@
 #include "worker/limit.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump.h"
+#include "worker/relay.h"
 
 #define PUMP_BATCH 500          /* records of one turn */
 #define PUMP_GONE_MS 3000       /* for so long a group has to say that a position has gone */
@@ -134,6 +135,15 @@ struct part {
         struct pump_latency latency; /* since the last snapshot */
         double latency_avg_ms;      /* of the last one that had records */
         char error[160];
+
+        struct relay_part *relayed; /* its batches pass unopened; NULL: its records come by the consumer */
+        int64_t relay_until;        /* not relayed: is so from this offset on; -1: not that soon */
+        int64_t relay_again_ms;     /* boot clock: not before */
+        unsigned opened;            /* how often it was given back */
+        bool small;                 /* for its small batches, which came faster than they went */
+        struct relay_place place;   /* of this producer's relay */
+        /* Which of the two has sent under this producer's id: each counts its own sequences. */
+        bool sent_opened, sent_relayed;
 
         struct offset_map map;      /* of what this pump has sent, or, joined with the older one, of all */
         struct offset_map map_older; /* an earlier owner's, until the partition flows */
@@ -260,6 +270,13 @@ struct pump {
         rd_kafka_message_t *batch[PUMP_BATCH];
         size_t batch_count, batch_next;
 
+        struct relay *relay;        /* NULL: all records are opened */
+        uint64_t relayed_under_way; /* of in_flight_count */
+        struct txn_job *txn_job;    /* the transaction ends when these are acknowledged; NULL: does not wait */
+        struct txn_job *txn_lost;   /* it cannot: to be dealt with in the next turn */
+        int64_t producer_id;        /* exactly-once; -1: not known (under denied.lock, as the next) */
+        int16_t producer_epoch;
+        bool relay_returning;       /* a partition may be on the way back to it */
         struct burst_limits burst_limits;
         struct expedite *expedite;  /* of the producer; NULL: linger.ms decides */
         struct burst_handed handed;
@@ -294,6 +311,7 @@ struct pump {
         atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
         struct txn_times times;
         struct denied_topics denied;
+        bool eos_lines;             /* librdkafka's debug lines come for the producer's id alone */
 
         struct pump_op *start_op, *commit_op;
         bool commit_apart;          /* a topic's commit was refused: each topic in a request of its own */
@@ -400,6 +418,17 @@ void map_on_clients_close(struct pump *pump);
 void map_stop(struct pump *pump);           /* the reading ends soon */
 void map_part_fini(struct part *part);
 
+/* pump_relay.c */
+void pump_relay_open(struct pump *pump);                     /* the clients are made */
+void pump_relay_close(struct pump *pump);                      /* they go */
+bool pump_relay_take(struct pump *pump, struct part *part);   /* it flows from its position on; false: by the consumer */
+/* A record that the consumer has read, but the relay sends. */
+/* It was sent to by the other hand under this producer's id: only a new producer may go on. */
+bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool relayed);
+bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset);
+void pump_relay_return(struct pump *pump);
+void pump_relay_tick(struct pump *pump);                      /* now and then: those that were given back try again */
+
 /* pump_txn.c */
 void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);
 /* Ends what a predecessor left open, and begins the first transaction.  Blocks:
@@ -409,8 +438,12 @@ bool txn_error_fences(rd_kafka_resp_err_t err);
 bool txn_dirty(const struct pump *pump);    /* something is not committed */
 bool txn_full(const struct pump *pump);
 void txn_opened(struct pump *pump);         /* the producer has begun one */
-void txn_note_sent(struct pump *pump, uint64_t bytes);
+void txn_note_sent(struct pump *pump, uint64_t records, uint64_t bytes);
 void txn_note_acked(struct pump *pump);
+void txn_relay_settled(struct pump *pump);  /* nothing of the relay's is under way */
+void txn_relay_lost(struct pump *pump);     /* a batch of the transaction may not be there: the next turn looks */
+void txn_look_lost(struct pump *pump);
+void txn_fini(struct pump *pump);           /* the clients go */
 void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_advance */
 void txn_on_timer(uv_timer_t *timer);
 

@@ -252,6 +252,7 @@ static void open_done(uv_work_t *work, int status) {
                 pump->producer_queue = rd_kafka_queue_get_main(pump->producer);
                 watch_queue(pump, pump->producer_queue);
         }
+        if (!job->rc) pump_relay_open(pump);
         if (pump->state == PUMP_OPENING) {
                 if (job->rc) {
                         log_warn("lane.open.retry", "route=%s lane=%u reason=\"%s\"",
@@ -296,6 +297,8 @@ static void pump_close_clients(struct pump *pump) {
         pump_drop_batch(pump);
         pump_abandon_ops(pump);
         pump_forget_slots(pump);
+        pump_relay_close(pump);
+        txn_fini(pump);
         job->pump = pump;
         job->work.data = job;
         for (struct dest_topic *t = pump->topics; t; t = t->next) topics++;
@@ -343,6 +346,7 @@ static void pump_close_clients(struct pump *pump) {
 }
 
 static void pump_purge(struct pump *pump) {
+        if (pump->relay) relay_purge(pump->relay);
         if (pump->producer)
                 (void)rd_kafka_purge(pump->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
@@ -510,6 +514,7 @@ static void on_commit_timer(uv_timer_t *timer) {
         }
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
         map_tick(pump);
+        pump_relay_tick(pump);
         halt_look_committed(pump);
 }
 
@@ -575,6 +580,8 @@ static void on_gap(struct data_loop_member *member, int64_t gap_ms) {
         if (SABOTAGE(GAP_CHECK_OFF)) return;
         if (pump->start_op) pump->start_op->stale = true;
         if (pump->commit_op) pump->commit_op->stale = true;
+        /* What is half written must not be written to its end. */
+        if (pump->relay) relay_drop_sends(pump->relay);
         if (pump->state != PUMP_RUNNING) return;
         pump->held = true;
         pump_advance(pump);

@@ -55,7 +55,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->existed = partitions[i].existed;
                 part->position = part->committed = part->record_ms = part->end_seen = -1;
                 part->progress_ms = clock_boot_ms();
-                part->txn_position = part->txn_next = part->poison = part->map_next = -1;
+                part->txn_position = part->txn_next = part->poison = part->map_next = part->relay_until = -1;
                 offset_map_init(&part->map);
                 offset_map_init(&part->map_older);
                 part->paused = pause_rules_match(pump->pauses, part->topic->name, part->partition);
@@ -146,6 +146,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         pump->settings.naming = (struct topic_naming){0};
         pump->shared = settings->merge || settings->by_key;
         pump->state = PUMP_OPENING;
+        pump->producer_id = -1;
         pump->budget_bytes = settings->budget_bytes;
         pump->sizes = budget_sizes(pump->budget_bytes);
         /* Before the first record nothing is known: few are taken at once. */
@@ -261,6 +262,7 @@ static void handle_budget(void *arg) {
         struct pump *pump = request->pump;
         pump->budget_bytes = request->value;
         pump_limit(pump);
+        if (pump->relay) relay_set_budget(pump->relay, pump->budget_bytes / 2);
         if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
         request_free(request);
 }

@@ -31,6 +31,7 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                         spec->transaction_commit_bytes ? spec->transaction_commit_bytes : TRANSACTION_BYTES,
                 .transaction_records =
                         spec->transaction_commit_records ? spec->transaction_commit_records : TRANSACTION_RECORDS,
+                .relay = spec->batch_relay_enabled,
                 .commit_interval_ms = spec->offset_commit_interval_ms,
                 /* by key, a partition's records lie in several */
                 .offset_map = spec->offset_map_enabled && strcmp(spec->partitioning, "key") != 0,

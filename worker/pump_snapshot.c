@@ -15,7 +15,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         row->target = strdup(part->topic->target);
         if (!row->topic || !row->target) abort();
         row->position = part_position(part);
-        if (pump->consumer && flowing &&
+        if (pump->consumer && flowing && !part->relayed &&
             rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name, part->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
             high >= 0)
@@ -51,7 +51,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         }
         bool limited = limits_waited(pump);
         struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .still_ms = now - part->progress_ms,
-                                    .at_readable_end = part->eof, .blocked = pump->blocked, .held = pump->held, .limited = limited,
+                                    .at_readable_end = part->eof, .blocked = pump->blocked || (part->relayed && part->under_way), .held = pump->held, .limited = limited,
                                     .has_error = *pump->error};
         enum stall stall = stall_of(&facts);
         switch (part->state) {
@@ -104,7 +104,7 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         snapshot->stats.limited_us = (uint64_t)(limited_us - pump->told_limited_us);
         pump->told_limited_us = limited_us;
         snapshot->limited = limits_waited(pump);
-        snapshot->held_bytes = pump->held_bytes;
+        snapshot->held_bytes = pump->held_bytes + (pump->relay ? relay_held_bytes(pump->relay) : 0);
         snapshot->in_flight_records = pump->in_flight_count;
         snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) : 0;
         snapshot->blocked = pump->blocked;

@@ -341,7 +341,7 @@ void pump_start_parts(struct pump *pump) {
                 struct part *part = pump->parts[i];
                 /* What is still under way would be sent twice. */
                 if (part->state == PART_PARKED && !(part->paused && part->flowed) && part->retry_ms <= now &&
-                    part->under_way == 0 && !part->halt_probing)
+                    part->under_way == 0 && !part->relayed && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
                 part->starting = true;
@@ -519,13 +519,11 @@ static void start_next(struct pump_op *op) {
 
 void pump_flow_waiting(struct pump *pump) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+        bool flowing = false, crosses = false;
         if (pump->state == PUMP_RUNNING)
                 for (size_t i = 0; i < pump->part_count; i++) {
                         struct part *part = pump->parts[i];
                         if (part->state != PART_WAITING || !part->started || halt_waits(part)) continue;
-                        if (!part->paused)
-                                rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
-                                        ->offset = part->position;
                         pump_drop_part(pump, part);
                         ledger_fini(&part->ledger);
                         ledger_init(&part->ledger, part->position);
@@ -537,14 +535,22 @@ void pump_flow_waiting(struct pump *pump) {
                         part->record_ms = -1;
                         *part->error = '\0';
                         part->state = PART_FLOWING;
+                        flowing |= !part->paused;
+                        if (!part->paused && !pump_relay_take(pump, part)) {
+                                rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
+                                        ->offset = part->position;
+                                crosses |= pump_relay_crosses(pump, part, false);
+                        }
                         if (!part->paused) continue;
                         part->state = PART_PARKED; /* its position is known, and is committed like the others' */
                         (void)snprintf(part->error, sizeof part->error, "%s", PUMP_PAUSED_TEXT); /* it fits */
                         if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
                         pump->running_told = true;
                 }
-        if (list->cnt) {
-                rd_kafka_error_t *error = rd_kafka_incremental_assign(pump->consumer, list);
+        if (crosses) {
+                pump_recycle(pump, "a partition is to be opened, by another producer");
+        } else if (flowing) {
+                rd_kafka_error_t *error = list->cnt ? rd_kafka_incremental_assign(pump->consumer, list) : NULL;
                 if (error) {
                         pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
                         rd_kafka_error_destroy(error);

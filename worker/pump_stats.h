@@ -26,12 +26,14 @@ struct pump_latency {
         uint64_t count;
 };
 
-static inline void pump_latency_add(struct pump_latency *latency, int64_t ms) {
+static inline void pump_latency_add_many(struct pump_latency *latency, int64_t ms, uint64_t count) {
         if (latency->count == 0 || ms < latency->min) latency->min = ms;
         if (latency->count == 0 || ms > latency->max) latency->max = ms;
         latency->last = ms;
-        latency->sum += ms;
-        latency->count++;
+        latency->sum += ms * (int64_t)count;
+        latency->count += count;
 }
+
+static inline void pump_latency_add(struct pump_latency *latency, int64_t ms) { pump_latency_add_many(latency, ms, 1); }
 
 #endif

@@ -5,8 +5,9 @@
  *   OPEN -> ENDING -> OPEN
  *
  *   OPEN    records may be sent.  An empty transaction is unknown to the broker
- *   ENDING  the position record is sent, the commit runs on the thread pool,
- *           nothing else is sent; delivery reports go on coming to the loop
+ *   ENDING  the position record is sent; when no batch of the relay's is under
+ *           way, the commit runs on the thread pool; nothing else is sent;
+ *           delivery reports go on coming to the loop
  *
  * A commit that fails, or whose outcome is not known, is never repeated: the
  * producer is destroyed, the next one's initialisation settles the transaction,
@@ -201,6 +202,7 @@ static void end_done(uv_work_t *work, int status) {
                 if (pump->times.begun_us) histogram_add(&pump->stats.txn, pump->loop->last_us - pump->times.begun_us);
                 histogram_add(&pump->stats.txn_commit, pump->loop->last_us - pump->times.ended_us);
                 pump->txn_first = false;
+                if (pump->relay) relay_next_transaction(pump->relay);
                 txn_opened(pump);
                 pump->map_in_txn = false;
                 pump->failures = 0;
@@ -246,8 +248,39 @@ void txn_end(struct pump *pump) {
         atomic_store(&pump->txn_end_requests, 0);
         job->pump = pump;
         job->work.data = job;
+        pump->txn_job = job;
+        if (pump->relayed_under_way == 0) txn_relay_settled(pump);
+}
+
+void txn_relay_settled(struct pump *pump) {
+        struct txn_job *job = pump->txn_job;
+        if (!job) return;
+        pump->txn_job = NULL;
         pump->jobs++;
         (void)uv_queue_work(&pump->loop->loop, &job->work, end_job, end_done); /* cannot fail */
+}
+
+/* The position record says that it is there. */
+void txn_relay_lost(struct pump *pump) {
+        if (!pump->txn_job) return;
+        pump->txn_lost = pump->txn_job;
+        pump->txn_job = NULL;
+        data_loop_ready(pump->loop, &pump->member);
+}
+
+void txn_look_lost(struct pump *pump) {
+        struct txn_job *job = pump->txn_lost;
+        if (!job) return;
+        pump->txn_lost = NULL;
+        (void)snprintf(job->err, sizeof job->err, "a batch was not acknowledged");
+        end_failed(pump, job);
+        free(job);
+}
+
+void txn_fini(struct pump *pump) {
+        free(pump->txn_job);
+        free(pump->txn_lost);
+        pump->txn_job = pump->txn_lost = NULL;
 }
 
 void txn_on_timer(uv_timer_t *timer) {
@@ -255,6 +288,11 @@ void txn_on_timer(uv_timer_t *timer) {
         data_loop_tick(pump->loop);
         uint32_t interval_ms = pump->settings.transaction_interval_ms;
         int64_t now = pump->loop->last_us / 1000, next = txn_pace_next(interval_ms, pump->settings.lane, now);
+        if (pump->txn_job && now - pump->times.ended_us / 1000 > (int64_t)pump->settings.message_timeout_ms) {
+                txn_relay_lost(pump);
+                txn_look_lost(pump);
+                pump_advance(pump);
+        }
         if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && (txn_dirty(pump) || map_due(pump))) {
                 int64_t begun = pump->times.begun_us ? pump->times.begun_us / 1000 : -1;
                 int64_t end = txn_pace_end(interval_ms, begun, pump_behind(pump), pump->txn_first, now);
@@ -278,9 +316,9 @@ void txn_note_acked(struct pump *pump) {
         if (pump->times.begun_us && !pump->times.acked_us) pump->times.acked_us = pump->loop->last_us;
 }
 
-void txn_note_sent(struct pump *pump, uint64_t bytes) {
+void txn_note_sent(struct pump *pump, uint64_t records, uint64_t bytes) {
         if (!pump->times.begun_us) pump->times.begun_us = pump->loop->last_us;
-        pump->txn_records++;
+        pump->txn_records += records;
         pump->txn_bytes += bytes;
 }
 

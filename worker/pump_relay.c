@@ -1,0 +1,315 @@
+/* How a pump uses a relay (relay.h): a partition that flows goes by it as long
+ * as its batches may pass unopened, and by way of the clients otherwise.
+ *
+ *   flows -> relayed                          whenever it starts
+ *   relayed -> opened, up to an offset        the position is inside a batch
+ *   relayed -> opened, for a while            something has to be opened, or looked into
+ *   opened -> relayed                         that offset is reached, or the while is over
+ *                                             (exactly-once: and a new producer is made)
+ *
+ * The ledger has one entry for a batch, at its first offset, so that the position
+ * is where the oldest batch begins that has no acknowledgement.  A record that
+ * was read by the other way is never sent: both look at the ledger. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/pump_internal.h"
+#include "worker/relay.h"
+
+#define OPENED_MS 30000      /* then relaying is tried again; doubles */
+#define OPENED_MAX_MS 600000
+
+/* ---- whether ---- */
+
+static bool conf_is(const rd_kafka_t *client, const char *name, const char *value) {
+        char text[64] = "";
+        size_t bytes = sizeof text;
+        return rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)(uintptr_t)client), name, text, &bytes) == RD_KAFKA_CONF_OK &&
+               strcmp(text, value) == 0;
+}
+
+static char *conf_text(rd_kafka_t *client, const char *name) {
+        size_t bytes = 0;
+        if (rd_kafka_conf_get(rd_kafka_conf(client), name, NULL, &bytes) != RD_KAFKA_CONF_OK) return NULL;
+        char *text = malloc(bytes ? bytes : 1);
+        if (text && rd_kafka_conf_get(rd_kafka_conf(client), name, text, &bytes) != RD_KAFKA_CONF_OK) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+/* Batches pass as they are, so that nothing may be asked for that changes records. */
+static bool may_relay(const struct pump *pump) {
+        const struct pump_settings *settings = &pump->settings;
+        return settings->relay && !settings->provenance && !pump->shared &&
+               conf_is(pump->consumer, "security.protocol", "plaintext") &&
+               conf_is(pump->producer, "security.protocol", "plaintext") &&
+               conf_is(pump->consumer, "client.rack", "") && conf_is(pump->consumer, "broker.address.family", "any") &&
+               conf_is(pump->producer, "broker.address.family", "any") && conf_is(pump->consumer, "isolation.level", "read_committed");
+}
+
+static int codec_of(const rd_kafka_t *producer) {
+        static const char *const names[] = {NULL, "gzip", "snappy", "lz4", "zstd"};
+        for (int i = 1; i < 5; i++)
+                if (conf_is(producer, "compression.codec", names[i])) return i;
+        return -1; /* none was asked for: as it comes */
+}
+
+bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool relayed) {
+        return pump->settings.exactly_once && (relayed ? part->sent_opened : part->sent_relayed);
+}
+
+static bool part_may_relay(const struct pump *pump, const struct part *part) {
+        return pump->relay && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, part->position) && part->poison < 0 && part->relay_until < 0 && part->single_until <= part->position &&
+               part->relay_again_ms <= clock_boot_ms() && *part->topic->target;
+}
+
+/* ---- by way of the clients, and back ---- */
+
+static void open_records(struct pump *pump, struct part *part) {
+        if (part->state != PART_FLOWING || pump->state != PUMP_RUNNING) return;
+        if (pump_relay_crosses(pump, part, false))
+                return pump_recycle(pump, "%s [%d] is to be opened, by another producer", part->topic->name, part->partition);
+        pump_drop_part(pump, part);
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)->offset = ledger_next(&part->ledger);
+        rd_kafka_error_t *error = rd_kafka_incremental_assign(pump->consumer, list);
+        rd_kafka_topic_partition_list_destroy(list);
+        if (!error) return;
+        pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+}
+
+static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
+        part->relayed = relay_add(pump->relay, part, part->topic->name, part->partition, part->topic->target, offset, part->place);
+        return part->relayed;
+}
+
+bool pump_relay_take(struct pump *pump, struct part *part) {
+        if (!part_may_relay(pump, part)) return false;
+        return relay_part_of(pump, part, part->position);
+}
+
+/* Everything below relay_until was sent and acknowledged by way of the clients. */
+static void relay_again(struct pump *pump, struct part *part) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
+        rd_kafka_error_t *error = rd_kafka_incremental_unassign(pump->consumer, list);
+        rd_kafka_topic_partition_list_destroy(list);
+        if (error) {
+                pump_recycle(pump, "unassign: %s", rd_kafka_error_string(error));
+                rd_kafka_error_destroy(error);
+                return;
+        }
+        pump_drop_part(pump, part);
+        part->relay_until = -1;
+        if (!relay_part_of(pump, part, ledger_next(&part->ledger))) pump_recycle(pump, "no memory to relay");
+}
+
+/* Exactly-once: a new producer has to go on, from where all that wait for it have come to, and that is
+ * committed.  They wait for each other, and for the end of the transaction. */
+void pump_relay_return(struct pump *pump) {
+        if (!pump->relay_returning || pump->state != PUMP_RUNNING || pump->held) return;
+        bool left = false, renew = false;
+        for (size_t i = 0; i < pump->part_count && pump->state == PUMP_RUNNING; i++) {
+                struct part *part = pump->parts[i];
+                if (part->relay_until < 0 || part->relayed || part->state != PART_FLOWING) continue;
+                if (!relay_fits(part->place, ledger_next(&part->ledger))) {
+                        part->relay_until = -1; /* stays opened */
+                        continue;
+                }
+                bool there = part->under_way == 0 && ledger_next(&part->ledger) >= part->relay_until;
+                if (there && !pump_relay_crosses(pump, part, true)) relay_again(pump, part);
+                else if (there && part_position(part) == ledger_next(&part->ledger)) renew = true;
+                else left = true;
+        }
+        pump->relay_returning = left || renew;
+        if (renew && !left && pump->txn == TXN_OPEN) pump_recycle(pump, "from here on batches pass unopened");
+}
+
+bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
+        if (part->relayed) return true;
+        if (part->relay_until < 0 || offset < part->relay_until) return false;
+        /* It and what follows is left to the relay. */
+        ledger_skip(&part->ledger, part->relay_until);
+        pump->relay_returning = true;
+        data_loop_ready(pump->loop, &pump->member);
+        return true;
+}
+
+void pump_relay_tick(struct pump *pump) {
+        int64_t now = clock_boot_ms();
+        if (!pump->relay || pump->state != PUMP_RUNNING || pump->settings.exactly_once) return;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (part->small && !part->eof) continue;
+                if (part->relayed || part->state != PART_FLOWING || !relay_fits(part->place, ledger_next(&part->ledger)) || part->relay_until >= 0 || part->poison >= 0 ||
+                    part->relay_again_ms > now || ledger_next(&part->ledger) < part->single_until)
+                        continue;
+                part->relay_until = ledger_next(&part->ledger);
+                pump->relay_returning = true;
+        }
+        pump_relay_return(pump);
+}
+
+/* ---- what the relay tells ---- */
+
+static void on_ready(void *ctx) {
+        struct pump *pump = ctx;
+        data_loop_ready(pump->loop, &pump->member);
+}
+
+static void on_sent(void *ctx, void *of, const struct relay_batch *batch) {
+        struct pump *pump = ctx;
+        struct part *part = of;
+        if (ledger_send(&part->ledger, batch->base)) abort(); /* no memory; or it was sent already, a bug */
+        ledger_skip(&part->ledger, batch->last + 1);
+        pump->in_flight_count += batch->records;
+        pump->relayed_under_way += batch->records;
+        part->under_way += batch->records;
+        part->sent_relayed = true;
+        part->eof = false;
+        part->record_ms = batch->max_timestamp;
+        limits_note_taken(pump, batch->records, batch->bytes);
+        if (pump->txn != TXN_NONE) txn_note_sent(pump, batch->records, batch->bytes);
+}
+
+static void settle(struct pump *pump, struct part *part, const struct relay_batch *batch) {
+        pump->in_flight_count -= batch->records;
+        pump->relayed_under_way -= batch->records;
+        part->under_way -= batch->records;
+}
+
+static void on_acked(void *ctx, void *of, const struct relay_batch *batch, int64_t destination) {
+        struct pump *pump = ctx;
+        struct part *part = of;
+        settle(pump, part, batch);
+        txn_note_acked(pump);
+        if (pump->relayed_under_way == 0) txn_relay_settled(pump);
+        if (ledger_ack(&part->ledger, batch->base)) return;
+        ledger_skip(&part->ledger, batch->next);
+        if (pump->settings.offset_map)
+                for (uint32_t i = 0; i < batch->records; i++)
+                        offset_map_add(&part->map, batch->base + i, destination < 0 ? -1 : destination + i);
+        part->refusals = 0;
+        pump->failures = 0;
+        part->records += batch->records;
+        part->bytes += batch->bytes;
+        pump->records += batch->records;
+        pump->bytes += batch->bytes;
+        if (batch->max_timestamp <= 0) return;
+        int64_t ms = clock_wall_ms() - batch->max_timestamp;
+        if (ms < 0) ms = 0;
+        histogram_add_many(&pump->stats.latency, ms * 1000, batch->records);
+        pump_latency_add_many(&part->latency, ms, batch->records);
+}
+
+static void on_taken_back(void *ctx, void *of, const struct relay_batch *batch) {
+        struct pump *pump = ctx;
+        struct part *part = of;
+        settle(pump, part, batch);
+        ledger_unsend(&part->ledger, batch->base);
+        txn_relay_lost(pump);
+}
+
+static void on_passed(void *ctx, void *of, int64_t next) {
+        struct part *part = of;
+        (void)ctx;
+        ledger_skip(&part->ledger, next);
+}
+
+static void on_end(void *ctx, void *of, int64_t end_offset, bool at_end) {
+        struct part *part = of;
+        (void)ctx;
+        part->end_seen = end_offset;
+        part->eof = at_end;
+}
+
+static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t until, struct relay_place place,
+                          const char *why) {
+        struct pump *pump = ctx;
+        struct part *part = of;
+        part->relayed = NULL;
+        part->place = place;
+        if (reason == RELAY_REMOVED) return on_ready(pump);
+        log_info("partition.opened", "route=%s lane=%u topic=%s partition=%d position=%lld until=%lld reason=\"%s\"",
+                 pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
+                 (long long)part_position(part), (long long)until, why);
+        part->relay_until = -1;
+        part->small = reason == RELAY_SMALL; /* until its end is reached */
+        if (reason == RELAY_PARTIAL) {
+                part->relay_until = until;
+        } else {
+                int64_t ms = (int64_t)OPENED_MS << (part->opened < 5 ? part->opened : 5);
+                part->opened++;
+                if (ms > OPENED_MAX_MS || pump->settings.exactly_once) ms = OPENED_MAX_MS; /* it costs the lane a producer */
+                part->relay_again_ms = clock_boot_ms() + ms;
+        }
+        open_records(pump, part);
+        on_ready(pump);
+}
+
+static void on_failed(void *ctx, bool fenced, const char *why) {
+        struct pump *pump = ctx;
+        if (fenced) return pump_fence(pump, 0);
+        pump_recycle(pump, "destination: %s", why);
+}
+
+static void on_trouble(void *ctx, const char *why) {
+        struct pump *pump = ctx;
+        pump_set_error(pump, why);
+}
+
+static void on_closed(void *ctx) {
+        struct pump *pump = ctx;
+        pump->jobs--;
+        pump_advance(pump);
+}
+
+/* ---- life ---- */
+
+void pump_relay_open(struct pump *pump) {
+        static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
+                                                   on_end,    on_given_back, on_failed, on_trouble,    on_closed};
+        if (!pump->consumer || !pump->producer || !may_relay(pump)) return;
+        uv_mutex_lock(&pump->denied.lock);
+        int64_t id = pump->producer_id;
+        int16_t epoch = pump->producer_epoch;
+        pump->producer_id = -1;
+        uv_mutex_unlock(&pump->denied.lock);
+        if (pump->settings.exactly_once && id < 0) return; /* this librdkafka does not tell it */
+        char *transactional_id = pump->settings.exactly_once ? conf_text(pump->producer, "transactional.id") : NULL;
+        char *source = conf_text(pump->consumer, "bootstrap.servers");
+        char *destination = conf_text(pump->producer, "bootstrap.servers");
+        char *client_id = conf_text(pump->producer, "client.id");
+        if (source && destination && client_id) {
+                const struct relay_settings settings = {.source = source, .destination = destination, .client_id = client_id,
+                                                        .budget_bytes = pump->budget_bytes / 2, .codec = codec_of(pump->producer),
+                                                        .transactional_id = transactional_id};
+                pump->relay = relay_new(&pump->loop->loop, &settings, &events, pump); /* NULL: records are opened */
+                if (pump->relay && transactional_id) relay_set_producer(pump->relay, id, epoch);
+        }
+        free(transactional_id);
+        free(source);
+        free(destination);
+        free(client_id);
+}
+
+void pump_relay_close(struct pump *pump) {
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                part->relayed = NULL;
+                part->relay_until = -1;
+                part->sent_opened = part->sent_relayed = false;
+                part->place = (struct relay_place){0};
+        }
+        pump->relay_returning = false;
+        if (!pump->relay) return;
+        pump->jobs++;
+        relay_close(pump->relay);
+        pump->relay = NULL;
+}

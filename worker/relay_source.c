@@ -1,0 +1,190 @@
+/* Fetching: one request under way for each broker, which asks for every
+ * partition that it leads and that has not too much waiting already. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/relay_internal.h"
+
+#define WAIT_MS 500          /* for a first record: as long as librdkafka waits */
+/* While a partition is left out for what it has waiting, the others must not
+ * keep the answer back until a record comes. */
+#define WAIT_BRIEFLY_MS 5
+#define WAIT_BLOCKED_MS 100  /* and nothing was acknowledged meanwhile */
+#define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
+#define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
+/* Of a partition that is behind: so many wait, of so few bytes on average. */
+#define SMALL_BATCHES 100
+#define SMALL_BYTES 4096
+#define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
+
+/* One answer is being read while others wait for their acknowledgements. */
+static uint64_t answer_bytes(const struct relay *relay) {
+        uint64_t bytes = relay->budget_bytes / 4;
+        return bytes < ANSWER_MIN_BYTES ? ANSWER_MIN_BYTES : bytes > ANSWER_MAX_BYTES ? ANSWER_MAX_BYTES : bytes;
+}
+
+static bool fetchable(const struct relay_part *part, const struct relay_broker *broker) {
+        return part->source == broker && part->state == RELAY_FLOWING && !part->giving && !part->queue.failed;
+}
+
+void relay_fetch(struct relay_broker *broker) {
+        struct relay *relay = broker->relay;
+        uint64_t answer = answer_bytes(relay), each;
+        size_t wanted = 0, led = 0, behind = 0;
+        if (broker->fetching) return;
+        for (size_t i = 0; i < relay->part_count; i++) {
+                led += fetchable(relay->parts[i], broker);
+                behind += fetchable(relay->parts[i], broker) && relay->parts[i]->behind;
+        }
+        if (led == 0) return;
+        relay_broker_open(broker);
+        if (!broker->conn || !relay_conn_writable(broker->conn)) return;
+        if (relay->pool.bytes + answer > relay->budget_bytes && relay->pool.bytes > 0) return; /* an acknowledgement comes back here */
+        each = answer / (behind ? behind : 1);
+        if (each < PARTITION_MIN_BYTES) each = PARTITION_MIN_BYTES;
+        struct wire_fetch_row *rows = malloc(led * sizeof *rows);
+        struct relay_request *request = relay_request_new(RELAY_FETCH, broker->versions.fetch, led);
+        if (!rows) abort();
+        /* Whoever comes first in a request is served first. */
+        size_t from = relay->rotation++ % relay->part_count;
+        for (size_t k = 0; k < relay->part_count; k++) {
+                size_t i = from + k < relay->part_count ? from + k : from + k - relay->part_count;
+                struct relay_part *part = relay->parts[i];
+                if (!fetchable(part, broker) || part->queue.waiting_bytes >= each) continue;
+                rows[wanted] = (struct wire_fetch_row){part->topic, part->partition, part->queue.fetch_offset,
+                                                       (int32_t)(part->cut ? answer : each)};
+                request->rows[wanted++] = (struct relay_row){part, part->epoch, part->queue.fetch_offset};
+        }
+        const struct wire_fetch fetch = {.version = broker->versions.fetch,
+                                         .max_wait_ms = wanted == led ? WAIT_MS : relay->acked ? WAIT_BRIEFLY_MS : WAIT_BLOCKED_MS,
+                                         .min_bytes = 1,
+                                         .max_bytes = (int32_t)answer,
+                                         .committed = true,
+                                         .rows = rows,
+                                         .count = wanted};
+        request->count = wanted;
+        if (wanted == 0 ||
+            wire_fetch(&relay->out, relay_conn_next_correlation(broker->conn), relay->client_id, &fetch)) {
+                free(request);
+        } else {
+                for (size_t i = 0; i < wanted; i++) request->rows[i].part->refs++;
+                broker->fetching = true;
+                relay->acked = false;
+                relay_conn_send(broker->conn, &relay->out, NULL, 0, request, RELAY_REQUEST_MS);
+        }
+        free(rows);
+}
+
+struct fetched_ctx {
+        struct relay_broker *broker;
+        struct relay_request *request;
+        struct relay_buffer *buffer;
+};
+
+/* false: the rest of the answer is not for us. */
+static bool take_batch(struct relay_part *part, const struct wire_batch *batch, struct relay_buffer *buffer) {
+        struct relay *relay = part->relay;
+        struct relay_queue *queue = &part->queue;
+        if (batch->magic < 2) {
+                relay_part_give(part, RELAY_UNUSUAL, -1, "record batches of an older format");
+                return false;
+        }
+        if (batch->last_offset < queue->fetch_offset) return true; /* it begins with the batch that holds the offset */
+        if (!wire_batch_sound(batch)) {
+                relay_part_give(part, RELAY_CORRUPT, -1, "a batch at offset %lld with a wrong checksum", (long long)batch->base_offset);
+                return false;
+        }
+        if (batch->control || batch->records == 0) {
+                if (relay_queue_pass(queue, batch->last_offset + 1))
+                        relay->events.passed(relay->ctx, part->of, queue->fetch_offset);
+                return true;
+        }
+        if (batch->base_offset < queue->fetch_offset) {
+                relay_part_give(part, RELAY_PARTIAL, batch->last_offset + 1, "its position is inside a batch");
+                return false;
+        }
+        const char *unusual = batch->transactional                      ? "records of a transaction"
+                              : batch->append_time                      ? "timestamps that the source's broker has set"
+                              : batch->last_offset - batch->base_offset != batch->records - 1 ? "a compacted batch"
+                              : relay->codec >= 0 && batch->codec != relay->codec ? "another compression than the destination is to have"
+                              : !wire_batch_adoptable(batch)            ? "a batch with attributes that have to be looked at"
+                                                                        : NULL;
+        if (unusual) {
+                relay_part_give(part, RELAY_UNUSUAL, -1, "%s", unusual);
+                return false;
+        }
+        const struct relay_slot slot = {.base = batch->base_offset, .last = batch->last_offset,
+                                        .max_timestamp = batch->max_timestamp, .records = batch->records,
+                                        .data = batch->data, .bytes = batch->bytes, .buffer = buffer};
+        if (relay_queue_push(queue, slot)) return false; /* no memory: it is fetched again */
+        relay_buffer_ref(buffer);
+        return true;
+}
+
+static bool take_batches(struct relay_part *part, const struct wire_fetched *fetched, struct relay_buffer *buffer) {
+        uint8_t *data = fetched->records;
+        size_t left = fetched->records_bytes;
+        while (left) {
+                struct wire_batch batch;
+                int rc = wire_batch(data, left, &batch);
+                if (rc == WIRE_CUT) break;
+                if (rc) {
+                        relay_part_give(part, RELAY_UNUSUAL, -1, "a batch that cannot be read");
+                        return false;
+                }
+                if (!take_batch(part, &batch, buffer)) return false;
+                data += batch.bytes;
+                left -= batch.bytes;
+        }
+        return true;
+}
+
+static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
+        const struct fetched_ctx *at = ctx;
+        struct relay *relay = at->broker->relay;
+        struct relay_row *row = relay_row_of(at->request, fetched->topic, fetched->partition, false);
+        if (!row) return;
+        struct relay_part *part = row->part;
+        if (part->given || part->giving || part->epoch != row->epoch || part->queue.fetch_offset != row->offset) return;
+        if (fetched->error) {
+                if (wire_fetch_verdict(fetched->error) == WIRE_AGAIN) {
+                        relay_tell_trouble(relay, "source: %s [%d]: %s", part->topic, part->partition, wire_error_name(fetched->error));
+                        if (part->state == RELAY_FLOWING) relay_part_look(part);
+                } else {
+                        relay_part_give(part, RELAY_UNUSUAL, -1, "source: %s", wire_error_name(fetched->error));
+                }
+                return;
+        }
+        if (fetched->records_bytes == 0 && part->queue.count == 0) {
+                /* Nothing to be sent; else the acknowledgement says that all is well. */
+                part->failures = 0;
+                part->trouble_ms = 0;
+        }
+        int64_t before = part->queue.fetch_offset;
+        bool all = take_batches(part, fetched, at->buffer);
+        if (part->given) return;
+        relay_part_ready(part); /* also those before one that has to be opened */
+        if (!all) return;
+        part->cut = fetched->records_bytes > 0 && part->queue.fetch_offset == before;
+        int64_t end = fetched->last_stable >= 0 ? fetched->last_stable : fetched->high_watermark;
+        part->behind = part->queue.fetch_offset < end;
+        uint32_t waiting = part->queue.count - part->queue.sent;
+        if (waiting >= SMALL_BATCHES && part->queue.waiting_bytes / waiting < SMALL_BYTES)
+                return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
+        relay->events.end(relay->ctx, part->of, fetched->high_watermark, !part->behind);
+}
+
+void relay_on_fetched(struct relay_broker *broker, struct relay_request *request, uint8_t *data, size_t bytes,
+                      struct relay_buffer *buffer) {
+        struct fetched_ctx ctx = {broker, request, buffer};
+        int16_t error = 0;
+        broker->fetching = false;
+        int rc = wire_take_fetch(request->version, data, bytes, &error, on_fetched, &ctx);
+        for (size_t i = 0; i < request->count; i++) relay_part_unref(request->rows[i].part);
+        free(request);
+        if (!rc && !error) return;
+        relay_tell_trouble(broker->relay, "source: %s:%u: %s", broker->host, broker->port,
+                           rc ? "an answer that cannot be read" : wire_error_name(error));
+        broker->retry_ms = uv_now(broker->relay->loop) + relay_backoff_ms(broker->failures++);
+        relay_broker_close(broker);
+}
