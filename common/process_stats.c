@@ -38,6 +38,18 @@ static double start_time(void) {
 
 static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
+static bool read_pages(unsigned long *pages_virtual, unsigned long *pages_resident) {
+        FILE *file = fopen("/proc/self/statm", "re");
+        bool read = file && fscanf(file, "%lu %lu", pages_virtual, pages_resident) == 2;
+        if (file) (void)fclose(file);
+        return read;
+}
+
+uint64_t process_resident_bytes(void) {
+        unsigned long pages_virtual, pages_resident;
+        return read_pages(&pages_virtual, &pages_resident) ? pages_resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 void process_metrics(struct metrics *metrics, const char *role, const char *id) {
         unsigned long pages_virtual, pages_resident;
         struct rusage usage;
@@ -49,12 +61,10 @@ void process_metrics(struct metrics *metrics, const char *role, const char *id) 
                                    kafka_library_version(), NULL), 1);
         if (getrusage(RUSAGE_SELF, &usage) == 0)
                 metrics_add(metrics, METRIC_CPU, METRICS_NO_LABELS, seconds(usage.ru_utime) + seconds(usage.ru_stime));
-        FILE *file = fopen("/proc/self/statm", "re");
-        if (file && fscanf(file, "%lu %lu", &pages_virtual, &pages_resident) == 2) {
+        if (read_pages(&pages_virtual, &pages_resident)) {
                 metrics_add(metrics, METRIC_VIRTUAL, METRICS_NO_LABELS, (double)pages_virtual * page);
                 metrics_add(metrics, METRIC_RSS, METRICS_NO_LABELS, (double)pages_resident * page);
         }
-        if (file) (void)fclose(file);
         if (fds >= 0) metrics_add(metrics, METRIC_FDS, METRICS_NO_LABELS, fds);
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0) metrics_add(metrics, METRIC_MAX_FDS, METRICS_NO_LABELS, (double)limit.rlim_cur);
         if (start > 0) metrics_add(metrics, METRIC_START, METRICS_NO_LABELS, start);

@@ -350,11 +350,13 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
                 return 1;
         }
         report_start(worker);
+        memory_watch_start(worker);
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 
         int exit_code = worker->exit_code;
         (void)uv_timer_stop(&worker->report_timer);
         (void)uv_timer_stop(&worker->report_write_timer);
+        (void)uv_timer_stop(&worker->memory.timer);
         http_close(worker->http);
         wait_for_pumps(worker);
         if (worker->pump_count) {

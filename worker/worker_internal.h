@@ -16,6 +16,7 @@
 #include "worker/data_loop.h"
 #include "worker/lane.h"
 #include "worker/look.h"
+#include "worker/memory_trim.h"
 #include "worker/pump.h"
 #include "worker/totals.h"
 
@@ -114,6 +115,13 @@ struct worker {
         uint64_t budget_warned_lanes; /* that are too many for it; 0: they are not */
         struct look assign_look;
         int64_t limits_ms;         /* boot clock: when limits were divided last */
+        struct {
+                uv_timer_t timer;
+                uv_work_t work;
+                struct memory_trim trim;
+                uint64_t before_bytes;
+                bool trimming;
+        } memory;
 
         /* report */
         uv_timer_t report_timer, report_write_timer;
@@ -173,6 +181,9 @@ void limits_divide(struct worker *worker);
 void reload_begin(struct worker *worker);
 /* A route is known that was not: its clients' print is taken. */
 void reload_route_known(struct worker *worker);
+
+/* memory_watch.c */
+void memory_watch_start(struct worker *worker);
 
 /* report.c */
 void report_start(struct worker *worker);

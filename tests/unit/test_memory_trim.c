@@ -1,0 +1,42 @@
+#include "tests/unit/test.h"
+#include "worker/memory_trim.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define BUDGET (128 * MIB)
+
+static void nothing_is_given_back_far_from_the_budget(void **state) {
+        (void)state;
+        struct memory_trim trim = {0};
+        assert_false(memory_trim_due(&trim, 0, BUDGET, 1)); /* not known */
+        assert_false(memory_trim_due(&trim, 79 * MIB, BUDGET, 1));
+        assert_true(memory_trim_due(&trim, 80 * MIB, BUDGET, 1));
+        memory_trim_done(&trim, 50 * MIB, 1);
+        assert_false(memory_trim_due(&trim, 79 * MIB, BUDGET, 100000));
+}
+
+static void what_is_in_use_is_not_walked_through_again_and_again(void **state) {
+        (void)state;
+        struct memory_trim trim = {0};
+        memory_trim_done(&trim, 100 * MIB, 1000);
+        assert_false(memory_trim_due(&trim, 107 * MIB, BUDGET, 5000));
+        assert_true(memory_trim_due(&trim, 108 * MIB, BUDGET, 5000));
+        assert_false(memory_trim_due(&trim, 120 * MIB, BUDGET, 1049)); /* the last one was just now */
+        assert_true(memory_trim_due(&trim, 120 * MIB, BUDGET, 1050));
+}
+
+static void a_peak_is_forgotten(void **state) {
+        (void)state;
+        struct memory_trim trim = {0};
+        memory_trim_done(&trim, 140 * MIB, 1000);
+        assert_false(memory_trim_due(&trim, 130 * MIB, BUDGET, 10999));
+        assert_true(memory_trim_due(&trim, 130 * MIB, BUDGET, 11000));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nothing_is_given_back_far_from_the_budget),
+                cmocka_unit_test(what_is_in_use_is_not_walked_through_again_and_again),
+                cmocka_unit_test(a_peak_is_forgotten),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,16 @@
+#include "worker/memory_trim.h"
+
+#define PAUSE_MS 50
+/* What could not be given back then, maybe can be now. */
+#define AGAIN_MS 10000
+
+bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
+        if (resident_bytes < budget_bytes / 8 * 5) return false;
+        if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
+        return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
+}
+
+void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {
+        trim->kept_bytes = resident_bytes;
+        trim->done_ms = now_ms;
+}

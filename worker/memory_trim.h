@@ -1,0 +1,23 @@
+/* When memory that is free is given back to the system.  PURE.
+ *
+ * What clients take is bounded by the budget, but the allocator keeps what they
+ * free: answers are opened and batches packed in buffers of many sizes, and what
+ * lies between those in use adds up to as much again (zstd: 80 MiB in use, 180
+ * resident).  Giving it back costs a walk through the heap, and its pages are
+ * cleared when they are taken again: so not before the process comes near its
+ * budget, and not again before that has grown somewhat. */
+#ifndef HELIOSTAT_WORKER_MEMORY_TRIM_H
+#define HELIOSTAT_WORKER_MEMORY_TRIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct memory_trim {
+        uint64_t kept_bytes; /* resident after the last one; 0: there was none */
+        int64_t done_ms;     /* boot clock: when it was done */
+};
+
+bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms);
+void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms);
+
+#endif
