@@ -39,6 +39,8 @@ enum kafka_role {
 #define KAFKA_DEFAULTS(ROW) \
         ROW("client.id", EVERY, "heliostat", "") \
         ROW("socket.nagle.disable", EVERY, "true", "latency") \
+        ROW("socket.send.buffer.bytes", EVERY, "0", "the system's own, which grows over a long way") \
+        ROW("socket.receive.buffer.bytes", EVERY, "0", "the system's own, which grows over a long way") \
         ROW("reconnect.backoff.max.ms", EVERY, "2000", "a broker that returns is used soon") \
         ROW("topic.metadata.refresh.interval.ms", EVERY, "30000", "new leaders and partitions") \
         ROW("isolation.level", CONSUMER, "read_committed", \

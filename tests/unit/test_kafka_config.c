@@ -65,6 +65,7 @@ static void defaults_and_fixed_settings(void **state) {
                 {"allow.auto.create.topics", "false"}, {"isolation.level", "read_committed"},
                 {"fetch.wait.max.ms", "500"},
                 {"client.id", "heliostat"},            {"socket.nagle.disable", "true"},
+                {"socket.receive.buffer.bytes", "0"},
         };
         for (size_t i = 0; i < sizeof consumer / sizeof *consumer; i++)
                 check_value(conf, consumer[i][0], consumer[i][1]);
@@ -77,6 +78,7 @@ static void defaults_and_fixed_settings(void **state) {
                 {"batch.num.messages", "10000"},      {"queue.buffering.max.messages", "10000000"},
                 {"queue.buffering.max.kbytes", "2097151"}, {"delivery.report.only.error", "false"},
                 {"topic.metadata.refresh.interval.ms", "30000"}, {"reconnect.backoff.max.ms", "2000"},
+                {"socket.send.buffer.bytes", "0"},
         };
         for (size_t i = 0; i < sizeof producer / sizeof *producer; i++)
                 check_value(conf, producer[i][0], producer[i][1]);
