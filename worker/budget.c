@@ -1,5 +1,7 @@
 #include "worker/budget.h"
 
+#include <stdbool.h>
+
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
 
@@ -17,7 +19,16 @@
 /* message.copy.max.bytes: a longer value is not copied into the request. */
 #define COPIED_VALUE_BYTES 65535
 
-#define FETCH_MIN_BYTES (256 * KIB)
+/* A record's framing in a batch, at least. */
+#define FRAMING_BYTES 7
+/* Records that are not known yet. */
+#define TINY_VALUE_BYTES 10
+
+/* zstd's while it packs a batch, at its usual level. */
+#define CODEC_BYTES (3584 * KIB)
+
+#define BATCHES_BYTES (256 * KIB)
+#define FETCH_MIN_BYTES (64 * KIB)
 #define FETCH_MAX_BYTES (1 * MIB) /* as KAFKA_FETCH_MAX_BYTES */
 #define QUEUE_RECORDS_MIN 1000
 
@@ -29,20 +40,63 @@ uint64_t budget_share(uint64_t budget_bytes, uint64_t lanes) {
 
 uint64_t budget_needed(uint64_t lanes) { return PROCESS_BYTES + lanes * BUDGET_LANE_FLOOR_BYTES; }
 
-/* A sixteenth for an answer: of records of 100 B, with librdkafka's structures,
- * a queue that is full and the answer beyond take a third of the share.  A lane
- * that was opened with a large share keeps its sizes when others join; the
- * upper bound keeps small what it then takes beyond its new share. */
-struct budget_sizes budget_sizes(uint64_t share_bytes) {
-        uint64_t fetch = share_bytes / 16;
-        if (fetch < FETCH_MIN_BYTES) fetch = FETCH_MIN_BYTES;
+/* As they lie in an answer, unpacked. */
+static double wire_bytes(double fetched) { return fetched - FETCHED_RECORD_BYTES + FRAMING_BYTES; }
+
+struct budget_mean budget_seen_mean(const struct budget_seen *seen, uint64_t answered_bytes) {
+        double count = seen->records ? (double)seen->records : 1;
+        struct budget_mean mean = {(double)seen->value_bytes / count, (double)seen->fetched_bytes / count, 1};
+        if (mean.fetched_bytes < FETCHED_RECORD_BYTES) mean.fetched_bytes = FETCHED_RECORD_BYTES;
+        if (answered_bytes) mean.unpacked = wire_bytes(mean.fetched_bytes) * (double)seen->records / (double)answered_bytes;
+        return mean;
+}
+
+/* Compressed, more than was seen: a batch that is cut off counts in the answer
+ * and gives no records, so larger answers give more for each byte; and
+ * librdkafka opens batches of zstd and lz4 in buffers that it makes larger by
+ * guess, up to three times what is needed. */
+static bool packed(struct budget_mean mean) { return mean.unpacked > 1.1; }
+
+static double unpacked_most(struct budget_mean mean) { return packed(mean) ? mean.unpacked * 2.5 : 1; }
+
+/* Producers' batches are mostly of a power of two and nearly full: such an
+ * answer ends with a whole one.  What is cut off is sent again. */
+static uint64_t whole_batches(uint64_t bytes) {
+        if (bytes >= BATCHES_BYTES) return bytes / BATCHES_BYTES * BATCHES_BYTES;
+        uint64_t whole = FETCH_MIN_BYTES;
+        while (whole * 2 <= bytes) whole *= 2;
+        return whole;
+}
+
+/* A quarter of the share is left for what is held.  A lane that was opened with
+ * a large share keeps its sizes when others join; the upper bound keeps small
+ * what it then takes beyond its new share. */
+struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean) {
+        bool known = mean.fetched_bytes > 0;
+        double value = known ? mean.value_bytes : TINY_VALUE_BYTES;
+        double fetched = known ? mean.fetched_bytes : FETCHED_RECORD_BYTES + TINY_VALUE_BYTES;
+        double unpacked = known ? unpacked_most(mean) : 1;
+        double queued = value > FETCHED_RECORD_BYTES ? value : FETCHED_RECORD_BYTES;
+        /* For one byte of an answer: its buffer, its records, and those of half as much that wait in the queue. */
+        double cost = 1 + unpacked * fetched / wire_bytes(fetched) + fetched / queued / 2;
+        double room = (double)share_bytes * 3 / 4 - CLIENTS_BYTES;
+        if (value < FETCHED_RECORD_BYTES) room -= QUEUE_RECORDS_MIN * fetched;
+        uint64_t fetch = whole_batches(room > 0 ? (uint64_t)(room / cost) : 0);
         if (fetch > FETCH_MAX_BYTES) fetch = FETCH_MAX_BYTES;
-        uint64_t records = fetch / FETCHED_RECORD_BYTES;
+        uint64_t queue = fetch / 2, records = queue / FETCHED_RECORD_BYTES;
         return (struct budget_sizes){
+                .share_bytes = share_bytes,
                 .fetch_bytes = fetch,
-                .queue_bytes = fetch,
+                .queue_bytes = queue,
                 .queue_records = records < QUEUE_RECORDS_MIN ? QUEUE_RECORDS_MIN : records,
         };
+}
+
+enum budget_change budget_resize(const struct budget_sizes *sizes, struct budget_mean mean) {
+        uint64_t fetch = budget_sizes(sizes->share_bytes, mean).fetch_bytes;
+        if (fetch >= sizes->fetch_bytes * 2) return BUDGET_GROW;
+        if (fetch <= sizes->fetch_bytes / 2) return BUDGET_SHRINK;
+        return BUDGET_KEEP;
 }
 
 uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, struct budget_mean mean) {
@@ -50,12 +104,13 @@ uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, str
         double fetched = mean.fetched_bytes < FETCHED_RECORD_BYTES ? FETCHED_RECORD_BYTES : mean.fetched_bytes;
         double queued = (double)sizes->queue_bytes / value;
         if (queued > (double)sizes->queue_records) queued = (double)sizes->queue_records;
-        double wire = fetched - FETCHED_RECORD_BYTES + 10;
         /* A record that is larger than an answer comes by itself. */
-        double answered = (double)sizes->fetch_bytes / wire;
+        double answered = (double)sizes->fetch_bytes / wire_bytes(fetched) * unpacked_most(mean);
         if (answered < 1) answered = 1;
         /* An answer is one buffer, which its last record frees: one is only half in use. */
         double rest = (double)share_bytes - CLIENTS_BYTES - (queued + answered) * fetched - (double)sizes->fetch_bytes;
+        /* What is held lies in such buffers too, and is packed again. */
+        if (packed(mean)) rest = (rest - CODEC_BYTES) * 5 / 8;
         uint64_t least = share_bytes / 4;
         return rest < (double)least ? least : (uint64_t)rest;
 }

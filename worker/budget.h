@@ -14,7 +14,11 @@
  *
  * The consumer's two limits are fixed when it is made, and count records and
  * the bytes of values; what its queue takes in truth follows from the records
- * that come, so `held` gets the rest of the lane's share as it is found.  */
+ * that come, so `held` gets the rest of the lane's share as it is found.
+ *
+ * A record of 10 B takes 18 times its bytes, one of 1 KB hardly more than them:
+ * the answers to fetches are small as long as the records are not known, and a
+ * lane that is behind then gets a consumer with larger ones.  */
 #ifndef HELIOSTAT_WORKER_BUDGET_H
 #define HELIOSTAT_WORKER_BUDGET_H
 
@@ -31,18 +35,32 @@ uint64_t budget_share(uint64_t budget_bytes, uint64_t lanes);
 uint64_t budget_needed(uint64_t lanes);
 
 struct budget_sizes {
+        uint64_t share_bytes;    /* for which the others were chosen */
         uint64_t fetch_bytes;    /* of one answer to a fetch */
         uint64_t queue_bytes;    /* of values, and */
         uint64_t queue_records;  /* records that stop the fetcher */
 };
-/* For a consumer that is made while its lane has this share. */
-struct budget_sizes budget_sizes(uint64_t share_bytes);
-
 /* What records take on average, of those that came last. */
 struct budget_mean {
         double value_bytes;      /* the value alone */
-        double fetched_bytes;    /* in the consumer's queue, all of it */
+        double fetched_bytes;    /* in the consumer's queue, all of it; 0: not known yet */
+        double unpacked;         /* bytes of records for one of an answer; 1 and less: not compressed */
 };
+/* Records that came. */
+struct budget_seen {
+        uint64_t records, value_bytes, fetched_bytes;
+};
+/* answered_bytes: of the answers that they came in. */
+struct budget_mean budget_seen_mean(const struct budget_seen *seen, uint64_t answered_bytes);
+
+/* For a consumer that is made while its lane has this share and such records. */
+struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean);
+/* Whether such records would be worth a new consumer: a larger one, or one that
+ * keeps within the share.  Of a share that has changed since, it is not said:
+ * no lane stops because others come. */
+enum budget_change { BUDGET_KEEP, BUDGET_GROW, BUDGET_SHRINK };
+enum budget_change budget_resize(const struct budget_sizes *sizes, struct budget_mean mean);
+
 /* What may leave the consumer's queue and wait for its acknowledgement.  At
  * least a quarter of the share: a lane goes on, whatever comes. */
 uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, struct budget_mean mean);

@@ -352,6 +352,7 @@ void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx) {
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
         rd_kafka_conf_set_opaque(conf, ctx);
         rd_kafka_conf_set_error_cb(conf, on_source_error);
+        sizes_configure(ctx, conf);
 }
 
 static void make_room(struct pump *pump) {
@@ -767,6 +768,10 @@ static bool intake(struct pump *pump) {
                 pump->fetcher_stopped = true;
         ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, most);
         if (n <= 0) {
+                if (sizes_look(pump)) {
+                        pump->resizing = true;
+                        return true;
+                }
                 found_empty(pump);
                 if (burst_hurries(&pump->handed) && pump->expedite) {
                         pump->expedited_us = pump->loop->last_us;
@@ -799,6 +804,7 @@ static bool intake(struct pump *pump) {
         pump->mean.value_bytes = (pump->mean.value_bytes + (double)values / count) / 2;
         pump->mean.fetched_bytes = (pump->mean.fetched_bytes + (double)fetched / count) / 2;
         pump->mean_bytes = (pump->mean_bytes + (double)(fetched + sent) / count) / 2;
+        sizes_note(pump, records, values, fetched);
         pump_limit(pump);
         return true;
 }
@@ -811,13 +817,20 @@ bool pump_turn(struct data_loop_member *member) {
         pump_relay_return(pump);
         data_loop_tick(pump->loop); /* other lanes may have taken long */
         if (pump->state != PUMP_RUNNING || pump->held) return false;
-        if (pump->relay) relay_turn(pump->relay, pump->txn == TXN_ENDING || txn_full(pump) ? 0 : limits_room(pump));
+        if (pump->relay) relay_turn(pump->relay, pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump));
         /* While a transaction ends nothing is sent, but what comes next is
          * taken in, so that the next one begins with what a batch holds and the
          * source's fetchers do not stop.  Its end makes us ready again. */
         if (pump->txn != TXN_ENDING && txn_full(pump)) {
                 txn_end(pump);
                 if (pump->state != PUMP_RUNNING) return false;
+        }
+        if (pump->resizing && pump->txn != TXN_ENDING) {
+                if (txn_dirty(pump))
+                        txn_end(pump);
+                else if (pump->in_flight_count == 0 && pump->map_under_way == 0)
+                        sizes_change(pump);
+                return false; /* what is under way brings us back */
         }
         if (pump->txn != TXN_ENDING && !backlogs_send(pump)) return false;
         make_room(pump); /* the backlog of a stopped partition is gone without a report */

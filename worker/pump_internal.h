@@ -286,6 +286,15 @@ struct pump {
         uint64_t budget_bytes;      /* this lane's share */
         struct budget_sizes sizes;  /* of the consumer */
         struct budget_mean mean;    /* of the records that came last */
+        struct budget_seen seen;    /* of this consumer's records */
+        int64_t seen_ms;            /* boot clock: since when */
+        struct budget_mean seen_mean; /* of those that were seen last, for the sizes */
+        struct {                    /* counted by the consumer's threads */
+                _Atomic uint64_t bytes, fetch_bytes;
+                atomic_uint full;   /* answers of half of fetch_bytes and more */
+        } answered;                 /* since seen_ms */
+        int64_t resized_ms;         /* boot clock: when the consumer got other sizes; 0: never */
+        bool resizing;              /* nothing more is sent, and the clients are made anew when nothing is under way */
         double mean_bytes;          /* of these, until they are acknowledged */
         uint64_t held_bytes;        /* batch, backlogs and at the producer; the intake stops at the limit */
         uint64_t held_limit_bytes;
@@ -447,9 +456,21 @@ void txn_fini(struct pump *pump);           /* the clients go */
 void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_advance */
 void txn_on_timer(uv_timer_t *timer);
 
+/* pump_sizes.c */
+void sizes_configure(struct pump *pump, rd_kafka_conf_t *conf);
+/* For a consumer that is about to be made. */
+struct budget_sizes sizes_open(struct pump *pump);
+void sizes_note(struct pump *pump, uint64_t records, uint64_t value_bytes, uint64_t fetched_bytes);
+/* With the queue empty: whether the lane is worth clients with other sizes. */
+bool sizes_look(struct pump *pump);
+/* With nothing under way. */
+void sizes_change(struct pump *pump);
+
 /* pump_life.c */
 enum pump_tell { PUMP_TELL_READY, PUMP_TELL_FACTS, PUMP_TELL_RUNNING, PUMP_TELL_FENCED, PUMP_TELL_DRAINED, PUMP_TELL_CLOSED };
 void pump_tell(struct pump *pump, enum pump_tell what, uint64_t value);
+/* With nothing under way: both clients are made anew. */
+void pump_renew(struct pump *pump);
 void pump_recycle(struct pump *pump, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pump_fence(struct pump *pump, uint64_t generation);
 /* A generation that was adopted while a transaction ended. */

@@ -212,7 +212,7 @@ static void pump_open_clients(struct pump *pump) {
         if (!job) return pump_retry_soon(pump, 1000);
         job->pump = pump;
         job->work.data = job;
-        job->sizes = budget_sizes(pump->budget_bytes);
+        job->sizes = sizes_open(pump);
         pump->jobs++;
         pump->opening = true;
         (void)uv_queue_work(&pump->loop->loop, &job->work, open_job, open_done);
@@ -284,7 +284,8 @@ static void close_done(uv_work_t *work, int status) {
         if (pump->state == PUMP_OPENING) {
                 /* what is left of the recycling's own timer would end the pause at once */
                 (void)uv_timer_stop(&pump->retry_timer);
-                pump_retry_soon(pump, backoff_ms(pump));
+                pump_retry_soon(pump, pump->resizing ? 0 : backoff_ms(pump));
+                pump->resizing = false;
         }
         pump_advance(pump);
 }
@@ -369,11 +370,17 @@ void pump_recycle(struct pump *pump, const char *format, ...) {
         log_warn("lane.recycle", "route=%s lane=%u reason=\"%s\" note=\"starts again at the last safe positions\"",
                  pump->settings.route, pump->settings.lane, text);
         pump->stats.recycles++;
+        pump->resizing = false; /* it comes with that */
         pump_move(pump, PUMP_RECYCLING);
         pump_park_denied(pump);
         pump_purge(pump);
         data_loop_ready(pump->loop, &pump->member); /* we may be inside a delivery: go on later */
         pump_retry_soon(pump, 50);
+}
+
+void pump_renew(struct pump *pump) {
+        pump_move(pump, PUMP_RECYCLING);
+        pump_retry_soon(pump, 0); /* we are inside a turn: go on later */
 }
 
 void pump_fence(struct pump *pump, uint64_t generation) {

@@ -77,14 +77,21 @@ def test_destination_that_accepts_nothing(field, topic, oracle, brokers):
     assert_within(worker)
 
 
-def test_small_records_at_full_speed(field, topic, oracle, brokers):
-    """Of 100 B, so that librdkafka's structures are several times the records; more than the budget in all."""
+@pytest.mark.parametrize("size, records, codec, guarantee, relay", (
+    (100, 1_500_000, "none", "at-least-once", True),
+    (10, 1_000_000, "none", "exactly-once", False),
+    (500, 500_000, "zstd", "exactly-once", False),
+), ids=("100B", "10B", "zstd"))
+def test_records_that_grow_in_memory_at_full_speed(field, topic, oracle, brokers, size, records, codec, guarantee, relay):
+    """So small that librdkafka's structures are several times the records, or compressed well; more than the budget in all."""
     source, destination = brokers
-    partitions, records = 12, 1_500_000
-    mirror = field(source=source, destination=destination)
+    partitions = 12
+    mirror = field(source=source, destination=destination, settings={"west.producer.compression.type": codec},
+                   **{"delivery.guarantee": guarantee, "batch.relay.enabled": str(relay).lower()})
     mirror.create(topic, partitions, both=True)
-    oracle.call("preload", bootstrap=source, topic=topic, partitions=partitions, count=records, size=100)
+    oracle.call("preload", bootstrap=source, topic=topic, partitions=partitions, count=records, size=size, codec=codec,
+                payload="random" if codec == "none" else "json")
     mirror.up()
-    result = mirror.assert_mirrored(topic, "exact", limit_s=60)
+    result = mirror.assert_mirrored(topic, "exact", limit_s=90)
     assert result["total"]["source"] == records
-    assert_within(mirror.workers["w1"])
+    assert_within(mirror.workers["w1"], BUDGET)
