@@ -66,6 +66,8 @@
             "than the source.") \
         ROW(THROTTLED, COUNTER, "heliostat_throttled_seconds_total", WORKER, "route", \
             "Time that lanes had records and took none because of worker.limit.* or limit.*; of several lanes the sum.") \
+        ROW(RELAYED_PARTITIONS, GAUGE, "heliostat_relayed_partitions", WORKER, "route", \
+            "Partitions whose record batches pass unopened at present (batch.relay.enabled).") \
         ROW(LIMITED_LANES, GAUGE, "heliostat_limited_lanes", WORKER, "route", \
             "Lanes that a limit kept back within the last seconds.") \
         ROW(REGISTERED, GAUGE, "heliostat_registered", WORKER, "", \

@@ -152,6 +152,7 @@ struct pump_snapshot {
         uint64_t bytes;
         struct pump_stats stats; /* since the last snapshot: each comes once */
         uint64_t held_bytes, in_flight_records, queued_records;
+        size_t relayed;        /* of the rows: their batches pass unopened */
         bool blocked;          /* reads nothing until there is room */
         bool limited;          /* waited for a limit lately */
         int64_t taken_ms;      /* boot clock */

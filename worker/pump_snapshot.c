@@ -90,6 +90,7 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         snapshot->count = pump->part_count;
         for (size_t i = 0; i < pump->part_count; i++)
                 part_row(pump, pump->parts[i], seconds, &snapshot->rows[i]);
+        for (size_t i = 0; i < pump->part_count; i++) snapshot->relayed += pump->parts[i]->relayed != NULL;
         (void)snprintf(snapshot->error, sizeof snapshot->error, "%s", pump->error);
         snapshot->state = pump_state_name(pump);
         snapshot->records = pump->records;

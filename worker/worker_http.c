@@ -37,7 +37,7 @@ static int64_t lag_of(const struct pump_row *row) {
 struct sums {
         size_t states[STATUS_STATES], lag_unknown, errors, blocked, limited;
         size_t lanes[8]; /* as lane_states */
-        uint64_t lag_records, held_bytes, in_flight, queued;
+        uint64_t lag_records, held_bytes, in_flight, queued, relayed;
         double lag_seconds;
 };
 static const char *const lane_states[] = {"WAITING", "OPENING", "READY", "RUNNING", "RECYCLING", "DRAINING", "STOPPING", "STOPPED"};
@@ -78,6 +78,7 @@ static void sum_lane(struct sums *sums, const struct worker_lane *lane) {
         sums->errors += *snapshot->error != '\0';
         sums->blocked += snapshot->blocked;
         sums->limited += snapshot->limited;
+        sums->relayed += snapshot->relayed;
         sums->held_bytes += snapshot->held_bytes;
         sums->in_flight += snapshot->in_flight_records;
         sums->queued += snapshot->queued_records;
@@ -176,6 +177,7 @@ static void add_route(struct metrics *m, struct worker *worker, struct route_tot
         metrics_add(m, METRIC_QUEUED, labels, (double)sums.queued);
         metrics_add(m, METRIC_BLOCKED, labels, (double)sums.blocked);
         metrics_add(m, METRIC_THROTTLED, labels, (double)stats->limited_us / 1e6);
+        metrics_add(m, METRIC_RELAYED_PARTITIONS, labels, (double)sums.relayed);
         metrics_add(m, METRIC_LIMITED_LANES, labels, (double)sums.limited);
         if (spec)
                 metrics_add(m, METRIC_ROUTE_INFO, metrics_labels_more(m, labels, "source", spec->source, "destination", spec->destination,

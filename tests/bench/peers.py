@@ -204,7 +204,8 @@ class PeerHeliostat(Peer):
         self.field.end()
 
 
-KINDS = ("mm1", "mm2", "mm2-untuned", "plain", "at-least-once", "exactly-once")
+OPENED = "-opened"      # Heliostat, with every record batch opened (batch.relay.enabled=false)
+KINDS = ("mm1", "mm2", "mm2-untuned", "plain", "at-least-once", "exactly-once", "at-least-once" + OPENED, "exactly-once" + OPENED)
 
 
 def make(kind, directory, job, run, zookeeper, settings=None):
@@ -215,7 +216,9 @@ def make(kind, directory, job, run, zookeeper, settings=None):
         return PeerMirrorMaker2(directory, job, run, settings, tuned=kind == "mm2")
     if kind == "plain":
         return PeerPlainLoop(directory, job, run, settings)
-    return PeerHeliostat(directory, job, run, zookeeper, kind, settings)
+    if kind.endswith(OPENED):
+        settings = {"east->west.batch.relay.enabled": "false", **(settings or {})}
+    return PeerHeliostat(directory, job, run, zookeeper, kind.removesuffix(OPENED), settings)
 
 
 # --- topics ----------------------------------------------------------------------------------------------------------
