@@ -36,7 +36,7 @@ void relay_add_partitions(struct relay *relay) {
         relay->add_wanted = false;
         for (size_t i = 0; i < relay->part_count; i++) {
                 struct relay_part *part = relay->parts[i];
-                if (!part->add_wanted || part->giving) continue;
+                if (!part->add_wanted || !relay_queue_unsent(&part->queue)) continue;
                 request->rows[count++] = (struct relay_row){.part = part, .epoch = relay->transaction};
         }
         request->count = count;
