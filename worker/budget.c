@@ -115,6 +115,28 @@ uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, str
         return rest < (double)least ? least : (uint64_t)rest;
 }
 
+#define SEATS_FETCH_MIN_BYTES (128 * KIB)
+#define SEAT_RECORDS_MIN 250
+#define SEATS_CLIENT_BYTES (512 * KIB)
+
+struct budget_sizes budget_seats(const struct budget_sizes *sizes, unsigned seats) {
+        uint64_t fetch = sizes->fetch_bytes / 2 < SEATS_FETCH_MIN_BYTES ? SEATS_FETCH_MIN_BYTES : sizes->fetch_bytes / 2;
+        uint64_t records = sizes->queue_records / 2 / seats;
+        return (struct budget_sizes){
+                .fetch_bytes = fetch,
+                .queue_bytes = fetch / seats,
+                .queue_records = records < SEAT_RECORDS_MIN ? SEAT_RECORDS_MIN : records,
+        };
+}
+
+uint64_t budget_seats_bytes(const struct budget_sizes *sizes, struct budget_mean mean, unsigned seats) {
+        double value = mean.value_bytes < 1 ? 1 : mean.value_bytes;
+        double fetched = mean.fetched_bytes < FETCHED_RECORD_BYTES ? FETCHED_RECORD_BYTES : mean.fetched_bytes;
+        double queued = (double)sizes->queue_bytes / value, answered = (double)sizes->fetch_bytes / wire_bytes(fetched) * (mean.unpacked > 1 ? mean.unpacked : 1);
+        if (queued > (double)sizes->queue_records) queued = (double)sizes->queue_records;
+        return SEATS_CLIENT_BYTES + sizes->fetch_bytes + (uint64_t)((queued * seats + answered) * fetched);
+}
+
 uint64_t budget_fetched_record(uint64_t key_bytes, uint64_t value_bytes, uint64_t header_bytes) {
         return FETCHED_RECORD_BYTES + key_bytes + value_bytes + header_bytes;
 }

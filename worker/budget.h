@@ -65,6 +65,12 @@ enum budget_change budget_resize(const struct budget_sizes *sizes, struct budget
  * least a quarter of the share: a lane goes on, whatever comes. */
 uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, struct budget_mean mean);
 
+/* For a second consumer of a lane, of whose answer and queues each of `seats`
+ * partitions has its part; small, since it takes from what may be held. */
+struct budget_sizes budget_seats(const struct budget_sizes *sizes, unsigned seats);
+/* What that takes, at the most. */
+uint64_t budget_seats_bytes(const struct budget_sizes *sizes, struct budget_mean mean, unsigned seats);
+
 /* What a record takes.  Sizes of structures are those of librdkafka 2.0.2 on a
  * 64-bit machine, with what malloc adds. */
 /* In the consumer's queue and until it is destroyed.  header_bytes: see below. */

@@ -20,6 +20,10 @@ bool fifo_push(struct fifo *fifo, void *item) {
 
 void *fifo_first(const struct fifo *fifo) { return fifo->count ? fifo->ring[fifo->head] : NULL; }
 
+void *fifo_last(const struct fifo *fifo) {
+        return fifo->count ? fifo->ring[(fifo->head + fifo->count - 1) & (fifo->capacity - 1)] : NULL;
+}
+
 void fifo_pop(struct fifo *fifo) {
         if (fifo->count == 0) return;
         fifo->head = (fifo->head + 1) & (fifo->capacity - 1);

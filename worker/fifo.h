@@ -15,6 +15,7 @@ struct fifo {
 bool fifo_push(struct fifo *fifo, void *item);
 /* NULL: empty. */
 void *fifo_first(const struct fifo *fifo);
+void *fifo_last(const struct fifo *fifo); /* the same */
 void fifo_pop(struct fifo *fifo);
 /* Frees the ring; the items are the caller's. */
 void fifo_fini(struct fifo *fifo);

@@ -114,7 +114,7 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
         part->relay_until = -1;
         if (part->relayed) {
                 relay_remove(part->relayed);
-        } else if (flowing) {
+        } else if (flowing && !seats_stop(pump, part)) {
                 rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
                 rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
                 rd_kafka_error_t *error = rd_kafka_incremental_unassign(pump->consumer, list);
@@ -356,7 +356,7 @@ void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx) {
 }
 
 static void make_room(struct pump *pump) {
-        if (pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
+        if (pump->seats.apart || pump->held_bytes <= pump->held_limit_bytes / 4 * 3) pump->blocked = false;
 }
 
 void pump_drain_deliveries(struct pump *pump) {
@@ -675,10 +675,10 @@ bool pump_behind(const struct pump *pump) {
         if (pump->batch_next < pump->batch_count) return true;
         for (const struct part *part = pump->backlogged; part; part = part->backlog_next)
                 if (part->backlog.count) return true;
-        return pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) > 0;
+        return pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0;
 }
 
-void pump_drop_part(struct pump *pump, struct part *part) {
+void pump_drop_batch_part(struct pump *pump, struct part *part) {
         size_t n = pump->batch_next;
         for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
                 rd_kafka_message_t *m = pump->batch[i];
@@ -688,6 +688,10 @@ void pump_drop_part(struct pump *pump, struct part *part) {
                         pump->batch[n++] = m;
         }
         pump->batch_count = n;
+}
+
+void pump_drop_part(struct pump *pump, struct part *part) {
+        pump_drop_batch_part(pump, part);
         backlog_drop(pump, part);
 }
 
@@ -708,6 +712,8 @@ void pump_drop_batch(struct pump *pump) {
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
         struct part *part = m->rkt ? part_of(pump, m) : NULL;
         if (part && part->relayed) return SENT_DROPPED;
+        /* It reads elsewhere by now, and has this once more. */
+        if (part && (part->seat != pump->batch_seat || part->apart.place == PLACE_WAITING)) return SENT_DROPPED;
         if (part && part->state == PART_FLOWING &&
             (part->backlog.count || /* in order, the reader's errors too */
              pump->txn == TXN_ENDING || (!m->err && !may_follow(pump, part, m))))
@@ -723,64 +729,41 @@ static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
  * partitions, and the answers are dropped.  (A seek would do too, but throws
  * away what is under way.)  Without a timeout the call only sends.
  * From 2.2 on a setting says how long it sleeps: open_job. */
+void pump_wake_fetchers(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list) {
+        if (list->cnt && rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
+                (void)rd_kafka_offsets_for_times(consumer, list, 0); /* "timed out" */
+}
+
 static void wake_fetchers(struct pump *pump) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)pump->part_count);
         for (size_t i = 0; i < pump->part_count; i++)
-                if (pump->parts[i]->state == PART_FLOWING)
+                if (pump->parts[i]->state == PART_FLOWING && pump->parts[i]->apart.place == PLACE_MAIN)
                         rd_kafka_topic_partition_list_add(list, pump->parts[i]->topic->name,
                                                           pump->parts[i]->partition)
                                 ->offset = RD_KAFKA_OFFSET_END;
-        if (list->cnt) (void)rd_kafka_offsets_for_times(pump->consumer, list, 0); /* "timed out" */
+        pump_wake_fetchers(pump->consumer, list);
         rd_kafka_topic_partition_list_destroy(list);
 }
 
 void pump_limit(struct pump *pump) {
-        pump->held_limit_bytes = budget_held(pump->budget_bytes, &pump->sizes, pump->mean);
+        uint64_t held = budget_held(pump->budget_bytes, &pump->sizes, pump->mean), least = pump->budget_bytes / 4;
+        uint64_t apart = seats_bytes(pump);
+        pump->held_limit_bytes = held > least + apart ? held - apart : held < least ? held : least;
 }
 
 static void found_empty(struct pump *pump) {
         /* librdkafka's kilobytes, in which it counts the queue, have 1000 bytes. */
-        if ((pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes / 1024 * 1000) &&
-            rd_kafka_version() < PUMP_QUEUE_BACKOFF_VERSION)
-                wake_fetchers(pump);
+        if (pump->fetcher_stopped || pump->drained_bytes >= pump->sizes.queue_bytes / 1024 * 1000) wake_fetchers(pump);
         pump->fetcher_stopped = false;
         pump->drained_bytes = 0;
 }
 
-/* The next batch; false: there is none, no room for it, or a limit is reached. */
-static bool intake(struct pump *pump) {
-        double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
-        /* Not by ones and twos as they are acknowledged: make_room ends it. */
-        if (room < PUMP_BATCH && pump->held_bytes > pump->held_limit_bytes / 4 * 3) {
-                pump->blocked = true;
-                return false;
-        }
-        double allowed = limits_room(pump), turn = TURN_BYTES / (pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes);
-        if (allowed <= 0) {
-                if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump); /* fetchers go on meanwhile */
-                return false;
-        }
-        if (room > turn) room = turn;
-        if (room > allowed) room = allowed;
-        size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
-        /* The batch may have been added to since the fetcher looked. */
-        if (rd_kafka_queue_length(pump->consumer_queue) * 2 >= pump->sizes.queue_records)
-                pump->fetcher_stopped = true;
-        ssize_t n = rd_kafka_consume_batch_queue(pump->consumer_queue, 0, pump->batch, most);
-        if (n <= 0) {
-                if (sizes_look(pump)) {
-                        pump->resizing = true;
-                        return true;
-                }
-                found_empty(pump);
-                if (burst_hurries(&pump->handed) && pump->expedite) {
-                        pump->expedited_us = pump->loop->last_us;
-                        expedite_ask(pump->expedite);
-                }
-                return false;
-        }
-        pump->batch_next = 0;
-        pump->batch_count = (size_t)n;
+/* What a turn of this lane may take at most, of records. */
+static double turn_records(const struct pump *pump) {
+        return TURN_BYTES / (pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes);
+}
+
+static void count_batch(struct pump *pump, uint64_t *drained_bytes) {
         uint64_t records = 0, values = 0, keys = 0, fetched = 0, sent = 0;
         for (size_t i = 0; i < pump->batch_count; i++) {
                 const rd_kafka_message_t *m = pump->batch[i];
@@ -795,9 +778,9 @@ static bool intake(struct pump *pump) {
                 fetched += fetched_bytes(m, headers);
                 sent += sent_bytes(m, headers);
         }
-        if (records == 0) return true;
+        if (records == 0) return;
         pump->held_bytes += fetched;
-        pump->drained_bytes += values;
+        *drained_bytes += values;
         limits_note_taken(pump, records, values + keys);
         /* Half of what was known stays: sizes may change from batch to batch. */
         double count = (double)records;
@@ -806,7 +789,87 @@ static bool intake(struct pump *pump) {
         pump->mean_bytes = (pump->mean_bytes + (double)(fetched + sent) / count) / 2;
         sizes_note(pump, records, values, fetched);
         pump_limit(pump);
+}
+
+/* A batch of one queue.  false: it is empty. */
+static bool take(struct pump *pump, double room, int from) {
+        struct seat *seat = from == SEAT_NONE ? NULL : &pump->seats.seat[from];
+        rd_kafka_queue_t *queue = seat ? seat->queue : pump->consumer_queue;
+        size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
+        /* The batch may have been added to since the fetcher looked. */
+        if (rd_kafka_queue_length(queue) * 2 >= (seat ? pump->seats.sizes : pump->sizes).queue_records) {
+                *(seat ? &seat->fetcher_stopped : &pump->fetcher_stopped) = true;
+                seats_press(pump);
+        }
+        ssize_t n = rd_kafka_consume_batch_queue(queue, 0, pump->batch, most);
+        if (n <= 0) {
+                if (seat) {
+                        seats_found_empty(pump, seat);
+                } else if (!pump->seats.apart && sizes_look(pump)) {
+                        pump->resizing = true;
+                        return true;
+                } else {
+                        found_empty(pump);
+                }
+                return false;
+        }
+        pump->batch_seat = from;
+        pump->batch_next = 0;
+        pump->batch_count = (size_t)n;
+        count_batch(pump, seat ? &seat->drained_bytes : &pump->drained_bytes);
+        if (seat) seat->begun = true;
         return true;
+}
+
+#define MAIN_WEIGHT 16
+#define SEAT_WEIGHT 4
+
+/* While partitions read apart: they hold one half of the room, the others the other. */
+static bool take_in_turn(struct pump *pump, double most) {
+        uint64_t apart = seats_held(pump), half = pump->held_limit_bytes / 2;
+        unsigned has = 1;
+        bool full = false;
+        for (unsigned i = 0; i < CATCH_UP_SEATS; i++)
+                if (pump->seats.seat[i].part) has |= 2u << i;
+        while (has) {
+                unsigned queue = catch_up_next(&pump->seats.turns, has);
+                uint64_t held = queue ? apart : pump->held_bytes > apart ? pump->held_bytes - apart : 0;
+                double room = ((double)half - (double)held) / pump->mean_bytes;
+                has &= ~(1u << queue);
+                if (room < PUMP_BATCH && held > half / 4 * 3) {
+                        full = true;
+                        continue;
+                }
+                uint64_t before = pump->held_bytes;
+                if (!take(pump, room < most ? room : most, (int)queue - 1)) continue;
+                catch_up_took(&pump->seats.turns, queue, pump->held_bytes - before, queue ? SEAT_WEIGHT : MAIN_WEIGHT);
+                return true;
+        }
+        pump->blocked = full;
+        return false;
+}
+
+/* The next batch; false: there is none, no room for it, or a limit is reached. */
+static bool intake(struct pump *pump) {
+        double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
+        /* Not by ones and twos as they are acknowledged: make_room ends it. */
+        if (!pump->seats.apart && room < PUMP_BATCH && pump->held_bytes > pump->held_limit_bytes / 4 * 3) {
+                pump->blocked = true;
+                return false;
+        }
+        double allowed = limits_room(pump), turn = turn_records(pump);
+        if (allowed <= 0) {
+                if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump); /* fetchers go on meanwhile */
+                return false;
+        }
+        if (turn > allowed) turn = allowed;
+        if (pump->seats.apart) return take_in_turn(pump, turn);
+        if (take(pump, room < turn ? room : turn, SEAT_NONE)) return true;
+        if (burst_hurries(&pump->handed) && pump->expedite) {
+                pump->expedited_us = pump->loop->last_us;
+                expedite_ask(pump->expedite);
+        }
+        return false;
 }
 
 bool pump_turn(struct data_loop_member *member) {

@@ -17,6 +17,7 @@
 #include "common/pause.h"
 #include "worker/budget.h"
 #include "worker/burst.h"
+#include "worker/catch_up.h"
 #include "worker/expedite.h"
 #include "worker/fifo.h"
 #include "worker/ledger.h"
@@ -125,6 +126,9 @@ struct part {
         int64_t end_seen;           /* of the source's log, when it was last known; -1 */
         int64_t progress_position, progress_ms;
         bool broker_away;           /* PARKED for that, not for what is missing or forbidden */
+        struct catch_up_part apart; /* where it reads */
+        int seat;                   /* SEAT_NONE: with the lane's consumer, or waiting for one */
+        int64_t looked;             /* ledger_next at the last look */
         uint64_t under_way;         /* records at the producer */
         struct burst burst;         /* that these form */
         int64_t single_until;       /* records below go one at a time */
@@ -216,6 +220,31 @@ struct pump_op {
         size_t query_count;
 };
 
+/* See pump_seats.c. */
+#define SEAT_NONE (-1)
+struct seat {
+        rd_kafka_queue_t *queue;
+        rd_kafka_topic_t *topic;
+        struct part *part;          /* NULL: free */
+        uint64_t drained_bytes;     /* of values, since its queue was empty */
+        bool fetcher_stopped;       /* it may have found the queue full since */
+        bool begun;                 /* its first records have come */
+};
+struct seats {
+        rd_kafka_t *client;         /* NULL: not made, or not yet */
+        bool opening;
+        struct seat seat[CATCH_UP_SEATS];
+        size_t taken;               /* seats */
+        size_t apart;               /* partitions that are not with the lane's consumer */
+        struct catch_up core;
+        struct catch_up_turns turns;
+        struct budget_sizes sizes;  /* of each seat; the answer's: of all together */
+        uv_timer_t timer;
+        int64_t pressed_us;         /* boot clock: when a queue was full last */
+        int64_t used_us;            /* the same: when partitions were apart last */
+        int64_t failed_us;          /* the same: when the client could not be made; 0: it could */
+};
+
 struct pump_slot { const rd_kafka_topic_t *topic; int32_t partition; struct part *part; };
 
 struct pump {
@@ -269,6 +298,8 @@ struct pump {
 
         rd_kafka_message_t *batch[PUMP_BATCH];
         size_t batch_count, batch_next;
+        int batch_seat;             /* it came from there; SEAT_NONE: from the lane's consumer */
+        struct seats seats;
 
         struct relay *relay;        /* NULL: all records are opened */
         uint64_t relayed_under_way; /* of in_flight_count */
@@ -343,6 +374,9 @@ void pump_drop_batch(struct pump *pump);
 bool pump_behind(const struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
+void pump_drop_batch_part(struct pump *pump, struct part *part); /* of the batch alone */
+/* A fetcher sleeps that has found its queue full (see there). */
+void pump_wake_fetchers(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list);
 void pump_forget_slots(struct pump *pump);
 /* Stops a partition until its halt is recorded with an answer. */
 void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
@@ -363,6 +397,30 @@ double limits_room(struct pump *pump);
 void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes);
 void limits_set(struct pump *pump, double records, double bytes);
 bool limits_waited(const struct pump *pump); /* lately */
+
+/* pump_seats.c */
+void seats_begin(struct pump *pump);         /* on the loop: its timer */
+/* A queue is full: partitions may be in each other's way. */
+void seats_press(struct pump *pump);
+/* The client that the partition reads with. */
+rd_kafka_t *seats_client(const struct pump *pump, const struct part *part);
+/* The partition stops.  false: it reads with the lane's consumer, or not at all. */
+bool seats_stop(struct pump *pump, struct part *part);
+/* Bytes that partitions which read apart hold. */
+uint64_t seats_held(const struct pump *pump);
+/* What the client and its queues take. */
+uint64_t seats_bytes(const struct pump *pump);
+size_t seats_queued(const struct pump *pump);
+void seats_found_empty(struct pump *pump, struct seat *seat);
+/* The clients go: these are the caller's to destroy.  Partitions read with the
+ * lane's consumer from then on. */
+struct seats_remains {
+        rd_kafka_t *client;
+        rd_kafka_queue_t *queues[CATCH_UP_SEATS];
+        rd_kafka_topic_t *topics[CATCH_UP_SEATS];
+};
+struct seats_remains seats_leave(struct pump *pump);
+void seats_destroy(struct seats_remains *remains); /* blocks: for the thread pool */
 
 /* pump_start.c */
 void pump_start_parts(struct pump *pump);

@@ -111,6 +111,7 @@ struct client_job {
         struct burst_limits limits;
         struct expedite *expedite;
         struct budget_sizes sizes;
+        struct seats_remains seats;
         char err[256];
         int rc;
 };
@@ -182,6 +183,7 @@ static void destroy_job(uv_work_t *work) {
         for (int i = 0; i < 3; i++)
                 if (job->queues[i]) rd_kafka_queue_destroy(job->queues[i]);
         if (job->producer) rd_kafka_destroy(job->producer);
+        seats_destroy(&job->seats);
         /* No group membership: nothing to leave. */
         if (job->consumer) rd_kafka_destroy_flags(job->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
@@ -320,6 +322,7 @@ static void pump_close_clients(struct pump *pump) {
         job->producer = pump->producer;
         job->expedite = pump->expedite;
         pump->expedite = NULL;
+        job->seats = seats_leave(pump);
         pump->consumer = pump->producer = NULL;
         pump->consumer_queue = pump->answers = pump->producer_queue = NULL;
         for (size_t i = 0; i < pump->part_count; i++) {
@@ -433,6 +436,7 @@ static void close_handles(struct pump *pump) {
         uv_close((uv_handle_t *)&pump->limit_timer, handle_closed);
         uv_close((uv_handle_t *)&pump->txn_timer, handle_closed);
         uv_close((uv_handle_t *)&pump->flow_timer, handle_closed);
+        uv_close((uv_handle_t *)&pump->seats.timer, handle_closed);
         uv_close((uv_handle_t *)&pump->wake, handle_closed);
 }
 
@@ -501,6 +505,7 @@ void pump_advance(struct pump *pump) {
         (void)uv_timer_stop(&pump->limit_timer);
         (void)uv_timer_stop(&pump->txn_timer);
         (void)uv_timer_stop(&pump->flow_timer);
+        (void)uv_timer_stop(&pump->seats.timer);
         (void)uv_poll_stop(&pump->wake);
         if (pump->free_wanted) close_handles(pump);
 }
@@ -607,7 +612,8 @@ void life_begin(struct pump *pump) {
         (void)uv_timer_init(loop, &pump->txn_timer);
         (void)uv_poll_init(loop, &pump->wake, pump->eventfd);
         limits_begin(pump);
-        pump->open_handles = 6;
+        seats_begin(pump);
+        pump->open_handles = 7;
         pump->commit_timer.data = pump->retry_timer.data = pump->limit_timer.data = pump;
         pump->txn_timer.data = pump->wake.data = pump;
         (void)uv_poll_start(&pump->wake, UV_READABLE, on_wake);

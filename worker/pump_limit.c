@@ -34,7 +34,7 @@ double limits_room(struct pump *pump) {
         }
         int64_t records_us = limit_wait_us(&pump->limit_records, now), bytes_us = limit_wait_us(&pump->limit_bytes, now);
         int64_t wait_us = records_us > bytes_us ? records_us : bytes_us;
-        bool wanted = rd_kafka_queue_length(pump->consumer_queue) > 0 || (pump->relay && relay_waits(pump->relay));
+        bool wanted = rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0 || (pump->relay && relay_waits(pump->relay));
         waits_since(pump, wait_us && wanted ? now : 0);
         if (wait_us) {
                 if (wanted) pump->limited_ms = now / 1000;

@@ -98,7 +98,7 @@ bool pump_relay_take(struct pump *pump, struct part *part) {
 static void relay_again(struct pump *pump, struct part *part) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
-        rd_kafka_error_t *error = rd_kafka_incremental_unassign(pump->consumer, list);
+        rd_kafka_error_t *error = seats_stop(pump, part) ? NULL : rd_kafka_incremental_unassign(pump->consumer, list);
         rd_kafka_topic_partition_list_destroy(list);
         if (error) {
                 pump_recycle(pump, "unassign: %s", rd_kafka_error_string(error));

@@ -51,6 +51,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 if (!part) abort();
                 part->topic = topic_for(pump, partitions[i].topic);
                 part->partition = partitions[i].partition;
+                part->seat = SEAT_NONE;
                 part->started = partitions[i].started;
                 part->existed = partitions[i].existed;
                 part->position = part->committed = part->record_ms = part->end_seen = -1;
@@ -152,6 +153,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         /* Before the first record nothing is known: few are taken at once. */
         pump->mean = (struct budget_mean){65536, 65536, 4};
         pump->mean_bytes = 65536;
+        pump->batch_seat = SEAT_NONE;
         pump_limit(pump);
         pump->member.turn = pump_turn;
         pump->snapshot_ms = clock_boot_ms();

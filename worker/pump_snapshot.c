@@ -16,7 +16,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
         if (!row->topic || !row->target) abort();
         row->position = part_position(part);
         if (pump->consumer && flowing && !part->relayed &&
-            rd_kafka_get_watermark_offsets(pump->consumer, part->topic->name, part->partition, &low,
+            rd_kafka_get_watermark_offsets(seats_client(pump, part), part->topic->name, part->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
             high >= 0)
                 part->end_seen = high;
@@ -44,7 +44,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                         row->lag_seconds = age < 0 ? -1 : (double)age / 1000;
                 }
         }
-        bool wanted = !part->paused && part->state != PART_HALTED && (part->state != PART_PARKED || part->broker_away);
+        bool wanted = !part->paused && part->apart.place != PLACE_WAITING && part->state != PART_HALTED && (part->state != PART_PARKED || part->broker_away);
         if (row->position != part->progress_position || !behind || !wanted) {
                 part->progress_position = row->position;
                 part->progress_ms = now;
@@ -107,7 +107,7 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         snapshot->limited = limits_waited(pump);
         snapshot->held_bytes = pump->held_bytes + (pump->relay ? relay_held_bytes(pump->relay) : 0);
         snapshot->in_flight_records = pump->in_flight_count;
-        snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) : 0;
+        snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) : 0;
         snapshot->blocked = pump->blocked;
         snapshot->taken_ms = now;
         return snapshot;

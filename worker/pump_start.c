@@ -532,6 +532,7 @@ void pump_flow_waiting(struct pump *pump) {
                         part->progress_position = part->position;
                         part->progress_ms = clock_boot_ms();
                         part->eof = false;
+                        part->looked = part->position;
                         part->record_ms = -1;
                         *part->error = '\0';
                         part->state = PART_FLOWING;

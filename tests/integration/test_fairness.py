@@ -1,0 +1,61 @@
+"""Inside one lane: partitions that are far behind do not delay those that keep up."""
+
+import time
+
+import pytest
+from local_cluster import wait_until
+from test_limits import setting
+
+VALUE_BYTES = 1000
+PARTITIONS = 3
+BACKLOG = 20_000    # of each of them
+
+
+def longest(watch, since_ms, until_ms=None):
+    """The longest delay of a record that reached the source then, from readable there to readable at the destination."""
+    reports = watch.query(from_ms=since_ms, **({"to_ms": until_ms} if until_ms else {}))
+    assert all(report["source_records"] > 0 for report in reports.values()), reports
+    return max(report["max_delay_ms"] for report in reports.values())
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+@pytest.mark.quiet
+@pytest.mark.parametrize(("guarantee", "relay"), [("at-least-once", "false"), ("exactly-once", "true")])
+def test_a_live_partition_beside_a_backlog(field, topic, guarantee, relay):
+    live, behind = f"{topic}-live", f"{topic}-behind"
+    mirror = field(topics=live, lanes=1, settings={"report.interval.ms": 300, "worker.loops": 1},
+                   **{"limit.bytes.per.second": 3 << 20, "batch.relay.enabled": relay, "delivery.guarantee": guarantee, "transaction.commit.interval.ms": 100})
+    mirror.create(live, 1, both=True)
+    mirror.create(behind, PARTITIONS, both=True)
+    mirror.oracle.call("preload", bootstrap=mirror.source, topic=behind, partitions=PARTITIONS, count=BACKLOG * PARTITIONS,
+                       size=VALUE_BYTES)
+    load = mirror.load(live, 1, rate=200)
+    watch = mirror.watch(live, 1)
+    mirror.up()
+    mirror.wait_running(1)
+    mirror.wait_flowing(watch)
+    alone_ms = now_ms()
+    time.sleep(2)
+    since_ms = now_ms()
+    setting(mirror, topics=f"{topic}-.*")
+    mirror.wait_running(1 + PARTITIONS)
+    time.sleep(1.5)
+    beside_ms = now_ms()
+    time.sleep(3)
+    until_ms = now_ms()
+    wait_until(lambda: all(report["waiting"] == 0 for report in watch.query(from_ms=since_ms, to_ms=until_ms).values()), 10,
+               mirror.describe)
+    delays = (longest(watch, alone_ms, since_ms), longest(watch, since_ms, beside_ms), longest(watch, beside_ms, until_ms))
+    # The backlog is still there, and all of its partitions move.
+    rows = {(row["topic"], row["partition"]): row for row in mirror.status()["partitions"]}
+    lags = [rows[behind, p]["end_offset"] - rows[behind, p]["position"] for p in range(PARTITIONS)]
+    setting(mirror, limit_bytes_per_second=0)
+    load.stop()
+    for name in (live, behind):
+        mirror.assert_mirrored(name, "exact" if guarantee == "exactly-once" else guarantee)
+    assert all(1000 < lag < BACKLOG for lag in lags), lags
+    alone, beginning, beside = delays
+    assert beside < alone + 300 and beginning < alone + 2000, delays
