@@ -9,8 +9,10 @@
  *   model --faults N --records N   the same with other bounds (2 and 2; faults for
  *                              the rows that are to hold)
  *   model --row NAME           one row
- *   model --actions            the actions and what they stand for */
-#include "tests/model/protocol.h"
+ *   model --actions            the actions and what they stand for
+ *
+ * The protocol is linked in: protocol.c, or move.c. */
+#include MODEL_PROTOCOL
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -193,7 +195,7 @@ static struct result walk(struct search *search) {
         struct result result = {.state = NONE};
         struct state start;
         uint32_t level_end = 1;
-        state_init(&start);
+        state_init(search->rules, &start);
         (void)add(search, &start, (struct origin){NONE, 0, 0, 0});
         for (uint32_t i = 0; i < search->count; i++) {
                 if (i == level_end) {
@@ -219,7 +221,7 @@ static void print_trace(const struct search *search, uint32_t at) {
                 const struct origin *o = &search->origins[i];
                 const struct action *action = &actions[o->action];
                 char who[2] = {(char)((action->coordinator ? '1' : 'A') + o->who), 0};
-                char whom[2] = {(char)('A' + (action->target ? o->target : o->who)), 0};
+                char whom[2] = {(char)(action->target ? MODEL_TARGET + o->target : 'A' + o->who), 0};
                 (void)printf("    %2u. %s", n, action->fault ? "FAULT " : "");
                 (void)printf(action->text, who, whom);
                 (void)printf("\n          ");
@@ -229,63 +231,13 @@ static void print_trace(const struct search *search, uint32_t at) {
         }
 }
 
-/* ---- the rows ---- */
-
-#define LAW(name) (1u << LAW_##name)
-#define HOLDS 0
-/* Three ways in which the worker starts with an init that no claim has followed. */
-#define AS_BUILT                                                                                   \
-        .recycle_without_claim = true, .start_without_claim = true, .claim_with_old_init = true,   \
-        .any_commit_order = true
-
-/* Of the group's position and the record's, the one of the later generation
- * counts, though the group's only repeats an older record. */
-#define BY_GENERATION .group_by_generation = true, .any_commit_order = true
-
-static const struct row {
-        const char *name, *says;
-        unsigned broken;      /* the law that must be found broken; HOLDS: all must hold */
-        struct rules rules;   /* faults 0: as many as --faults says */
-} rows[] = {
-        {"exactly-once", "all laws hold", HOLDS, {.exactly_once = true}},
-        {"at-least-once", "all laws hold", HOLDS, {.exactly_once = false}},
-        {"as-built", "an init without a claim behind it: a late transaction, and still an exact log", HOLDS,
-         {.exactly_once = true, AS_BUILT}},
-
-        {"claim-before-init", "claim and init swapped, and the group's generation trusted", LAW(TWICE),
-         {.exactly_once = true, .claim_before_init = true, BY_GENERATION, .faults = 1}},
-        {"claim-before-init-order", "claim and init swapped", LAW(ORDER),
-         {.exactly_once = true, .claim_before_init = true, .faults = 1}},
-        {"no-leader-check", "steps of a leader without the check of /leader", LAW(PLACED),
-         {.exactly_once = true, .no_leader_check = true, .faults = 1}},
-        {"no-session-check", "a claim without the check of the own znode", LAW(SESSION),
-         {.exactly_once = true, .no_session_check = true, .faults = 1}},
-        {"read-before-init", "the position record is read before the init", LAW(TWICE),
-         {.exactly_once = true, .read_before_init = true, .any_commit_order = true, .faults = 1}},
-        {"no-recycle", "a producer that has sent EndTxn twice is kept", LAW(RECORD),
-         {.exactly_once = true, .no_recycle = true, .faults = 1}},
-        {"commit-before-ack", "at-least-once: the position of what was sent is committed", LAW(LOST),
-         {.commit_before_ack = true, .faults = 1}},
-        {"no-generation-check", "at-least-once: commits without a look at the committed generation", LAW(PROGRESS),
-         {.no_generation_check = true, .faults = 1}},
-
-        {"recycle-without-claim", "the pump replaces its producer without a new claim, the group's generation trusted",
-         LAW(TWICE), {.exactly_once = true, .recycle_without_claim = true, BY_GENERATION, .faults = 1}},
-        {"start-without-claim", "a lane known as OWNED is opened again without a new claim, the same", LAW(TWICE),
-         {.exactly_once = true, .start_without_claim = true, BY_GENERATION, .faults = 2}},
-        {"claim-with-old-init", "a claim with the producer of an earlier assignment, the same", LAW(TWICE),
-         {.exactly_once = true, .claim_with_old_init = true, BY_GENERATION, .faults = 2}},
-        /* That no other law is broken first means that the log is exact. */
-        {"as-built-as-found", "the group's offset with the generation of the record that it repeats",
-         LAW(PROGRESS), {.exactly_once = true, AS_BUILT, .group_by_generation = true, .group_as_found = true}},
-};
-#define ROWS (sizeof rows / sizeof *rows)
-
 static double now_s(void) {
         struct timespec t;
         (void)clock_gettime(CLOCK_MONOTONIC, &t);
         return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+#define LAW(name) (1u << LAW_##name)
 
 static bool run(const struct row *row, struct rules rules) {
         struct search search = {.rules = &rules};
@@ -337,7 +289,7 @@ int main(int argc, char **argv) {
                         return 2;
                 }
         }
-        for (size_t i = 0; i < ROWS; i++) {
+        for (size_t i = 0; i < row_count; i++) {
                 if (only && strcmp(only, rows[i].name) != 0) continue;
                 struct rules rules = rows[i].rules;
                 rules.records = (uint8_t)records;

@@ -685,7 +685,8 @@ bool action_step(const struct rules *r, const struct action *action, struct stat
 
 /* ---- states ---- */
 
-void state_init(struct state *s) {
+void state_init(const struct rules *r, struct state *s) {
+        (void)r;
         *s = (struct state){
                 .worker = {{.up = 1, .session = SESSION_LIVE}, {.up = 1, .session = SESSION_LIVE}},
                 .coordinator = {{.up = 1, .candidate = 1}, {.up = 1, .candidate = 1}},
@@ -720,3 +721,51 @@ void state_print(const struct state *s, FILE *out) {
                 if (pump_started(&s->worker[i]))
                         (void)fprintf(out, " | %c g%u at %u", 'A' + i, s->worker[i].held, s->worker[i].next);
 }
+
+/* ---- the rows ---- */
+
+#define LAW(name) (1u << LAW_##name)
+#define HOLDS 0
+/* Three ways in which the worker starts with an init that no claim has followed. */
+#define AS_BUILT                                                                                   \
+        .recycle_without_claim = true, .start_without_claim = true, .claim_with_old_init = true,   \
+        .any_commit_order = true
+
+/* Of the group's position and the record's, the one of the later generation
+ * counts, though the group's only repeats an older record. */
+#define BY_GENERATION .group_by_generation = true, .any_commit_order = true
+
+const struct row rows[] = {
+        {"exactly-once", "all laws hold", HOLDS, {.exactly_once = true}},
+        {"at-least-once", "all laws hold", HOLDS, {.exactly_once = false}},
+        {"as-built", "an init without a claim behind it: a late transaction, and still an exact log", HOLDS,
+         {.exactly_once = true, AS_BUILT}},
+
+        {"claim-before-init", "claim and init swapped, and the group's generation trusted", LAW(TWICE),
+         {.exactly_once = true, .claim_before_init = true, BY_GENERATION, .faults = 1}},
+        {"claim-before-init-order", "claim and init swapped", LAW(ORDER),
+         {.exactly_once = true, .claim_before_init = true, .faults = 1}},
+        {"no-leader-check", "steps of a leader without the check of /leader", LAW(PLACED),
+         {.exactly_once = true, .no_leader_check = true, .faults = 1}},
+        {"no-session-check", "a claim without the check of the own znode", LAW(SESSION),
+         {.exactly_once = true, .no_session_check = true, .faults = 1}},
+        {"read-before-init", "the position record is read before the init", LAW(TWICE),
+         {.exactly_once = true, .read_before_init = true, .any_commit_order = true, .faults = 1}},
+        {"no-recycle", "a producer that has sent EndTxn twice is kept", LAW(RECORD),
+         {.exactly_once = true, .no_recycle = true, .faults = 1}},
+        {"commit-before-ack", "at-least-once: the position of what was sent is committed", LAW(LOST),
+         {.commit_before_ack = true, .faults = 1}},
+        {"no-generation-check", "at-least-once: commits without a look at the committed generation", LAW(PROGRESS),
+         {.no_generation_check = true, .faults = 1}},
+
+        {"recycle-without-claim", "the pump replaces its producer without a new claim, the group's generation trusted",
+         LAW(TWICE), {.exactly_once = true, .recycle_without_claim = true, BY_GENERATION, .faults = 1}},
+        {"start-without-claim", "a lane known as OWNED is opened again without a new claim, the same", LAW(TWICE),
+         {.exactly_once = true, .start_without_claim = true, BY_GENERATION, .faults = 2}},
+        {"claim-with-old-init", "a claim with the producer of an earlier assignment, the same", LAW(TWICE),
+         {.exactly_once = true, .claim_with_old_init = true, BY_GENERATION, .faults = 2}},
+        /* That no other law is broken first means that the log is exact. */
+        {"as-built-as-found", "the group's offset with the generation of the record that it repeats",
+         LAW(PROGRESS), {.exactly_once = true, AS_BUILT, .group_by_generation = true, .group_as_found = true}},
+};
+const size_t row_count = sizeof rows / sizeof *rows;

@@ -149,8 +149,18 @@ extern const size_t action_count;
 /* false: the action is not possible in s, which has not changed. */
 bool action_step(const struct rules *rules, const struct action *action, struct state *s, unsigned who,
                  unsigned target);
+/* A protocol to walk through. */
+struct row {
+        const char *name, *says;
+        unsigned broken;      /* the law that must be found broken; 0: all must hold */
+        struct rules rules;   /* faults 0: as many as --faults says */
+};
+extern const struct row rows[];
+extern const size_t row_count;
+#define MODEL_TARGET 'A'      /* the name of target 0 */
+
 /* The workers are registered, the coordinators are candidates. */
-void state_init(struct state *s);
+void state_init(const struct rules *rules, struct state *s);
 /* One owner, which runs, and a complete copy; no zombie. */
 bool state_is_goal(const struct rules *rules, const struct state *s);
 void state_print(const struct state *s, FILE *out);
