@@ -40,7 +40,7 @@ int offsets_table_new(const struct offsets_lane *lanes, size_t count, const char
                                 if (!selected(topic, partition, in->topic, (int32_t)one->partition)) continue;
                                 table.items[table.count++] = (struct offsets_row){
                                         .topic = in->topic, .partition = (int32_t)one->partition, .lane = k,
-                                        .started = one->started, .group_offset = -1, .now = -1, .wanted = -1,
+                                        .started = one->started, .floor = {one->floor, one->floor_generation}, .group_offset = -1, .now = -1, .wanted = -1,
                                         .asked = asked(lanes[k].record, in->topic, one->partition),
                                         .low = -1, .high = -1};
                         }
@@ -64,6 +64,14 @@ int64_t offsets_truth(int64_t group_offset, const struct codec_metadata *metadat
         return group ? group_offset : recorded->next_offset;
 }
 
+int64_t offsets_truth_above(const struct floor *floor, int64_t group_offset, const struct codec_metadata *metadata,
+                            const Heliostat__Pb__Position *recorded) {
+        const struct codec_metadata at_floor = {.generation = floor->generation};
+        if (recorded && floor_counts(floor, recorded->generation)) recorded = NULL;
+        if (group_offset >= 0 && floor_counts(floor, metadata->generation)) return offsets_truth(floor->offset, &at_floor, recorded);
+        return offsets_truth(group_offset, metadata, recorded);
+}
+
 static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions *record, const struct offsets_row *row) {
         for (size_t t = 0; record && t < record->n_topics; t++) {
                 if (strcmp(record->topics[t]->topic, row->topic) != 0) continue;
@@ -77,7 +85,8 @@ static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions
 void offsets_positions(struct offsets_table *table, const struct offsets_lane *lanes) {
         for (size_t i = 0; i < table->count; i++) {
                 struct offsets_row *row = &table->items[i];
-                row->now = offsets_truth(row->group_offset, &row->metadata, recorded_of(lanes[row->lane].recorded, row));
+                row->now = offsets_truth_above(&row->floor, row->group_offset, &row->metadata,
+                                               recorded_of(lanes[row->lane].recorded, row));
         }
 }
 

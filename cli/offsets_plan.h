@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "common/codec.h"
+#include "common/floor.h"
 #include "common/offsets_file.h"
 #include "heliostat.pb-c.h"
 
@@ -32,6 +33,7 @@ struct offsets_row {
         bool started;
         int64_t group_offset; /* -1: none */
         struct codec_metadata metadata;
+        struct floor floor;  /* of its last lane */
         int64_t now;         /* the position; -1: none */
         int64_t asked;       /* a move that waits to be carried out; -1: none */
         int64_t wanted;      /* -1: is not to be changed */
@@ -53,6 +55,9 @@ struct offsets_row *offsets_find(const struct offsets_table *table, const char *
  * generation, then the higher offset.  recorded NULL: none.  -1: no position. */
 int64_t offsets_truth(int64_t group_offset, const struct codec_metadata *metadata,
                       const Heliostat__Pb__Position *recorded);
+/* The same of a partition that was in another lane: what is of that one is outdated. */
+int64_t offsets_truth_above(const struct floor *floor, int64_t group_offset, const struct codec_metadata *metadata,
+                            const Heliostat__Pb__Position *recorded);
 /* Fills in `now` from the group's offsets and the lane's position records. */
 void offsets_positions(struct offsets_table *table, const struct offsets_lane *lanes);
 

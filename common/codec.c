@@ -269,7 +269,9 @@ static int check_lane(const Heliostat__Pb__Lane *l) {
                 partitions += t->n_partitions;
                 if (partitions > CODEC_PARTITIONS_MAX) return ERR_TOO_MANY;
                 for (size_t k = 0; k < t->n_partitions; k++)
-                        if (t->partitions[k]->partition > INT32_MAX) return ERR_INVALID;
+                        if (t->partitions[k]->partition > INT32_MAX || t->partitions[k]->to > ROUTE_LANES_MAX ||
+                            t->partitions[k]->floor < 0 || (t->partitions[k]->left && !t->partitions[k]->to))
+                                return ERR_INVALID;
         }
         return check_halts(l);
 }

@@ -217,6 +217,20 @@ static void lane_start(struct worker_lane *lane) {
                  lane->lane, lane->core.held_generation, count);
 }
 
+/* As the lane's record has them now; and its generation. */
+static void lane_tell_partitions(struct worker_lane *lane, bool adopt) {
+        size_t count = 0;
+        if (!lane->link) return;
+        struct pump_partition *partitions = lane_record_partitions(lane->record, &count);
+        if (adopt) {
+                log_info("lane.adopt", "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane, lane->core.held_generation);
+                pump_adopt(lane->link->pump, lane->core.held_generation, partitions, count);
+        } else {
+                pump_update(lane->link->pump, partitions, count);
+        }
+        free(partitions);
+}
+
 static void on_route_changed(void *ctx, const char *path) {
         struct worker_route *route = ctx;
         (void)path;
@@ -353,6 +367,7 @@ static void on_lane_read(void *ctx, int code, const void *data, size_t bytes, co
                 .owner_is_me = strcmp(record->owner, worker->id) == 0,
                 .incarnation_is_me = strcmp(record->incarnation, worker->incarnation) == 0,
                 .generation = record->generation,
+                .raised_from = record->raised_from,
                 .spec = record->spec,
                 .version = stat->version,
         };
@@ -496,22 +511,13 @@ static void lane_event(struct worker_lane *lane, const struct lane_event *event)
                         lane_start(lane);
                         break;
                 case LANE_PUMP_UPDATE:
-                        if (lane->link) {
-                                size_t count = 0;
-                                struct pump_partition *p = lane_record_partitions(lane->record, &count);
-                                pump_update(lane->link->pump, p, count);
-                                free(p);
-                        }
+                        lane_tell_partitions(lane, false);
                         break;
                 case LANE_PUMP_GO:
                         lane_go(lane);
                         break;
                 case LANE_PUMP_ADOPT:
-                        if (lane->link) {
-                                log_info("lane.adopt", "route=%s lane=%u gen=%" PRIu64, lane->route,
-                                         lane->lane, lane->core.held_generation);
-                                pump_adopt(lane->link->pump, lane->core.held_generation);
-                        }
+                        lane_tell_partitions(lane, true);
                         break;
                 case LANE_PUMP_DRAIN:
                         if (lane->link) {

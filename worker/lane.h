@@ -56,6 +56,7 @@ struct lane_record {
         uint64_t generation;
         uint32_t spec;
         int32_t version;         /* of the znode */
+        uint64_t raised_from;    /* the owner's generation before the leader raised it; 0: it has not */
 };
 
 enum lane_event_type {

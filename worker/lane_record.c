@@ -21,12 +21,15 @@ struct pump_partition *lane_record_partitions(const Heliostat__Pb__Lane *record,
         for (size_t i = 0; i < record->n_topics; i++)
                 for (size_t k = 0; k < record->topics[i]->n_partitions; k++) {
                         const Heliostat__Pb__LanePartition *p = record->topics[i]->partitions[k];
+                        if (p->left) continue;
                         const Heliostat__Pb__Halt *halt =
                                 codec_lane_halt(record, record->topics[i]->topic, p->partition);
                         partitions[n] = (struct pump_partition){.topic = record->topics[i]->topic,
                                                                 .partition = (int32_t)p->partition,
                                                                 .started = p->started,
-                                                                .existed = p->existed};
+                                                                .existed = p->existed,
+                                                                .leaving = p->to != 0,
+                                                                .floor = {p->floor, p->floor_generation}};
                         if (halt) partitions[n].halt = halt_of(halt);
                         n++;
                 }
@@ -151,6 +154,12 @@ void lane_record_mark(Heliostat__Pb__Lane *record, const struct pump_fact *fact,
                 halt_remove(record, row);
                 skip_write(record, fact, now_ms);
                 break;
+        case PUMP_FACT_LEFT:
+                if (!partition->to || partition->left || partition->floor_generation != fact->came_with) break;
+                partition->left = true;
+                partition->floor = fact->position;
+                partition->floor_generation = record->generation;
+                break;
         }
 }
 
@@ -162,6 +171,8 @@ bool lane_record_has(const Heliostat__Pb__Lane *record, const struct pump_fact *
         case PUMP_FACT_POSITIONED: return partition && partition->started;
         case PUMP_FACT_HALTED: return row && halt_same(&halt, &fact->halt) && halt.answer == fact->halt.answer;
         case PUMP_FACT_RESUMED: return !halt_same(&halt, &fact->halt);
+        /* Of one that has been elsewhere since there is nothing left to say. */
+        case PUMP_FACT_LEFT: return !partition || partition->left || partition->floor_generation != fact->came_with;
         }
         return false;
 }

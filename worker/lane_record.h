@@ -7,6 +7,7 @@
 #define HELIOSTAT_WORKER_LANE_RECORD_H
 
 #include "common/codec.h"
+#include "common/floor.h"
 #include "worker/halt.h"
 
 struct pump_partition {
@@ -14,6 +15,8 @@ struct pump_partition {
         int32_t partition;
         bool started;       /* a position was committed once: never start afresh */
         bool existed;       /* it was there when the route was first looked at */
+        bool leaving;       /* for another lane: to be taken out after its last commit */
+        struct floor floor; /* where it has left its last lane */
         struct halt halt;   /* as the lane's record has it; HALT_NONE: none */
 };
 
@@ -23,15 +26,19 @@ enum pump_fact_kind {
         PUMP_FACT_HALTED,     /* halt, with the answer that the route's policy gives */
         PUMP_FACT_RESUMED,    /* the answer of `halt` was carried out: [halt.from, halt.to) was
                                * passed over, and what follows is committed */
+        PUMP_FACT_LEFT,       /* the partition is taken out: nothing above `position` was mirrored */
 };
 struct pump_fact {
         enum pump_fact_kind kind;
         const char *topic;    /* borrowed for the call */
         int32_t partition;
         struct halt halt;
+        int64_t position;     /* LEFT */
+        uint64_t came_with;   /* LEFT: generation of the floor it was given with: it may have been
+                               * elsewhere since */
 };
 
-/* The record's partitions with their halts.  *out_count of them; the caller
+/* The record's partitions, but those that have left, with their halts.  *out_count of them; the caller
  * frees the array, which borrows the topics from the record.  Aborts without
  * memory. */
 struct pump_partition *lane_record_partitions(const Heliostat__Pb__Lane *record, size_t *out_count);

@@ -106,8 +106,10 @@ void pump_update(struct pump *pump, const struct pump_partition *partitions, siz
 void pump_recorded(struct pump *pump, const struct pump_fact *facts, size_t count);
 /* Pauses what the rules match, and lets the others flow.  Takes rules; NULL: none. */
 void pump_pause(struct pump *pump, struct pause_rules *rules);
-/* Commit this generation from now on. */
-void pump_adopt(struct pump *pump, uint64_t generation);
+/* Commit this generation from now on, and run these partitions, as pump_update: both
+ * at once, for one that comes from another lane, or comes back, may have been
+ * committed by that with any generation below this one. */
+void pump_adopt(struct pump *pump, uint64_t generation, const struct pump_partition *partitions, size_t count);
 /* The lane's share of the memory budget from now on.  What the consumer's queue
  * may hold stays as it was when the clients were made. */
 void pump_set_budget(struct pump *pump, uint64_t budget_bytes);

@@ -249,8 +249,13 @@ static struct halt one_record(const struct halt *of) {
 size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACTS_MAX]) {
         size_t n = 0;
         if (part->passed.kind != HALT_NONE)
-                out[n++] = (struct pump_fact){PUMP_FACT_RESUMED, part->topic->name, part->partition,
-                                              one_record(&part->passed)};
+                out[n++] = (struct pump_fact){.kind = PUMP_FACT_RESUMED, .topic = part->topic->name,
+                                              .partition = part->partition, .halt = one_record(&part->passed)};
+        if (part->leave_done && !part->left) {
+                out[n++] = (struct pump_fact){.kind = PUMP_FACT_LEFT, .topic = part->topic->name, .partition = part->partition,
+                                              .position = ledger_position(&part->ledger), .came_with = part->floor.generation};
+                return n;
+        }
         struct pump_fact *fact = &out[n];
         *fact = (struct pump_fact){.topic = part->topic->name, .partition = part->partition, .halt = part->halt};
         if (part->state == PART_WAITING && !part->started) {
@@ -278,6 +283,9 @@ size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACT
 void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_fact *fact) {
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: part->started = true; break;
+        case PUMP_FACT_LEFT:
+                if (part->leave_done && part->floor.generation == fact->came_with) part->left = true;
+                break;
         case PUMP_FACT_HALTED:
                 if (halt_same(&part->halt, &fact->halt) && part->halt.answer == fact->halt.answer)
                         part->halt_recorded = true;

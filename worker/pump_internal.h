@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "common/floor.h"
 #include "common/names.h"
 #include "common/start_resolve.h"
 #include "common/provenance.h"
@@ -100,6 +101,12 @@ struct part {
         bool started;
         bool existed;               /* when the route was first looked at */
         bool paused;                /* by an operator: it is started, and does not flow */
+        bool leaving;               /* for another lane: started, and does not flow */
+        bool leave_recorded;        /* ... exactly-once: our last committed record has its last position */
+        bool leave_in_txn;          /* ... and so has the one of the transaction that ends */
+        bool leave_done;            /* ... its last commit is done, and it is told */
+        bool left;                  /* the lane's record says so: no longer ours */
+        struct floor floor;         /* where it has left its last lane */
         bool starting;              /* in the start operation under way */
         bool flowed;                /* the ledger is valid: the position is known exactly */
         bool returned_told;         /* that records of the destination's are passed over */
@@ -345,6 +352,7 @@ struct pump {
         int64_t snapshot_ms;
 
         uint64_t adopt_generation;  /* to be taken when the transaction has ended; 0: none */
+        struct request *update_waits; /* partitions that came with it, and start under it; NULL: none */
         enum txn_state txn;         /* NONE: at-least-once, or no producer */
         bool txn_first;             /* of this producer */
         uint64_t txn_records, txn_bytes;
@@ -421,6 +429,21 @@ struct seats_remains {
 };
 struct seats_remains seats_leave(struct pump *pump);
 void seats_destroy(struct seats_remains *remains); /* blocks: for the thread pool */
+
+/* pump_request.c */
+void request_take_update(struct pump *pump); /* the one that waits, if it may come now */
+void request_drop_update(struct pump *pump);
+
+/* pump_leave.c */
+/* Stops what leaves, and tells what may be taken out of the lane. */
+void leave_look(struct pump *pump);
+/* Nothing of it is under way, and nothing is left to be said about it. */
+bool leave_still(const struct pump *pump, const struct part *part);
+/* Exactly-once: a transaction has to end for its sake. */
+bool leave_due(const struct pump *pump);
+/* The lane's record has it as before, or anew after it was elsewhere. */
+void leave_update(struct pump *pump, struct part *part, const struct pump_partition *now);
+void leave_on_reopen(struct part *part);
 
 /* pump_start.c */
 void pump_start_parts(struct pump *pump);

@@ -333,6 +333,8 @@ static void pump_close_clients(struct pump *pump) {
                 /* A parked one waits for its time: what it was refused would be
                  * refused again, to the whole lane. */
                 if (part->state != PART_HALTED && part->state != PART_PARKED) part->state = PART_NEW;
+                if (part->left) part->state = PART_PARKED;
+                else leave_on_reopen(part);
                 halt_on_reopen(part);
         }
         if (pump->held_bytes) {
@@ -402,6 +404,7 @@ static void handle_closed(uv_handle_t *handle) {
         struct pump *pump = handle->data;
         if (--pump->open_handles > 0) return;
         pump_tell(pump, PUMP_TELL_CLOSED, 0);
+        request_drop_update(pump);
         (void)close(pump->eventfd);
         uv_mutex_destroy(&pump->denied.lock);
         for (size_t i = 0; i < pump->part_count; i++) {
@@ -485,6 +488,7 @@ void pump_advance(struct pump *pump) {
                         pump->held = flows;
                 }
         }
+        leave_look(pump);
         if (pump->state == PUMP_DRAINING) advance_draining(pump);
         if (pump->state != PUMP_RECYCLING && pump->state != PUMP_STOPPING) return;
         if (pump->in_flight_count > 0 || pump->clients_closing || pump->opening) return;
@@ -527,6 +531,7 @@ static void on_commit_timer(uv_timer_t *timer) {
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, pump->held);
         map_tick(pump);
         pump_relay_tick(pump);
+        leave_look(pump);
         halt_look_committed(pump);
 }
 
@@ -580,7 +585,7 @@ void pump_retry_parked(struct pump *pump) {
         int64_t now = clock_boot_ms();
         for (size_t i = 0; i < pump->part_count; i++) {
                 const struct part *part = pump->parts[i];
-                if (part->state != PART_PARKED || (part->paused && part->flowed)) continue;
+                if (part->state != PART_PARKED || part->left || ((part->paused || part->leaving) && part->flowed)) continue;
                 int64_t wait = part->retry_ms - now;
                 pump_retry_soon(pump, wait > 100 ? (uint64_t)wait : 100);
         }
@@ -631,11 +636,12 @@ void life_run(struct pump *pump) {
 }
 
 void pump_take_generation(struct pump *pump) {
-        if (!pump->adopt_generation || pump->txn == TXN_ENDING) return;
+        if (!pump->adopt_generation || pump->txn == TXN_ENDING) return; /* the update that waits, too */
         pump->settings.generation = pump->adopt_generation;
         pump->adopt_generation = 0;
         /* Commit it everywhere at the next occasion. */
         for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->committed = -1;
+        request_take_update(pump); /* before anything is committed under it */
         if (pump->state == PUMP_RUNNING) (void)pump_commit(pump, false);
 }
 

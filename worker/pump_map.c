@@ -159,7 +159,7 @@ void map_stop(struct pump *pump) {
 /* ---- writing ---- */
 
 static bool part_changed(const struct pump *pump, const struct part *part) {
-        if (!part->flowed || part->map.begin < 0) return false;
+        if (!part->flowed || part->left || part->map.begin < 0) return false;
         /* What was acknowledged behind what was not is not told. */
         if (part->map.next_source > ledger_position(&part->ledger)) return false;
         return part->map_next != ledger_position(&part->ledger) ||

@@ -32,8 +32,7 @@ static struct part *find_part(const struct pump *pump, const char *topic, int32_
         return NULL;
 }
 
-/* Partitions only ever join a lane; one that would leave it is an issue of
- * moving partitions between lanes, which needs the lane to be handed over. */
+/* One that is no longer listed has left before (pump_leave.c). */
 static void add_parts(struct pump *pump, const struct pump_partition *partitions, size_t count) {
         size_t old = pump->part_count;
         bool unrecorded = false;
@@ -44,7 +43,8 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
         for (size_t i = 0; i < count; i++) {
                 struct part *there = old ? find_part(pump, partitions[i].topic, partitions[i].partition) : NULL;
                 if (there) {
-                        halt_from_record(pump, there, &partitions[i].halt, false);
+                        leave_update(pump, there, &partitions[i]);
+                        unrecorded |= there->state == PART_HALTED && !there->halt_recorded;
                         continue;
                 }
                 struct part *part = calloc(1, sizeof *part);
@@ -54,6 +54,8 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->seat = SEAT_NONE;
                 part->started = partitions[i].started;
                 part->existed = partitions[i].existed;
+                part->leaving = partitions[i].leaving;
+                part->floor = partitions[i].floor;
                 part->position = part->committed = part->record_ms = part->end_seen = -1;
                 part->progress_ms = clock_boot_ms();
                 part->txn_position = part->txn_next = part->poison = part->map_next = part->relay_until = -1;
@@ -177,11 +179,29 @@ void pump_start(struct pump *pump, uint64_t generation, const struct pump_partit
         mailbox_post(&pump->loop->mailbox, handle_start, request_new(pump, partitions, count, generation));
 }
 
+/* Under the generation that came with them: what one of these was committed with
+ * by its last lane may be above ours. */
+void request_take_update(struct pump *pump) {
+        struct request *request = pump->update_waits;
+        if (!request || pump->adopt_generation) return;
+        pump->update_waits = NULL;
+        add_parts(pump, request->partitions, request->count);
+        pump_start_parts(pump);
+        leave_look(pump);
+        request_free(request);
+}
+
+void request_drop_update(struct pump *pump) {
+        if (pump->update_waits) request_free(pump->update_waits);
+        pump->update_waits = NULL;
+}
+
 static void handle_update(void *arg) {
         struct request *request = arg;
-        add_parts(request->pump, request->partitions, request->count);
-        pump_start_parts(request->pump);
-        request_free(request);
+        struct pump *pump = request->pump;
+        request_drop_update(pump); /* the newer one has all */
+        pump->update_waits = request;
+        request_take_update(pump);
 }
 
 void pump_update(struct pump *pump, const struct pump_partition *partitions, size_t count) {
@@ -251,12 +271,13 @@ static void handle_adopt(void *arg) {
         /* Not between a position record and what the group is told of it: the
          * record has the old generation. */
         pump->adopt_generation = request->value;
+        request_drop_update(pump); /* an older one */
+        pump->update_waits = request;
         pump_take_generation(pump);
-        request_free(request);
 }
 
-void pump_adopt(struct pump *pump, uint64_t generation) {
-        mailbox_post(&pump->loop->mailbox, handle_adopt, request_new(pump, NULL, 0, generation));
+void pump_adopt(struct pump *pump, uint64_t generation, const struct pump_partition *partitions, size_t count) {
+        mailbox_post(&pump->loop->mailbox, handle_adopt, request_new(pump, partitions, count, generation));
 }
 
 static void handle_budget(void *arg) {

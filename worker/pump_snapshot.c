@@ -69,7 +69,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 break;
         }
         if (stall != STALL_NONE) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED;
-        if (pump->state == PUMP_DRAINING) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
+        if (pump->state == PUMP_DRAINING || (part->leaving && part->state == PART_PARKED)) row->state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_DRAINING;
         if (row->state == HELIOSTAT__PB__PARTITION_STATE__PARTITION_STALLED &&
             (!*part->error || strcmp(part->error, PUMP_LIMITED_TEXT) == 0))
                 (void)snprintf(part->error, sizeof part->error, "%.159s", stall == STALL_ERROR ? pump->error : stall_text(stall));
@@ -87,9 +87,8 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         if (*pump->error && now - pump->error_ms > PUMP_ERROR_MS) pump_set_error(pump, "");
         snapshot->rows = calloc(pump->part_count ? pump->part_count : 1, sizeof *snapshot->rows);
         if (!snapshot->rows) abort();
-        snapshot->count = pump->part_count;
         for (size_t i = 0; i < pump->part_count; i++)
-                part_row(pump, pump->parts[i], seconds, &snapshot->rows[i]);
+                if (!pump->parts[i]->left) part_row(pump, pump->parts[i], seconds, &snapshot->rows[snapshot->count++]);
         for (size_t i = 0; i < pump->part_count; i++) snapshot->relayed += pump->parts[i]->relayed != NULL;
         (void)snprintf(snapshot->error, sizeof snapshot->error, "%s", pump->error);
         snapshot->state = pump_state_name(pump);

@@ -340,7 +340,8 @@ void pump_start_parts(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 /* What is still under way would be sent twice. */
-                if (part->state == PART_PARKED && !(part->paused && part->flowed) && part->retry_ms <= now &&
+                if (part->left) continue;
+                if (part->state == PART_PARKED && !((part->paused || part->leaving) && part->flowed) && part->retry_ms <= now &&
                     part->under_way == 0 && !part->relayed && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
@@ -434,10 +435,17 @@ static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions
  * false: the record has a generation above ours; op->fenced. */
 static bool op_take_recorded(struct pump_op *op) {
         struct pump *pump = op->pump;
+        /* Also where it tells nothing new of these: what it no longer lists, a later
+         * owner has given to another lane. */
+        if (op->recorded && op->recorded->generation > pump->settings.generation && !SABOTAGE(FENCE_OFF)) {
+                op->fenced = op->recorded->generation;
+                return false;
+        }
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 const Heliostat__Pb__Position *row = recorded_of(op->recorded, part);
-                if (part->flowed) continue;
+                if (part->flowed || part->left) continue;
+                if (row && floor_counts(&part->floor, row->generation)) row = NULL; /* of an earlier stay in this lane */
                 if (!row) {
                         /* Deleted, or a tombstone compacted away: the group's may be older. */
                         if (part->record_wanted && part->state == PART_NEW)
@@ -523,7 +531,8 @@ void pump_flow_waiting(struct pump *pump) {
         if (pump->state == PUMP_RUNNING)
                 for (size_t i = 0; i < pump->part_count; i++) {
                         struct part *part = pump->parts[i];
-                        if (part->state != PART_WAITING || !part->started || halt_waits(part)) continue;
+                        if (part->state != PART_WAITING || !part->started || part->left || halt_waits(part)) continue;
+                        bool stays = !part->paused && !part->leaving;
                         pump_drop_part(pump, part);
                         ledger_fini(&part->ledger);
                         ledger_init(&part->ledger, part->position);
@@ -536,15 +545,15 @@ void pump_flow_waiting(struct pump *pump) {
                         part->record_ms = -1;
                         *part->error = '\0';
                         part->state = PART_FLOWING;
-                        flowing |= !part->paused;
-                        if (!part->paused && !pump_relay_take(pump, part)) {
+                        flowing |= stays;
+                        if (stays && !pump_relay_take(pump, part)) {
                                 rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
                                         ->offset = part->position;
                                 crosses |= pump_relay_crosses(pump, part, false);
                         }
-                        if (!part->paused) continue;
+                        if (stays) continue;
                         part->state = PART_PARKED; /* its position is known, and is committed like the others' */
-                        (void)snprintf(part->error, sizeof part->error, "%s", PUMP_PAUSED_TEXT); /* it fits */
+                        if (part->paused) (void)snprintf(part->error, sizeof part->error, "%s", PUMP_PAUSED_TEXT); /* it fits */
                         if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
                         pump->running_told = true;
                 }
@@ -573,7 +582,7 @@ int64_t part_position(const struct part *part) {
 }
 
 static bool part_commits(const struct pump *pump, const struct part *part, bool all, int64_t now) {
-        if (!part->flowed || part->starting || part_disowned(part)) return false;
+        if (!part->flowed || part->starting || part->left || part->leave_done || part_disowned(part)) return false;
         if (part->committed != part_position(part)) return true;
         /* A halt may last longer than a group remembers. */
         if (part->state != PART_FLOWING && part->state != PART_HALTED && !part->paused) return false;
@@ -720,6 +729,11 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                 if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed) {
                         part->position = row->offset;
                         part->position_generation = generation;
+                        if (floor_counts(&part->floor, generation)) {
+                                part->position = part->floor.offset;
+                                part->position_generation = part->floor.generation;
+                                part->record_wanted = part->record_counts = false; /* another lane's record */
+                        }
                 }
         }
 }

@@ -84,9 +84,9 @@ bool txn_dirty(const struct pump *pump) {
         if (pump->txn == TXN_NONE) return false;
         for (size_t i = 0; i < pump->part_count; i++) {
                 const struct part *part = pump->parts[i];
-                if (next_offset(part) != part->txn_position) return true;
+                if (!part->left && next_offset(part) != part->txn_position) return true;
         }
-        return false;
+        return leave_due(pump);
 }
 
 /* Notes what the record says as each partition's txn_next.  0 | as codec_pack */
@@ -102,13 +102,15 @@ static int pack_positions(struct pump *pump, void **out_data, size_t *out_bytes)
         if (positions && pointers && topics && topic_pointers) {
                 size_t used = 0;
                 record.lane = pump->settings.lane;
+                record.generation = pump->settings.generation;
                 record.topics = topic_pointers;
                 for (const struct dest_topic *t = pump->topics; t; t = t->next) {
                         size_t first = used;
                         for (size_t i = 0; i < pump->part_count; i++) {
                                 struct part *part = pump->parts[i];
                                 if (part->topic != t) continue;
-                                part->txn_next = next_offset(part);
+                                part->txn_next = part->left ? -1 : next_offset(part);
+                                part->leave_in_txn = leave_still(pump, part);
                                 if (part->txn_next < 0) continue;
                                 if (part->txn_next != part->txn_position)
                                         part->txn_generation = pump->settings.generation;
@@ -195,6 +197,7 @@ static void end_done(uv_work_t *work, int status) {
                         struct part *part = pump->parts[i];
                         if (part->txn_next < 0) continue;
                         part->txn_position = part->txn_next;
+                        part->leave_recorded |= part->leave_in_txn;
                         part->recorded = true;
                         part->record_stale = false;
                 }

@@ -49,6 +49,7 @@ static int pack_self(struct worker *worker, void **data, size_t *bytes) {
         self.zone = worker->config->worker_zone;
         self.version = (char *)HELIOSTAT_VERSION;
         self.draining = worker->stopping;
+        self.gives_partitions = true;
         self.started_ms = worker->started_ms;
         (void)snprintf(worker->http_told, sizeof worker->http_told, "%s", http_url(worker->http));
         self.http = worker->http_told;

@@ -169,9 +169,9 @@ void pump_pause(struct pump *pump, struct pause_rules *rules) {
         pause_rules_free(rules);
 }
 
-void pump_adopt(struct pump *pump, uint64_t generation) {
-        (void)pump;
+void pump_adopt(struct pump *pump, uint64_t generation, const struct pump_partition *partitions, size_t count) {
         (void)generation;
+        pump_update(pump, partitions, count);
 }
 
 void pump_set_limits(struct pump *pump, double records, double bytes) {

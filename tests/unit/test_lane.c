@@ -227,6 +227,25 @@ static void added_partitions_reach_the_running_pump(void **state) {
         EXPECT("mark pump-go");
 }
 
+/* A partition has come from a lane with a higher generation: the lane's own rose, and
+ * nobody else has run it. */
+static void a_raised_generation_is_adopted_with_its_partition(void **state) {
+        (void)state;
+        struct lane lane = running();
+        struct lane_event read = read_as(LANE_RECORD_OWNED, true, true, 9, 2, 10);
+        read.record.raised_from = 3;
+        feed(&lane, assigned(9, 2));
+        feed(&lane, read);
+        EXPECT("read pump-adopt pump-update");
+        assert_int_equal(lane.held_generation, 9);
+        /* Raised from another one than ours: somebody has run it in between. */
+        read = read_as(LANE_RECORD_OWNED, true, true, 20, 3, 11);
+        read.record.raised_from = 10;
+        feed(&lane, assigned(20, 3));
+        feed(&lane, read);
+        EXPECT("read pump-drain");
+}
+
 static void stopping_drains_and_releases_without_waiting_for_anybody(void **state) {
         (void)state;
         struct lane lane = running();
@@ -309,7 +328,8 @@ static void random_lives(void **state) {
                         event.missing = rand_r(&seed) % 16 == 0;
                         event.record = (struct lane_record){(enum lane_record_state)(rand_r(&seed) % 4),
                                                             rand_r(&seed) % 3 != 0, rand_r(&seed) % 2,
-                                                            event.generation, event.spec, step};
+                                                            event.generation, event.spec, step,
+                                                            (uint64_t)(rand_r(&seed) % 3)};
                         enum lane_request before = lane.request;
                         enum lane_action action = lane_step(&lane, &event);
                         int turns = 0;
@@ -349,6 +369,7 @@ int main(void) {
                 cmocka_unit_test(fenced_zombie_forgets),
                 cmocka_unit_test(the_owner_by_record_claims_above_a_foreign_generation),
                 cmocka_unit_test(added_partitions_reach_the_running_pump),
+                cmocka_unit_test(a_raised_generation_is_adopted_with_its_partition),
                 cmocka_unit_test(stopping_drains_and_releases_without_waiting_for_anybody),
                 cmocka_unit_test(a_changed_route_opens_the_pump_again),
                 cmocka_unit_test(a_changed_route_waits_for_zookeeper),

@@ -23,7 +23,8 @@ static Heliostat__Pb__Lane *record_new(void) {
 
 static struct pump_fact fact(enum pump_fact_kind kind, enum halt_kind halt, int64_t from, int64_t to,
                              enum halt_answer answer) {
-        return (struct pump_fact){kind, "t", 0, {.kind = halt, .answer = answer, .from = from, .to = to}};
+        return (struct pump_fact){
+                .kind = kind, .topic = "t", .halt = {.kind = halt, .answer = answer, .from = from, .to = to}};
 }
 
 /* A refused record at `from` that goes to the dead letters: found and behind us. */
@@ -111,6 +112,44 @@ static void facts_of_partitions_that_are_elsewhere_change_nothing(void **state) 
         codec_free(record);
 }
 
+static void a_partition_that_leaves_is_entered_once(void **state) {
+        (void)state;
+        Heliostat__Pb__Lane *record = record_new();
+        Heliostat__Pb__LanePartition *entry = record->topics[0]->partitions[0];
+        struct pump_fact left = fact(PUMP_FACT_LEFT, HALT_NONE, 0, 0, ANSWER_NONE);
+        size_t count;
+        left.position = 77;
+        record->generation = 5;
+        lane_record_mark(record, &left, 1000); /* it was not asked to */
+        assert_false(entry->left);
+        entry->to = 3;
+        struct pump_partition *partitions = lane_record_partitions(record, &count);
+        assert_int_equal(count, 1);
+        assert_true(partitions[0].leaving);
+        free(partitions);
+        assert_false(lane_record_has(record, &left));
+        lane_record_mark(record, &left, 1000);
+        assert_true(entry->left && lane_record_has(record, &left));
+        assert_int_equal(entry->floor, 77);
+        assert_int_equal(entry->floor_generation, 5);
+        left.position = 99; /* the answer was lost: again changes nothing */
+        lane_record_mark(record, &left, 1000);
+        assert_int_equal(entry->floor, 77);
+        free(lane_record_partitions(record, &count));
+        assert_int_equal(count, 0); /* nobody runs it */
+        /* It was elsewhere, came back, and is to leave again: what was said before is of its earlier stay. */
+        entry->left = false;
+        entry->floor_generation = 8;
+        lane_record_mark(record, &left, 1000);
+        assert_false(entry->left);
+        assert_true(lane_record_has(record, &left));
+        partitions = lane_record_partitions(record, &count);
+        assert_int_equal(partitions[0].floor.offset, 77);
+        assert_int_equal(partitions[0].floor.generation, 8);
+        free(partitions);
+        codec_free(record);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_halt_that_is_left_becomes_a_skip),
@@ -119,6 +158,7 @@ int main(void) {
                 cmocka_unit_test(the_oldest_skips_go_first),
                 cmocka_unit_test(an_answer_that_came_meanwhile_stays),
                 cmocka_unit_test(facts_of_partitions_that_are_elsewhere_change_nothing),
+                cmocka_unit_test(a_partition_that_leaves_is_entered_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,33 @@ static void truth_is_that_of_a_lane_s_start(void **state) {
         }
 }
 
+static void what_is_of_another_lane_is_outdated(void **state) {
+        (void)state;
+        static const struct {
+                int64_t group, record; /* -1: none */
+                uint64_t group_generation, record_generation;
+                bool exactly_once;
+                int64_t truth;
+        } table[] = { /* it has left its last lane at 70, with generation 5 */
+                {60, -1, 5, 0, false, 70}, /* its last lane's, or a straggler's */
+                {60, 65, 5, 4, true, 70},  /* nor does this lane's record count, of an earlier stay */
+                {40, -1, 6, 0, false, 40}, /* moved back since */
+                {60, 90, 5, 6, true, 90},
+                {80, 90, 7, 6, true, 90},
+                {-1, -1, 0, 0, false, -1}, /* the group has lost it: not guessed */
+        };
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+                Heliostat__Pb__Position record = HELIOSTAT__PB__POSITION__INIT;
+                const struct floor floor = {70, 5};
+                struct codec_metadata metadata = {.generation = table[i].group_generation, .exactly_once = table[i].exactly_once};
+                record.next_offset = table[i].record;
+                record.generation = table[i].record_generation;
+                int64_t truth = offsets_truth_above(&floor, table[i].group, &metadata, table[i].record < 0 ? NULL : &record);
+                if (truth != table[i].truth) print_error("row %zu\n", i);
+                assert_int_equal(truth, table[i].truth);
+        }
+}
+
 static char *line(const struct offsets_row *row, const struct offsets_lane *lanes, enum offsets_verdict verdict) {
         char *text = NULL;
         size_t size;
@@ -203,6 +230,7 @@ static void a_file_names_what_the_route_has(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(truth_is_that_of_a_lane_s_start),
+                cmocka_unit_test(what_is_of_another_lane_is_outdated),
                 cmocka_unit_test(moves_are_judged),
                 cmocka_unit_test(a_move_is_an_answered_halt),
                 cmocka_unit_test(a_file_names_what_the_route_has),
