@@ -131,6 +131,7 @@ struct config {
         uint32_t worker_limit_records_per_second;
         uint32_t report_interval_ms;
         uint32_t rebalance_interval_s, rebalance_settle_s, rebalance_imbalance_percent, rebalance_moves_max;
+        uint32_t rebalance_partitions_max; /* that leave a hot lane; 0: none */
         char *worker_http_listen, *coordinator_http_listen; /* "": no server */
         char *http_token, *http_tls_certificate, *http_tls_key; /* "" for none */
         bool http_insecure;

@@ -31,7 +31,8 @@
         X(UNDRAIN, "undrain", "") \
         X(PIN, "pin", "") \
         X(UNPIN, "unpin", "") \
-        X(REBALANCE, "rebalance", "")
+        X(REBALANCE, "rebalance", "") \
+        X(LANE, "partition-moved", "")
 
 enum event_kind {
         EVENT_NONE,

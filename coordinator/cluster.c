@@ -60,7 +60,7 @@ bool lane_in_transition(const struct lane *lane) {
         case REVOKING:
                 return true;
         case OWNED:
-                return lane->owner->alive && lane->owner->draining;
+                return lane->owner->alive && (lane->owner->draining || lane->leaving);
         default:
                 return false;
         }
@@ -128,6 +128,9 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
         lane->version = version;
         lane->owner = owner;
         lane->weight = weight;
+        size_t left;
+        lane->leaving = lane_record_leaving(record, &left);
+        if (left) cluster->dirty = true;
         if (record) lane->broken = false;
         const struct worker *now_holder = lane_holder(lane);
         if (now_holder != holder && now_holder != lane->planned) cluster->plan_dirty = true;
@@ -338,6 +341,7 @@ static int worker_take(struct cluster *cluster, struct worker *worker, int code,
         worker->alive = worker->seen = true;
         worker->opaque = false;
         worker->draining = record->draining;
+        worker->gives = record->gives_partitions;
         worker->capacity = record->capacity;
         free(worker->zone);
         worker->zone = strdup(record->zone); /* no memory: none, until it registers again */
@@ -626,7 +630,7 @@ struct cluster *cluster_new(const struct cluster_options *options, int64_t now_m
         cluster->calm_ms = cluster->loss_ms = INT64_MIN;
         cluster->free_after_ms = cluster->move_after_ms = INT64_MIN;
         cluster->blocked_until_ms = INT64_MIN;
-        cluster->tight_until_ms = cluster->quiet_after_ms = INT64_MIN;
+        cluster->tight_until_ms = cluster->quiet_after_ms = cluster->spread_after_ms = INT64_MIN;
         cluster_load_changed(cluster, now_ms);
         cluster->refresh_at_ms = cluster->retry_at_ms = cluster->wake_ms = INT64_MAX;
         cluster->dirty = cluster->plan_dirty = true;
@@ -714,6 +718,7 @@ void cluster_free(struct cluster *cluster) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         codec_free(route->lanes[k]->record);
                         codec_free(route->lanes[k]->next);
+                        lane_flows_free(route->lanes[k]);
                         free(route->lanes[k]->avoid);
                         free(route->lanes[k]);
                 }

@@ -30,6 +30,10 @@
  * taken over and the plan is made tight.  A lane whose partitions are STALLED while
  * other workers mirror its route leaves its owner (stuck.h).
  *
+ * A lane that is hotter than any worker's share gives partitions to other lanes, a few
+ * in a quiet time, and then not for three times as long: `to` in its record, the
+ * owner's `left` with the position, and one step that moves the entry.
+ *
  * A worker that an operator drained is alive and does not stop: its lanes are
  * revoked, a few at a time, as in any planned move.  It keeps them while no
  * other worker is usable.  One that drains by itself (its record says so)
@@ -57,6 +61,7 @@ struct cluster_options {
         uint32_t moves_max;           /* planned moves under way at a time */
         uint32_t rebalance_settle_ms; /* after a change, before the load moves lanes */
         uint32_t rebalance_percent;   /* tolerance of the mean load (plan.h); 0: the load moves none */
+        uint32_t partitions_max;      /* that leave a lane which is too hot at a time; 0: none does */
         uint32_t release_patience_ms; /* a move under way for longer no longer counts */
         uint64_t seed;                /* for the jitter */
 };
@@ -64,7 +69,7 @@ struct cluster_options {
         ((struct cluster_options){.session_timeout_ms = 6000, .settle_ms = 300, \
                                   .cold_settle_ms = 1000, .move_settle_ms = 1000, \
                                   .refresh_ms = 30000, .moves_max = 8, \
-                                  .rebalance_settle_ms = 60000, .rebalance_percent = 15, \
+                                  .rebalance_settle_ms = 60000, .rebalance_percent = 15, .partitions_max = 2, \
                                   .release_patience_ms = 15000})
 
 /* A znode that the core reads. */
@@ -135,7 +140,7 @@ const char *cluster_worker_after(const struct cluster *cluster, const char *id);
 void cluster_on_report(struct cluster *cluster, int64_t now_ms, const Heliostat__Pb__Report *report);
 /* All were read: the load may move lanes now. */
 void cluster_on_reports_read(struct cluster *cluster, int64_t now_ms);
-/* moves_max, rebalance_settle_ms and rebalance_percent hold from now on. */
+/* moves_max, partitions_max, rebalance_settle_ms and rebalance_percent hold from now on. */
 void cluster_on_options(struct cluster *cluster, const struct cluster_options *options);
 
 enum cluster_op { CLUSTER_CREATE, CLUSTER_SET, CLUSTER_DELETE };
@@ -151,7 +156,9 @@ struct cluster_decision {
         const char *event; /* "coordinator.assign" */
         char *text;        /* "route=... lane=7 worker=w2 gen=4 reason=..." */
         const char *reason; /* static, of CLUSTER_REASONS; NULL: no lane changes hands */
-        struct cluster_ref ref; /* that lane */
+        struct cluster_ref ref; /* that lane; of a partition: that it comes to */
+        char *topic;            /* a partition changes its lane; NULL: none does */
+        uint32_t partition, from;
 };
 struct cluster_step {
         struct cluster_write *writes;

@@ -89,7 +89,7 @@ static void halts_compare(struct cluster *cluster, const struct lane *lane, cons
 void cluster_lane_events(struct cluster *cluster, struct lane *lane, const Heliostat__Pb__Lane *record, int64_t now_ms) {
         const Heliostat__Pb__Lane *old = lane->record;
         bool owned = old && old->state == (int)OWNED;
-        bool same = owned && record && record->state == (int)OWNED && record->generation == old->generation;
+        bool same = owned && record && record->state == (int)OWNED && (record->generation == old->generation || record->raised_from == old->generation);
         if (owned && !same && !*lane->left) lane_leaves(lane, record, now_ms);
         if (record && record->state == (int)OWNED && !same) {
                 if (cluster->narrates && old) lane_moved(cluster, lane, record, now_ms);
@@ -97,6 +97,16 @@ void cluster_lane_events(struct cluster *cluster, struct lane *lane, const Helio
                 lane->why = NULL;
         }
         if (cluster->narrates && old && record && (old->n_halts || record->n_halts)) halts_compare(cluster, lane, record);
+}
+
+void cluster_partition_event(struct cluster *cluster, const struct cluster_decision *decision) {
+        char subject[300], detail[64];
+        struct event event;
+        if (!cluster->narrates) return;
+        (void)snprintf(subject, sizeof subject, "%.140s %.140s-%u", decision->ref.name, decision->topic, decision->partition);
+        (void)snprintf(detail, sizeof detail, "lane %u -> lane %u", decision->from, decision->ref.lane);
+        event_set(&event, EVENT_LANE, decision->ref.name, subject, "its lane was too hot", detail, -1);
+        cluster_event(cluster, &event);
 }
 
 /* ---- routes, workers ----------------------------------------------------- */

@@ -38,6 +38,14 @@ struct told {
         bool stalled, moves;          /* see stuck.h */
 };
 
+/* What flows in one of a hot lane's partitions. */
+struct flow {
+        char *topic;
+        uint32_t partition;
+        bool moves;                   /* nothing is wrong with it */
+        double rate;                  /* records per second; half of what was told before stays */
+};
+
 struct lane {
         struct route *route;
         uint32_t number;
@@ -61,6 +69,9 @@ struct lane {
         struct told told;
         struct stuck stuck;
         uint32_t load_weight;         /* to plan with; 0: not measured, its partitions count */
+        size_t leaving;               /* partitions that leave it, or have left, and are not in another lane yet */
+        struct flow *flows;           /* while it is hot, as its owner reports them; else none */
+        size_t flow_count;
         char *avoid;                  /* worker that it left for being stuck there, or NULL */
         /* decisions */
         struct worker *planned;       /* NULL: nobody, or not planned */
@@ -92,6 +103,7 @@ struct worker {
         bool listed;
         bool mark;                    /* seen in the list being taken in */
         bool alive;
+        bool gives;                   /* it can give and take partitions */
         bool opaque;                  /* alive with garbage or of a newer format: left alone */
         bool seen;                    /* alive once during this leadership */
         bool draining;                /* by its record: it is stopping, and releases unasked */
@@ -152,6 +164,9 @@ struct cluster {
         bool tight_due;            /* that time is to be set: an operator asks for even loads */
         bool ease_due;             /* the same, by load and within the tolerance */
         uint32_t tight_tolerance;  /* percent */
+        uint64_t share;            /* of the load, of the worker with the largest capacity; 0: there are no two */
+        bool spread_due;           /* a hot lane may give partitions away */
+        int64_t spread_after_ms;   /* no other leaves before: its rates settle */
         int64_t quiet_after_ms;    /* weights stay as they are before */
         bool narrates;             /* everything was read once: changes are news */
         struct move *move_head, **move_tail;
@@ -219,6 +234,7 @@ void cluster_on_time(struct cluster *cluster, int64_t now_ms);
 void cluster_event(struct cluster *cluster, const struct event *event);
 /* Before record (NULL: none) replaces the lane's. */
 void cluster_lane_events(struct cluster *cluster, struct lane *lane, const Heliostat__Pb__Lane *record, int64_t now_ms);
+void cluster_partition_event(struct cluster *cluster, const struct cluster_decision *decision);
 void cluster_route_event(struct cluster *cluster, const struct route *route, const Heliostat__Pb__Route *spec);
 void cluster_worker_event(struct cluster *cluster, const struct worker *worker, enum event_kind kind, const char *reason,
                           const char *detail);
@@ -232,6 +248,26 @@ uint32_t lane_plan_weight(const struct lane *lane);
 void cluster_load_changed(struct cluster *cluster, int64_t now_ms);
 /* Plans with what was told last. */
 void cluster_weigh(struct cluster *cluster, int64_t now_ms);
+
+/* Every lane is where it is to be, has been for a while, and is measured. */
+bool cluster_quiet(const struct cluster *cluster, int64_t now_ms);
+
+/* cluster_spread.c: partitions that change their lane */
+void cluster_spread_note(const struct cluster *cluster, struct lane *lane, const Heliostat__Pb__LaneReport *report);
+void lane_flows_free(struct lane *lane);
+void cluster_spread_share(struct cluster *cluster);
+/* How many have a lane to go to, and how many of these their owner has taken out. */
+size_t lane_record_leaving(const Heliostat__Pb__Lane *record, size_t *out_left);
+/* The next one that has left, from the indices on. */
+bool lane_record_left(const Heliostat__Pb__Lane *record, size_t *topic, size_t *partition);
+/* Into another record, or (the same) back.  Both are copies, to be thrown away on failure.
+ * 0 | ERR_NOMEM */
+int lane_record_move(Heliostat__Pb__Lane *from, Heliostat__Pb__Lane *to, size_t topic, size_t partition);
+/* Which partition should leave, and for which lane.  CLUSTER_SPREAD_CHOSEN | 0 none | ERR_NOMEM */
+enum { CLUSTER_SPREAD_CHOSEN = 1 };
+int cluster_spread_choose(struct cluster *cluster, struct lane **out_lane, Heliostat__Pb__LanePartition **out_entry,
+                          const char **out_topic, uint32_t *out_to);
+size_t cluster_spread_under_way(const struct cluster *cluster);
 
 /* cluster_moves.c: lanes that change hands */
 /* A planned move that is under way, and has been for less than release_patience_ms. */
@@ -252,6 +288,8 @@ int cluster_op_take(struct cluster *cluster, int code, const void *data, size_t 
 /* cluster_place.c: gives the lanes that take new partitions a `next` record, with
  * all that each takes, up to lanes_max lanes.
  * 0 | CLUSTER_PLACE_MORE: other lanes take some too | ERR_NOMEM */
+/* The record's entry of the topic, made when missing.  NULL on no memory. */
+Heliostat__Pb__LaneTopic *lane_record_topic(Heliostat__Pb__Lane *record, const char *topic);
 enum { CLUSTER_PLACE_MORE = 1 };
 int cluster_place(struct cluster *cluster, struct route *route, size_t lanes_max);
 

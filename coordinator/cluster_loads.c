@@ -59,6 +59,7 @@ void cluster_on_report(struct cluster *cluster, int64_t now_ms, const Heliostat_
                 struct lane *lane = route->lanes[report->lanes[i]->lane];
                 if (lane->owner != worker || !lane->record || lane->record->generation != report->lanes[i]->generation) continue;
                 lane->told = told_of(report->lanes[i], now_ms);
+                cluster_spread_note(cluster, lane, report->lanes[i]);
         }
 }
 
@@ -129,7 +130,7 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
 
 /* Every lane is where it is to be, has been for a while, and is measured: half the
  * weights with the other half's partitions would be no plan. */
-static bool quiet(const struct cluster *cluster, int64_t now_ms) {
+bool cluster_quiet(const struct cluster *cluster, int64_t now_ms) {
         if (now_ms < cluster->quiet_after_ms || cluster->unknown_count) return false;
         for (size_t i = 0; i < cluster->route_count; i++) {
                 const struct route *route = cluster->routes[i];
@@ -158,15 +159,18 @@ void cluster_weigh(struct cluster *cluster, int64_t now_ms) {
 
 void cluster_on_reports_read(struct cluster *cluster, int64_t now_ms) {
         look_for_stuck(cluster, now_ms);
-        if (!cluster->options.rebalance_percent || !quiet(cluster, now_ms)) return;
+        cluster_spread_share(cluster);
+        if (!cluster->options.rebalance_percent || !cluster_quiet(cluster, now_ms)) return;
         cluster_weigh(cluster, now_ms);
         cluster->ease_due = cluster->dirty = cluster->plan_dirty = true;
+        cluster->spread_due = now_ms >= cluster->spread_after_ms;
 }
 
 void cluster_on_options(struct cluster *cluster, const struct cluster_options *options) {
         cluster->options.moves_max = options->moves_max;
         cluster->options.rebalance_settle_ms = options->rebalance_settle_ms;
         cluster->options.rebalance_percent = options->rebalance_percent;
+        cluster->options.partitions_max = options->partitions_max;
         if (options->rebalance_percent) return;
         for (size_t i = 0; i < cluster->route_count; i++) /* what was measured counts no longer */
                 for (size_t k = 0; k < cluster->routes[i]->lane_count; k++) {

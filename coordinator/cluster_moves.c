@@ -62,6 +62,10 @@ void cluster_move_look(struct cluster *cluster, struct lane *lane, int64_t now_m
 void cluster_moves_decided(struct cluster *cluster, const struct cluster_step *step, int64_t now_ms) {
         for (size_t i = 0; i < step->decision_count; i++) {
                 const struct cluster_decision *decision = &step->decisions[i];
+                if (decision->topic) {
+                        cluster_partition_event(cluster, decision);
+                        continue;
+                }
                 struct object *object = decision->reason ? object_find(cluster, &decision->ref) : NULL;
                 struct lane *lane = object ? object->of : NULL;
                 if (!lane || lane->cause) continue; /* it goes on with what it was for */

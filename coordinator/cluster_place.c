@@ -1,6 +1,6 @@
 /* Partitions into lanes.  A partition is placed once, in the lane of its route
- * with the fewest partitions (then the lowest number), and stays there: its
- * position belongs to the lane.  Rejected: hashing, which needs no list but
+ * with the fewest partitions (then the lowest number), and stays there, for its
+ * position belongs to the lane, unless the lane is too hot (cluster_spread.c).  Rejected: hashing, which needs no list but
  * leaves lanes uneven, and would move partitions if lanes were ever added. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ static void slots_sink(struct slot *slots, size_t count, size_t at) {
         }
 }
 
-static Heliostat__Pb__LaneTopic *lane_topic(Heliostat__Pb__Lane *record, const char *topic) {
+Heliostat__Pb__LaneTopic *lane_record_topic(Heliostat__Pb__Lane *record, const char *topic) {
         /* topics come one after the other, so the last is nearly always it */
         for (size_t i = record->n_topics; i-- > 0;)
                 if (strcmp(record->topics[i]->topic, topic) == 0) return record->topics[i];
@@ -124,7 +124,7 @@ static int lane_add(struct lane *lane, const char *topic, uint32_t partition, bo
                 if (!(lane->next = codec_copy_lane(lane->record))) return ERR_NOMEM;
                 lane->next->spec++;
         }
-        Heliostat__Pb__LaneTopic *in = lane_topic(lane->next, topic);
+        Heliostat__Pb__LaneTopic *in = lane_record_topic(lane->next, topic);
         if (!in) return ERR_NOMEM;
         Heliostat__Pb__LanePartition **partitions =
                 reallocarray(in->partitions, in->n_partitions + 1, sizeof *partitions);

@@ -3,7 +3,8 @@
  *
  *   1. missing lane nodes are created
  *   2. lanes change hands: those that nobody runs first, then planned moves
- *   3. discovered partitions are placed
+ *   3. partitions that have left a lane are put into their new one; then discovered
+ *      ones are placed; then a lane that is too hot gives some away
  *   4. assign nodes that do not say what the lanes say are written, those of
  *      ended workers deleted
  *
@@ -26,7 +27,10 @@
 
 void cluster_step_fini(struct cluster_step *step) {
         for (size_t i = 0; i < step->write_count; i++) free(step->writes[i].data);
-        for (size_t i = 0; i < step->decision_count; i++) free(step->decisions[i].text);
+        for (size_t i = 0; i < step->decision_count; i++) {
+                free(step->decisions[i].text);
+                free(step->decisions[i].topic);
+        }
         free(step->writes);
         free(step->decisions);
         *step = (struct cluster_step){0};
@@ -78,6 +82,7 @@ static int decide(struct draft *draft, const char *event, const char *format, ..
         va_end(args);
         if (rc < 0) return ERR_NOMEM;
         decisions[step->decision_count].reason = NULL;
+        decisions[step->decision_count].topic = NULL;
         decisions[step->decision_count++].event = event;
         return 0;
 }
@@ -207,6 +212,7 @@ static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to
         text_replace(&lane->next->owner, owner);
         text_replace(&lane->next->incarnation, incarnation);
         lane->next->generation++;
+        lane->next->raised_from = 0;
         return of_lane(draft, lane, reason,
                        decide(draft, event, "route=%s lane=%u worker=%s gen=%llu partitions=%u from=%s reason=%s",
                               lane->route->name, lane->number, to->id, (unsigned long long)lane->next->generation,
@@ -417,6 +423,92 @@ static int place_partitions(struct draft *draft) {
         return 0;
 }
 
+/* ---- partitions change their lane ---------------------------------------- */
+
+/* Nobody is about to write it but for a fact, whose version then decides. */
+static bool lane_rests(struct lane *lane) {
+        if (!lane->record || lane->broken || lane_busy(lane)) return false;
+        return lane->record->state == (int)FREE || (lane->record->state == (int)OWNED && lane_owner_present(lane));
+}
+
+/* Both lanes in one step: it is in one of them at any time. */
+static int partition_arrives(struct draft *draft, struct lane *from, size_t topic, size_t partition) {
+        const Heliostat__Pb__LaneTopic *in = from->record->topics[topic];
+        Heliostat__Pb__LanePartition *entry = in->partitions[partition];
+        struct route *route = from->route;
+        /* The lane that was chosen is gone or unreadable: back. */
+        bool there = entry->to <= route->lane_count && route->lanes[entry->to - 1]->record;
+        struct lane *to = there ? route->lanes[entry->to - 1] : from;
+        if (!lane_rests(from) || !lane_rests(to)) return 0;
+        if (draft->lanes + 2 > draft->lanes_max || draft->ops + 4 > CLUSTER_WRITES_MAX) return 0;
+        if (!draft_reserve(draft, from->owner, NULL) || (to != from && !draft_reserve(draft, to->owner, NULL))) return 0;
+        char *name = strdup(in->topic);
+        if (!name) return ERR_NOMEM;
+        int rc = lane_next(draft, from);
+        if (!rc) rc = lane_next(draft, to);
+        if (!rc) rc = lane_record_move(from->next, to->next, topic, partition);
+        if (!rc)
+                rc = decide(draft, "coordinator.partition.move", "route=%s topic=%s partition=%u from=%u to=%u position=%lld gen=%llu",
+                            route->name, name, entry->partition, from->number, to->number, (long long)entry->floor,
+                            (unsigned long long)to->next->generation);
+        if (rc) {
+                free(name);
+                return rc;
+        }
+        struct cluster_decision *decision = &draft->step.decisions[draft->step.decision_count - 1];
+        decision->topic = name;
+        decision->partition = entry->partition;
+        decision->from = from->number;
+        decision->ref = (struct cluster_ref){.kind = CLUSTER_LANE, .lane = to->number};
+        (void)snprintf(decision->ref.name, sizeof decision->ref.name, "%s", route->name);
+        draft->cluster->spread_after_ms = draft->now_ms + 3 * (int64_t)draft->cluster->options.rebalance_settle_ms;
+        return 0;
+}
+
+/* One in a step: its own floor and both lanes' generations are then those that were read. */
+static int arrive_partitions(struct draft *draft) {
+        struct cluster *cluster = draft->cluster;
+        for (size_t i = 0; i < cluster->route_count; i++) {
+                struct route *route = cluster->routes[i];
+                if (!route->spec) continue;
+                for (size_t k = 0; k < route->lane_count; k++) {
+                        struct lane *lane = route->lanes[k];
+                        size_t topic = 0, partition = 0;
+                        if (!lane->leaving || !lane->record) continue;
+                        for (; lane_record_left(lane->record, &topic, &partition); partition++) {
+                                int rc = partition_arrives(draft, lane, topic, partition);
+                                if (rc || draft->lanes) return rc;
+                        }
+                }
+        }
+        return 0;
+}
+
+static int spread_partitions(struct draft *draft) {
+        struct cluster *cluster = draft->cluster;
+        struct lane *lane;
+        Heliostat__Pb__LanePartition *entry;
+        const char *topic;
+        uint32_t to;
+        if (!cluster->spread_due) return 0;
+        cluster->spread_due = false;
+        if (!cluster_quiet(cluster, draft->now_ms)) return 0; /* lanes move first */
+        if (cluster_spread_under_way(cluster) >= cluster->options.partitions_max) return 0;
+        int rc = cluster_spread_choose(cluster, &lane, &entry, &topic, &to);
+        if (rc != CLUSTER_SPREAD_CHOSEN) return rc;
+        if (lane_busy(lane) || !draft_reserve(draft, lane->owner, NULL)) return 0;
+        Heliostat__Pb__Lane *record = lane->record;
+        rc = lane_next(draft, lane);
+        if (rc) return rc;
+        for (size_t i = 0; i < record->n_topics; i++)
+                for (size_t k = 0; k < record->topics[i]->n_partitions; k++)
+                        if (record->topics[i]->partitions[k] == entry) lane->next->topics[i]->partitions[k]->to = to + 1;
+        lane->next->spec++;
+        return decide(draft, "coordinator.partition.leave", "route=%s topic=%s partition=%u from=%u to=%u weight=%u share=%llu",
+                      lane->route->name, topic, entry->partition, lane->number, to, lane_plan_weight(lane),
+                      (unsigned long long)cluster->share);
+}
+
 /* ---- assign nodes -------------------------------------------------------- */
 
 static const Heliostat__Pb__Lane *lane_effective(const struct lane *lane) {
@@ -618,7 +710,9 @@ static int draft_fill(struct draft *draft) {
         int rc = create_lanes(draft);
         if (rc || draft->step.write_count) return rc;
         rc = change_hands(draft);
+        if (!rc && !draft->lanes) rc = arrive_partitions(draft);
         if (!rc && !draft->lanes) rc = place_partitions(draft);
+        if (!rc && !draft->lanes) rc = spread_partitions(draft);
         if (!rc) rc = write_lanes(draft);
         if (!rc) rc = write_assigns(draft);
         return rc;

@@ -24,6 +24,7 @@ static void run(uv_work_t *work) {
 void coordinator_take_rebalance(struct coordinator *c) {
         struct cluster_options options = CLUSTER_OPTIONS_DEFAULT;
         options.moves_max = c->config->rebalance_moves_max;
+        options.partitions_max = c->config->rebalance_partitions_max;
         options.rebalance_settle_ms = c->config->rebalance_settle_s * 1000;
         options.rebalance_percent = c->config->rebalance_imbalance_percent;
         store_options(c->store, &options);

@@ -179,14 +179,14 @@ def field(request, run_directory, servers, oracle, name):
     fields = []
 
     def make(topics=None, source=servers[1], destination=servers[2], zookeeper=servers[0], settings=None,
-             session_timeout_ms=SESSION_TIMEOUT_MS, routes=None, **route_keys):
+             session_timeout_ms=SESSION_TIMEOUT_MS, routes=None, chroot=None, **route_keys):
         # A literal name as a rule: the dots and hyphens of test names are harmless in a regular expression.
         keys = {"topics": topics or name, "offset.commit.interval.ms": COMMIT_INTERVAL_MS,
                 "refresh.topics.interval.seconds": 2, "group.id": f"heliostat.{name}", **route_keys}
         heliostat = Heliostat(run_directory / name / f"field{len(fields)}", zookeeper,
                               {"east": source, "west": destination},
                               routes if routes is not None else {"east->west": keys},
-                              session_timeout_ms, settings, chroot=f"/{name}")
+                              session_timeout_ms, settings, chroot=f"/{chroot or ''}{name}")
         fields.append(Field(heliostat, oracle, source, destination))
         return fields[-1]
 

@@ -112,3 +112,42 @@ def test_the_load_moves_lanes_until_it_is_even_and_then_none(field, topic):
         load.stop()
     mirror.assert_mirrored(hot, "exact")
     mirror.assert_mirrored(cold, "exact")
+
+
+def test_a_hot_lane_gives_a_partition_away(field, topic):
+    """Two hot partitions in one lane, in either guarantee: one of them goes to the other lane, under load. Nothing is missing, repeated or out of order."""
+    hot, cold = ("a", "c"), ("b", "d")      # placed by name: a, c in lane 0, b, d in lane 1
+
+    def start(guarantee):
+        mirror = field(topics=f"{topic}.{guarantee}.*", lanes=2, **{
+            "delivery.guarantee": guarantee, "group.id": f"heliostat.{topic}.{guarantee}", "transaction.commit.interval.ms": 200},
+            settings={"rebalance.interval.seconds": 1, "rebalance.settle.seconds": 2, "report.interval.ms": 500,
+                      "rebalance.partitions.max": 1}, chroot=guarantee)
+        for letter in hot + cold:
+            mirror.create(f"{topic}.{guarantee}.{letter}", 1)
+        mirror.up(workers=2).wait_running(4)
+        for letter in hot:
+            mirror.load(f"{topic}.{guarantee}.{letter}", 1, rate=800)
+        return mirror
+    mirrors = {guarantee: start(guarantee) for guarantee in ("at-least-once", "exactly-once")}
+
+    def lanes(guarantee):
+        rows = mirrors[guarantee].status()["partitions"]
+        return {row["topic"].rsplit(".", 1)[1]: row["lane"] for row in rows if row["state"] == "RUNNING"}
+    for guarantee, mirror in mirrors.items():
+        assert lanes(guarantee) == {"a": 0, "b": 1, "c": 0, "d": 1}
+        before = {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]}
+        assert before == {0: 1, 1: 1}
+    for guarantee, mirror in mirrors.items():
+        wait_until(lambda: len(lanes(guarantee)) == 4 and lanes(guarantee)["a"] != lanes(guarantee)["c"], 40, mirror.describe)
+        # The lane that it came to is above the generation that it left, and nobody has stopped for it.
+        assert {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]} == {0: 1, 1: 2}
+        assert sum(worker.log_text().count("msg=lane.open ") for worker in mirror.workers.values()) == 2
+        events = mirror.run("events", "--config", mirror.config).stdout
+        assert "partition-moved" in events and "lane 0 -> lane 1" in events, events
+    time.sleep(2)
+    for guarantee, mirror in mirrors.items():
+        for load in mirror.loads:
+            load.stop()
+        for letter in hot:
+            mirror.assert_mirrored(f"{topic}.{guarantee}.{letter}", "exact")

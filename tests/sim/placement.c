@@ -11,12 +11,16 @@
  *                number, 150 s after a change
  *   Heliostat    lanes by number, as a plan without weights makes it
  *   Heliostat    by load: plan.c and lane_weight.c as the leader uses them
+ *   Heliostat    the same, and hot lanes give partitions away (spread.c)
  *
  * The rules of the others are as docs/performance.md tells them, at their
  * defaults; each has the same smoothed measurements.  A planned move stops a
  * partition for 1.5 s, a loss until it has an owner again.
  *
- *   placement [--seed N] [--hours H] [--workers N] [--lanes N] [--json] [--check] */
+ * --hot N puts the N heaviest partitions into one lane, and so into one of Brooklin's
+ * and round-robin's tasks: what a placement by number may come to.
+ *
+ *   placement [--seed N] [--hours H] [--workers N] [--lanes N] [--hot N] [--json] [--check] */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +30,7 @@
 
 #include "common/lane_weight.h"
 #include "coordinator/plan.h"
+#include "coordinator/spread.h"
 
 #define STEP_S 10
 #define TOPICS 400
@@ -36,10 +41,10 @@
 #define MOVE_STOP_S 1.5
 #define NOBODY UINT32_MAX
 
-enum rule { ROUND_ROBIN, UREPLICATOR, BROOKLIN, BY_NUMBER, BY_LOAD, RULES };
-static const char *const rule_names[RULES] = {"round-robin", "uReplicator", "Brooklin", "Heliostat, by number", "Heliostat, by load"};
+enum rule { ROUND_ROBIN, UREPLICATOR, BROOKLIN, BY_NUMBER, BY_LOAD, SPREAD, RULES };
+static const char *const rule_names[RULES] = {"round-robin", "uReplicator", "Brooklin", "Heliostat, by number", "Heliostat, by load", "Heliostat, spreading"};
 /* from a lost host to new owners: its session, then what the rule waits */
-static const int loss_s[RULES] = {10 + 300, 30 + 120, 30 + 120, 6, 6};
+static const int loss_s[RULES] = {10 + 300, 30 + 120, 30 + 120, 6, 6, 6};
 
 struct traffic {
         uint64_t rng;
@@ -60,7 +65,7 @@ struct field {
         uint32_t owner[PARTS_MAX];      /* of units */
         uint32_t weight[UNITS_MAX];     /* kept */
         bool evening;                   /* a tight plan is being carried out */
-        int next_s, quiet_s;
+        int next_s, quiet_s, spread_s;
         /* figures */
         double sum, worst, stopped;
         double *ratios;
@@ -196,6 +201,40 @@ static void ureplicator(struct field *f, const struct traffic *t, bool balance) 
         }
 }
 
+/* One partition out of one lane that is too hot, as cluster_spread.c chooses it. */
+static void spread(struct field *f, const struct traffic *t, int now_s) {
+        double load[WORKERS_MAX] = {0};
+        static double rates[PARTS_MAX];
+        static uint32_t which[PARTS_MAX];
+        static struct spread_lane lanes[UNITS_MAX];
+        uint64_t total = 0;
+        for (size_t u = 0; u < f->units; u++) {
+                load[f->owner[u]] += f->weight[u];
+                total += f->weight[u];
+        }
+        uint64_t share = total / alive_count(f);
+        for (uint32_t u = 0; u < f->units; u++) {
+                if (!spread_hot(f->weight[u], share, 15)) continue;
+                struct spread_view view = {.weight = f->weight[u], .share = share, .tolerance_percent = 15, .rates = rates, .lanes = lanes};
+                struct spread_choice choice;
+                for (uint32_t p = 0; p < f->parts; p++) {
+                        if (f->unit_of[p] != u) continue;
+                        rates[view.rate_count] = t->smooth[p];
+                        which[view.rate_count++] = p;
+                }
+                for (uint32_t k = 0; k < f->units; k++)
+                        if (f->owner[k] != f->owner[u])
+                                lanes[view.lane_count++] = (struct spread_lane){k, (uint64_t)load[f->owner[k]], f->weight[k]};
+                if (!spread_choose(&view, &choice)) continue;
+                f->unit_of[which[choice.partition]] = choice.to;
+                f->moves++;
+                f->parts_moved++;
+                f->stopped += MOVE_STOP_S;
+                f->spread_s = now_s + 180;
+                return;
+        }
+}
+
 static void heliostat(struct field *f, const struct traffic *t, int now_s) {
         static struct plan_member members[WORKERS_MAX];
         static struct plan_lane lanes[UNITS_MAX];
@@ -205,13 +244,14 @@ static void heliostat(struct field *f, const struct traffic *t, int now_s) {
         uint32_t parts[UNITS_MAX] = {0}, who[WORKERS_MAX];
         size_t n = 0;
         struct plan plan;
+        bool weighed = false;
         for (size_t p = 0; p < f->parts; p++) {
                 rate[f->unit_of[p]] += t->smooth[p];
                 parts[f->unit_of[p]]++;
         }
-        if (f->rule == BY_LOAD && now_s >= f->quiet_s && now_s >= f->next_s) {
+        if ((f->rule == BY_LOAD || f->rule == SPREAD) && now_s >= f->quiet_s && now_s >= f->next_s) {
                 f->next_s = now_s + 30;
-                f->evening = true;
+                f->evening = weighed = true;
                 for (size_t u = 0; u < f->units; u++) {
                         struct lane_load load = {parts[u], (uint64_t)rate[u], (uint64_t)rate[u] / 1000, 0};
                         f->weight[u] = lane_weight_keep(f->weight[u], lane_weight(&load));
@@ -230,8 +270,10 @@ static void heliostat(struct field *f, const struct traffic *t, int now_s) {
         if (plan_compute(&view, &plan)) abort();
         f->evening = false;
         if (plan.move_count) f->quiet_s = now_s + 60;
+        bool still = !plan.move_count;
         for (uint32_t u = 0; u < f->units; u++) give(f, u, who[plan.owner[u]]);
         plan_fini(&plan);
+        if (still && weighed && f->rule == SPREAD && now_s >= f->spread_s) spread(f, t, now_s);
 }
 
 static void decide(struct field *f, const struct traffic *t, int now_s) {
@@ -257,7 +299,8 @@ static void decide(struct field *f, const struct traffic *t, int now_s) {
         }
 }
 
-static void field_init(struct field *f, enum rule rule, const struct traffic *t, size_t workers, size_t units, size_t samples) {
+static void field_init(struct field *f, enum rule rule, const struct traffic *t, size_t workers, size_t units, size_t samples,
+                       size_t hot) {
         static uint32_t order[PARTS_MAX];
         double load[UNITS_MAX] = {0};
         *f = (struct field){.rule = rule, .workers = workers, .parts = t->parts, .changed_s = -100000, .upset_s = -1,
@@ -278,6 +321,7 @@ static void field_init(struct field *f, enum rule rule, const struct traffic *t,
                         load[lightest] += t->smooth[p];
                 }
         }
+        for (size_t i = 0; rule != UREPLICATOR && i < hot && i < t->parts; i++) f->unit_of[order[i]] = 0;
         decide(f, t, 0);
         f->moves = f->parts_moved = 0;
         f->stopped = 0;
@@ -324,7 +368,7 @@ struct figures { double mean, p99, moves, parts, stopped, recovery; };
 int main(int argc, char **argv) {
         uint64_t seed = 1;
         int hours = 48;
-        size_t workers = 12, lanes = 96;
+        size_t workers = 12, lanes = 96, hot = 0;
         bool json = false, check = false;
         static struct traffic traffic;
         static struct field fields[RULES];
@@ -335,9 +379,10 @@ int main(int argc, char **argv) {
                 else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) seed = strtoull(argv[++i], NULL, 0);
                 else if (i + 1 < argc && strcmp(argv[i], "--hours") == 0) hours = atoi(argv[++i]);
                 else if (i + 1 < argc && strcmp(argv[i], "--workers") == 0) workers = strtoul(argv[++i], NULL, 0);
+                else if (i + 1 < argc && strcmp(argv[i], "--hot") == 0) hot = strtoul(argv[++i], NULL, 0);
                 else if (i + 1 < argc && strcmp(argv[i], "--lanes") == 0) lanes = strtoul(argv[++i], NULL, 0);
                 else {
-                        (void)fprintf(stderr, "usage: placement [--seed N] [--hours H] [--workers N] [--lanes N] [--json] [--check]\n");
+                        (void)fprintf(stderr, "usage: placement [--seed N] [--hours H] [--workers N] [--lanes N] [--hot N] [--json] [--check]\n");
                         return 2;
                 }
         }
@@ -345,7 +390,7 @@ int main(int argc, char **argv) {
         size_t samples = (size_t)hours * 3600 / STEP_S;
         traffic_init(&traffic, seed);
         traffic_at(&traffic, 0);
-        for (int r = 0; r < RULES; r++) field_init(&fields[r], (enum rule)r, &traffic, workers, lanes, samples);
+        for (int r = 0; r < RULES; r++) field_init(&fields[r], (enum rule)r, &traffic, workers, lanes, samples, hot);
         uint64_t faults = seed * 77 + 5;
         int next_loss_s = 3600, back_s = -1;
         size_t lost = 0;
@@ -387,12 +432,13 @@ int main(int argc, char **argv) {
         }
         if (json) puts("]}");
         if (!check) return 0;
-        const struct figures *ours = &out[BY_LOAD];
+        const struct figures *ours = &out[hot ? SPREAD : BY_LOAD];
         bool good = true;
-        for (int r = 0; r < BY_LOAD; r++) good = good && ours->mean < out[r].mean;
+        for (int r = 0; r < (hot ? SPREAD : BY_LOAD); r++) good = good && (ours->mean < out[r].mean || (hot && r == UREPLICATOR));
         for (int r = 0; r < BY_NUMBER; r++) good = good && 5 * ours->stopped < out[r].stopped;
         /* uReplicator moves single partitions, and fewer: it waits, and leaves who came back nearly empty */
-        good = good && ours->moves <= out[ROUND_ROBIN].moves && ours->moves <= out[BROOKLIN].moves;
+        if (hot) good = good && ours->moves <= out[BY_LOAD].moves;
+        else good = good && ours->moves <= out[ROUND_ROBIN].moves && ours->moves <= out[BROOKLIN].moves;
         if (!good) (void)fprintf(stderr, "by load is not the most even, or moves or stops more than the others\n");
         return good ? 0 : 1;
 }

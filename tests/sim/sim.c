@@ -484,6 +484,7 @@ static void worker_pack(const struct sim_client *client, struct znode_write *wri
         record.incarnation = (char *)client->incarnation;
         record.capacity = 100;
         record.draining = client->draining;
+        record.gives_partitions = true;
         int rc = codec_pack(&record.base, &write->data, &write->bytes);
         assert(rc == 0);
 }
@@ -504,6 +505,8 @@ static void later(struct sim_client *client, int64_t after_ms, struct request *r
         event->request = request;
 }
 
+static Heliostat__Pb__LanePartition *entry_of(const Heliostat__Pb__Lane *lane, bool leaves);
+
 /* The lane's record is as the worker has just read it. */
 static void worker_lane(struct sim_client *client, const struct request *answer) {
         Heliostat__Pb__Lane *lane = NULL;
@@ -515,8 +518,9 @@ static void worker_lane(struct sim_client *client, const struct request *answer)
         bool claim = mine && lane->state == HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED && !client->draining;
         bool release = mine && (lane->state == HELIOSTAT__PB__LANE_STATE__LANE_REVOKING ||
                                 (lane->state == HELIOSTAT__PB__LANE_STATE__LANE_OWNED && client->draining));
-        if (claim || release) {
-                struct request *request = request_new(claim ? REQUEST_CLAIM : REQUEST_RELEASE);
+        bool leave = mine && lane->state == HELIOSTAT__PB__LANE_STATE__LANE_OWNED && !client->draining && entry_of(lane, true);
+        if (claim || release || leave) {
+                struct request *request = request_new(release ? REQUEST_RELEASE : REQUEST_CLAIM);
                 request->lane = answer->lane;
                 (void)znode_path_worker(path, client->id);
                 (void)request_write(request, ZNODE_CHECK, path, -1);
@@ -524,8 +528,13 @@ static void worker_lane(struct sim_client *client, const struct request *answer)
                 struct znode_write *write = request_write(request, ZNODE_SET, path, answer->version);
                 Heliostat__Pb__Lane *next = codec_copy_lane(lane);
                 assert(next);
-                next->state = claim ? HELIOSTAT__PB__LANE_STATE__LANE_OWNED
-                                    : HELIOSTAT__PB__LANE_STATE__LANE_FREE;
+                next->state = release ? HELIOSTAT__PB__LANE_STATE__LANE_FREE : HELIOSTAT__PB__LANE_STATE__LANE_OWNED;
+                if (leave) {
+                        Heliostat__Pb__LanePartition *entry = entry_of(next, true);
+                        entry->left = true;
+                        entry->floor = 7;
+                        entry->floor_generation = next->generation;
+                }
                 /* now and then the committed generation is higher than the record's */
                 if (claim && client->sim->jittery && sim_random(client->sim) % 20 == 0)
                         next->generation += 3;
@@ -537,7 +546,7 @@ static void worker_lane(struct sim_client *client, const struct request *answer)
                 assert(rc == 0);
                 codec_free(next);
                 client->busy |= 1u << answer->lane;
-                later(client, claim ? client->sim->claim_ms : client->sim->release_ms, request);
+                later(client, release ? client->sim->release_ms : client->sim->claim_ms, request);
         }
         codec_free(lane);
 }
@@ -795,7 +804,22 @@ static void write_message(struct znode_write *write, const char *path, int32_t v
         (void)rc;
 }
 
-void sim_answer(struct sim *sim, uint32_t number) {
+static void lane_changed(struct sim *sim, uint32_t number, uint32_t to);
+
+void sim_answer(struct sim *sim, uint32_t number) { lane_changed(sim, number, 0); }
+void sim_leave(struct sim *sim, uint32_t number, uint32_t to) { lane_changed(sim, number, to + 1); }
+
+/* A partition's entry, or NULL. */
+static Heliostat__Pb__LanePartition *entry_of(const Heliostat__Pb__Lane *lane, bool leaves) {
+        for (size_t i = 0; i < lane->n_topics; i++)
+                for (size_t p = 0; p < lane->topics[i]->n_partitions; p++) {
+                        Heliostat__Pb__LanePartition *entry = lane->topics[i]->partitions[p];
+                        if (leaves ? entry->to && !entry->left : !entry->to) return entry;
+                }
+        return NULL;
+}
+
+static void lane_changed(struct sim *sim, uint32_t number, uint32_t to) {
         char lane_path[ZNODE_PATH_MAX], assign_path[ZNODE_PATH_MAX];
         Heliostat__Pb__Lane *lane = NULL;
         Heliostat__Pb__Assignment *assign = NULL;
@@ -806,6 +830,8 @@ void sim_answer(struct sim *sim, uint32_t number) {
         (void)znode_path_lane(lane_path, SIM_ROUTE, number);
         const struct znode *node = znodes_find(&sim->zk, lane_path);
         if (!node || codec_unpack_lane(node->data, node->bytes, &lane)) return;
+        Heliostat__Pb__LanePartition *leaves = to ? entry_of(lane, false) : NULL;
+        if (leaves) leaves->to = to;
         lane->spec++;
         write_message(&writes[0], lane_path, node->version, &lane->base);
         if (lane->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE) {
@@ -819,7 +845,7 @@ void sim_answer(struct sim *sim, uint32_t number) {
                         write_message(&writes[count++], assign_path, node->version, &assign->base);
                         break;
                 }
-        sim_trace(sim, "lane %u answered, spec %u", number, lane->spec);
+        sim_trace(sim, "lane %u %s, spec %u", number, leaves ? "is to give a partition away" : "answered", lane->spec);
         int rc = znodes_multi(&sim->zk, 0, writes, count, versions, &failed);
         assert(rc == 0); /* nothing came in between */
         (void)rc;

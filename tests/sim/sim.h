@@ -73,6 +73,9 @@ struct sim {
         uint64_t executed_count;              /* requests that the server took */
         uint64_t fault_at;                    /* ... of which this one is followed by the fault */
         void (*fault)(struct sim *sim);
+        char moved_topic[64];                 /* a partition has changed its lane in the multi under way; "": none */
+        uint32_t moved_partition;
+        uint64_t partition_moves;
         uint64_t assigned_count, moved_count; /* writes of ASSIGNED; planned revocations */
         char current_writer[32];              /* for the trace */
 };
@@ -94,6 +97,8 @@ void sim_mend(struct sim_client *client);
 void sim_usurp(struct sim *sim);
 /* `heliostat resume`: answers a halt of the lane, behind the leader's back. */
 void sim_answer(struct sim *sim, uint32_t lane);
+/* A partition of the lane is to move to another one, as a leader says that sees a hot lane. */
+void sim_leave(struct sim *sim, uint32_t lane, uint32_t to);
 /* Creates or changes the route; lanes and topics as given before. */
 void sim_route(struct sim *sim, uint32_t lanes, bool enabled);
 /* Partitions of a topic become ready; reaches the leaders some time later. */

@@ -52,13 +52,47 @@ static Heliostat__Pb__Lane *lane_read(const struct sim *sim, uint32_t number) {
         return lane;
 }
 
-static bool holds(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
+static const Heliostat__Pb__LanePartition *entry_of(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
         for (size_t i = 0; i < lane->n_topics; i++)
                 for (size_t p = 0; p < lane->topics[i]->n_partitions; p++)
                         if (lane->topics[i]->partitions[p]->partition == partition &&
                             strcmp(lane->topics[i]->topic, topic) == 0)
-                                return true;
-        return false;
+                                return lane->topics[i]->partitions[p];
+        return NULL;
+}
+
+static bool holds(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
+        return entry_of(lane, topic, partition) != NULL;
+}
+
+/* In how many lanes. */
+static size_t held(const struct sim *sim, const char *topic, uint32_t partition) {
+        size_t count = 0;
+        for (uint32_t k = 0; k < 64; k++) {
+                Heliostat__Pb__Lane *lane = lane_read(sim, k);
+                count += lane && holds(lane, topic, partition);
+                codec_free(lane);
+        }
+        return count;
+}
+
+/* One that its owner has taken out may go, and is in one lane all the same. */
+static void check_gone(struct sim *sim, uint32_t number, const Heliostat__Pb__Lane *old, const char *topic, uint32_t partition) {
+        if (!entry_of(old, topic, partition)->left) sim_fail(sim, "lane %u lost %s-%u", number, topic, partition);
+        (void)snprintf(sim->moved_topic, sizeof sim->moved_topic, "%s", topic);
+        sim->moved_partition = partition;
+        sim->partition_moves++;
+        sim_trace(sim, "%s-%u leaves lane %u", topic, partition, number);
+}
+
+/* Its generation here must be above that it has left with. */
+static void check_came(struct sim *sim, uint32_t number, const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
+        const Heliostat__Pb__LanePartition *entry = entry_of(lane, topic, partition);
+        if (!entry->floor_generation) return;
+        if (entry->to || entry->left || lane->generation <= entry->floor_generation)
+                sim_fail(sim, "%s-%u came into lane %u with generation %llu, from %llu", topic, partition, number,
+                         (unsigned long long)lane->generation, (unsigned long long)entry->floor_generation);
+        sim_trace(sim, "%s-%u comes to lane %u gen %llu", topic, partition, number, (unsigned long long)lane->generation);
 }
 
 static void check_topics(struct sim *sim, uint32_t number, const Heliostat__Pb__Lane *old,
@@ -66,8 +100,7 @@ static void check_topics(struct sim *sim, uint32_t number, const Heliostat__Pb__
         for (size_t i = 0; i < old->n_topics; i++)
                 for (size_t p = 0; p < old->topics[i]->n_partitions; p++)
                         if (!holds(lane, old->topics[i]->topic, old->topics[i]->partitions[p]->partition))
-                                sim_fail(sim, "lane %u lost %s-%u", number, old->topics[i]->topic,
-                                         old->topics[i]->partitions[p]->partition);
+                                check_gone(sim, number, old, old->topics[i]->topic, old->topics[i]->partitions[p]->partition);
         for (size_t i = 0; i < lane->n_topics; i++)
                 for (size_t p = 0; p < lane->topics[i]->n_partitions; p++) {
                         const char *topic = lane->topics[i]->topic;
@@ -75,9 +108,10 @@ static void check_topics(struct sim *sim, uint32_t number, const Heliostat__Pb__
                         if (holds(old, topic, partition)) continue;
                         if (lane->spec <= old->spec)
                                 sim_fail(sim, "lane %u grew, its spec did not", number);
+                        check_came(sim, number, lane, topic, partition);
                         for (uint32_t k = 0; k < 64; k++) {
                                 Heliostat__Pb__Lane *other = k == number ? NULL : lane_read(sim, k);
-                                if (other && holds(other, topic, partition))
+                                if (other && holds(other, topic, partition) && !entry_of(other, topic, partition)->left)
                                         sim_fail(sim, "%s-%u is in lanes %u and %u", topic, partition,
                                                  number, k);
                                 codec_free(other);
@@ -185,6 +219,10 @@ void sim_check_multi(struct sim *sim, const struct znode_write *writes, size_t c
                 }
                 codec_free(lane);
         }
+        if (*sim->moved_topic && held(sim, sim->moved_topic, sim->moved_partition) != 1)
+                sim_fail(sim, "%s-%u is in %zu lanes", sim->moved_topic, sim->moved_partition,
+                         held(sim, sim->moved_topic, sim->moved_partition));
+        *sim->moved_topic = '\0';
         if (bytes > 512 * 1024) sim_fail(sim, "a multi of %zu bytes", bytes);
 }
 
@@ -248,7 +286,11 @@ const char *sim_unsettled(struct sim *sim) {
                 Heliostat__Pb__Lane *lane = lane_read(sim, k);
                 if (!lane) continue;
                 uint32_t weight = 0;
-                for (size_t i = 0; i < lane->n_topics; i++) weight += (uint32_t)lane->topics[i]->n_partitions;
+                for (size_t i = 0; i < lane->n_topics; i++) {
+                        weight += (uint32_t)lane->topics[i]->n_partitions;
+                        for (size_t p = 0; p < lane->topics[i]->n_partitions; p++)
+                                if (lane->topics[i]->partitions[p]->to) wrong = "a partition is between two lanes";
+                }
                 if (weight > heaviest) heaviest = weight;
                 if (weight == 0 && lane->state != (int)FREE) wrong = "an empty lane is assigned";
                 if (weight > 0 && lane->state != (int)OWNED) wrong = "a lane is not owned";

@@ -14,6 +14,8 @@
 #define HISTORIES 2000
 #define SETTLE_MS 200000
 
+static uint64_t partition_moves; /* in all histories so far */
+
 static uint32_t below(struct sim *sim, uint32_t n) { return (uint32_t)(sim_random(sim) % n); }
 
 static struct sim_client *any(struct sim *sim) {
@@ -29,7 +31,7 @@ static struct sim_client *any_worker(struct sim *sim) {
 
 static void act(struct sim *sim, uint32_t lanes) {
         static const char *const topics[] = {"a", "b", "c", "d"};
-        switch (below(sim, 18)) {
+        switch (below(sim, 20)) {
         case 0:
         case 1:
                 sim_kill(any(sim));
@@ -73,6 +75,10 @@ static void act(struct sim *sim, uint32_t lanes) {
         case 15:
         case 16:
                 sim_answer(sim, below(sim, lanes));
+                break;
+        case 17:
+        case 18:
+                sim_leave(sim, below(sim, lanes), below(sim, lanes + 1)); /* also to itself, and to one that is not there */
                 break;
         default: /* the whole ensemble is away, then back */
                 for (size_t i = 0; i < sim->client_count; i++) sim_cut(&sim->clients[i]);
@@ -147,6 +153,7 @@ static void history(uint64_t seed, bool tracing) {
         heal(sim, lanes);
         settle(sim, "after all faults");
         lose_one(sim);
+        partition_moves += sim->partition_moves;
         sim_fini(sim);
         free(sim);
 }
@@ -166,6 +173,8 @@ static void random_histories(void **state) {
                         print_message("HELIOSTAT_SEED=%llu\n", (unsigned long long)(seed + (uint64_t)i));
                 history(seed + (uint64_t)i, true);
         }
+        print_message("partitions that changed their lane: %llu\n", (unsigned long long)partition_moves);
+        assert_true(count < HISTORIES || partition_moves > 100);
 }
 
 /* ---- a fault at each step boundary --------------------------------------- */
@@ -209,11 +218,15 @@ static uint64_t fixed_history(void (*fault)(struct sim *sim), uint64_t fault_at)
         sim_run_until(sim, 5000);
         sim_topic(sim, "b", 5);
         sim_run_until(sim, 5500);
+        sim_leave(sim, 1, 4);
+        sim_run_until(sim, 5900);
+        sim_leave(sim, 4, 1);
         sim_stop(&sim->clients[2]);
         sim_run_until(sim, 12000);
         uint64_t executed = sim->executed_count;
         heal(sim, 6);
         settle(sim, "after the fault");
+        if (fault == no_fault) assert_int_equal(sim->partition_moves, 2);
         sim_fini(sim);
         free(sim);
         return executed;

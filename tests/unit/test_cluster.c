@@ -66,6 +66,7 @@ static void put_worker(struct rig *rig, const char *id, const char *incarnation,
         worker.incarnation = (char *)incarnation;
         worker.capacity = 100;
         worker.draining = draining;
+        worker.gives_partitions = strcmp(incarnation, "old") != 0;
         assert_int_equal(znode_path_worker(path, id), 0);
         put(rig, path, &worker.base);
 }
@@ -883,6 +884,158 @@ static void the_load_moves_lanes_in_quiet_times(void **state) {
         rig_free(rig);
 }
 
+/* Lane 0 has all the load: its partitions t0, t2, t4 have these records per second. */
+static void tell_hot(struct rig *rig, double t0, double t2, double t4) {
+        const double rates[2][3] = {{t0, t2, t4}, {1, 1, 1}};
+        for (uint32_t k = 0; k < 2; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                Heliostat__Pb__PartitionReport parts[3], *pointers[3];
+                Heliostat__Pb__LaneReport one = HELIOSTAT__PB__LANE_REPORT__INIT, *lanes[] = {&one};
+                Heliostat__Pb__Report report = HELIOSTAT__PB__REPORT__INIT;
+                for (uint32_t p = 0; p < 3; p++) {
+                        heliostat__pb__partition_report__init(&parts[p]);
+                        parts[p].topic = (char *)"t";
+                        parts[p].partition = 2 * p + k;
+                        parts[p].state = HELIOSTAT__PB__PARTITION_STATE__PARTITION_RUNNING;
+                        parts[p].rate = rates[k][p];
+                        pointers[p] = &parts[p];
+                }
+                one.route = (char *)ROUTE;
+                one.lane = k;
+                one.generation = lane->generation;
+                one.partitions = pointers;
+                one.n_partitions = 3;
+                one.bytes_rate = k ? MIB / 100 : 10 * MIB;
+                one.measured = true;
+                report.worker = lane->owner;
+                report.incarnation = lane->incarnation;
+                report.lanes = lanes;
+                report.n_lanes = 1;
+                cluster_on_report(rig->cluster, rig->now_ms, &report);
+                codec_free(lane);
+        }
+        cluster_on_reports_read(rig->cluster, rig->now_ms);
+        turn(rig);
+}
+
+static struct rig *hot_field(void) {
+        struct rig *rig = started(2);
+        discovered(rig, "t", 6);
+        for (uint32_t k = 0; k < 2; k++) {
+                Heliostat__Pb__Lane *lane = read_lane(rig, k);
+                for (size_t p = 0; p < lane->topics[0]->n_partitions; p++) lane->topics[0]->partitions[p]->started = true;
+                write_lane(rig, k, lane);
+                codec_free(lane);
+        }
+        run_until(rig, 120000);
+        *rig->decisions = '\0';
+        return rig;
+}
+
+/* What the owner of lane 0 writes once a partition is out; and a halt that came since. */
+static void owner_takes_out(struct rig *rig, uint32_t partition, bool halted) {
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        Heliostat__Pb__Halt *halt = malloc(sizeof *halt);
+        for (size_t p = 0; p < lane->topics[0]->n_partitions; p++) {
+                Heliostat__Pb__LanePartition *entry = lane->topics[0]->partitions[p];
+                if (entry->partition != partition) continue;
+                assert_int_equal(entry->to, 2);
+                entry->left = true;
+                entry->floor = 1234;
+                entry->floor_generation = lane->generation;
+        }
+        heliostat__pb__halt__init(halt);
+        halt->topic = strdup("t");
+        halt->partition = partition;
+        halt->kind = HELIOSTAT__PB__HALT_KIND__HALT_MOVED;
+        lane->halts = malloc(sizeof *lane->halts);
+        lane->halts[0] = halt;
+        lane->n_halts = 1;
+        if (!halted) {
+                codec_free(halt);
+                lane->n_halts = 0;
+        }
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        turn(rig);
+}
+
+static void a_hot_lane_gives_a_partition_away(void **state) {
+        (void)state;
+        struct rig *rig = hot_field();
+        for (int i = 0; i < 3; i++) {
+                run_until(rig, 130000 + i * 30000);
+                tell_hot(rig, 60, 30, 10);
+        }
+        /* t0 would leave 40 behind, and bring 60 there: so would t2 and t4, and t0 alone comes nearest */
+        assert_non_null(strstr(rig->decisions, "coordinator.partition.leave route=e->w topic=t partition=0 from=0 to=1"));
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g1 s3 t0 t2 t4");
+        assert_null(strstr(rig->decisions, "partition.move"));
+        set_lane(rig, 0, OWNED, 4); /* its owner has taken a higher generation meanwhile */
+        owner_takes_out(rig, 0, true);
+        assert_non_null(strstr(rig->decisions, "coordinator.partition.move route=e->w topic=t partition=0 from=0 to=1 position=1234 gen=5"));
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g4 s4 t2 t4");
+        assert_string_equal(lane_text(rig, 1), "OWNED w2/a g5 s3 t1 t3 t5 t0");
+        assert_string_equal(assign_text(rig, "w2"), "1:g5s3");
+        Heliostat__Pb__Lane *lane = read_lane(rig, 1);
+        const Heliostat__Pb__LanePartition *entry = lane->topics[0]->partitions[3];
+        assert_int_equal(lane->raised_from, 1);
+        assert_true(entry->started && !entry->to && !entry->left);
+        assert_int_equal(entry->floor, 1234);
+        assert_int_equal(entry->floor_generation, 4);
+        assert_int_equal(lane->n_halts, 1); /* what was to be said of it goes along */
+        codec_free(lane);
+        struct event event;
+        bool told = false;
+        while (cluster_next_event(rig->cluster, &event))
+                told |= event.kind == EVENT_LANE && strcmp(event.detail, "lane 0 -> lane 1") == 0;
+        assert_true(told);
+        /* not the next one at once: what was measured is of before */
+        *rig->decisions = '\0';
+        for (int i = 0; i < 4; i++) {
+                run_until(rig, 200000 + i * 30000);
+                tell_hot(rig, 0, 75, 25);
+        }
+        assert_null(strstr(rig->decisions, "partition.leave"));
+        rig_free(rig);
+}
+
+static void partitions_stay_where_they_are_well(void **state) {
+        (void)state;
+        struct rig *rig = hot_field();
+        for (int i = 0; i < 3; i++) { /* one is as hot as its lane */
+                run_until(rig, 130000 + i * 30000);
+                tell_hot(rig, 1000, 1, 1);
+        }
+        assert_null(strstr(rig->decisions, "partition.leave"));
+        put_worker(rig, "w2", "old", false); /* of a version that cannot */
+        run_until(rig, 400000);
+        for (int i = 0; i < 3; i++) {
+                run_until(rig, 410000 + i * 30000);
+                tell_hot(rig, 60, 30, 10);
+        }
+        assert_null(strstr(rig->decisions, "partition.leave"));
+        rig_free(rig);
+}
+
+/* To a lane that cannot be read: it stays, under a generation above that it had. */
+static void a_partition_without_its_new_lane_comes_back(void **state) {
+        (void)state;
+        struct rig *rig = hot_field();
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        lane->topics[0]->partitions[1]->to = 9;
+        lane->topics[0]->partitions[1]->left = true;
+        lane->topics[0]->partitions[1]->floor_generation = 1;
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        run_until(rig, 200000);
+        assert_string_equal(lane_text(rig, 0), "OWNED w1/a g2 s3 t0 t2 t4");
+        lane = read_lane(rig, 0);
+        assert_true(!lane->topics[0]->partitions[1]->left && lane->raised_from == 1);
+        codec_free(lane);
+        rig_free(rig);
+}
+
 static void a_stuck_lane_leaves_its_owner(void **state) {
         (void)state;
         struct rig *rig = started(4);
@@ -1230,6 +1383,9 @@ int main(void) {
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
                 cmocka_unit_test(a_rebalance_moves_what_the_bound_leaves_once),
                 cmocka_unit_test(the_load_moves_lanes_in_quiet_times),
+                cmocka_unit_test(a_hot_lane_gives_a_partition_away),
+                cmocka_unit_test(partitions_stay_where_they_are_well),
+                cmocka_unit_test(a_partition_without_its_new_lane_comes_back),
                 cmocka_unit_test(a_stuck_lane_leaves_its_owner),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
