@@ -69,7 +69,7 @@ struct cluster_options {
         ((struct cluster_options){.session_timeout_ms = 6000, .settle_ms = 300, \
                                   .cold_settle_ms = 1000, .move_settle_ms = 1000, \
                                   .refresh_ms = 30000, .moves_max = 8, \
-                                  .rebalance_settle_ms = 60000, .rebalance_percent = 15, .partitions_max = 2, \
+                                  .rebalance_settle_ms = 60000, .rebalance_percent = 15, .partitions_max = 0, \
                                   .release_patience_ms = 15000})
 
 /* A znode that the core reads. */

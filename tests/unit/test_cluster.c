@@ -329,6 +329,7 @@ static struct rig *rig_new(void) {
         rig->zk.written = on_written;
         rig->zk.ctx = rig;
         rig->options = CLUSTER_OPTIONS_DEFAULT;
+        rig->options.partitions_max = 2;
         for (size_t i = 0; i < znode_parent_count; i++) znodes_put(&rig->zk, znode_parents[i], "", 0);
         return rig;
 }
