@@ -78,8 +78,7 @@ static void begin_anew(struct pump *pump, struct part *part, const struct pump_p
         part->recorded = part->record_stale = part->record_wanted = part->record_counts = false;
         part->committed_once = part->resuming = part->resumed = part->approach = part->poison_met = false;
         part->position = part->committed = part->txn_position = part->txn_next = part->poison = part->map_next = part->relay_until = -1;
-        part->place = (struct relay_place){0};
-        part->small = false;
+        part->small = false; /* `place` stays: the producer's sequence goes on where it was */
         part->txn_generation = part->map_generation = 0;
         part->single_until = 0;
         part->gone_ms = 0;
