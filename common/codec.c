@@ -170,6 +170,8 @@ static int check_route(const Heliostat__Pb__Route *r) {
         if (*r->intake && strcmp(r->intake, CODEC_INTAKE_STOPPING) != 0 && strcmp(r->intake, CODEC_INTAKE_STOPPED) != 0)
                 return ERR_INVALID;
         if (r->lanes < 1 || r->lanes > ROUTE_LANES_MAX) return ERR_INVALID;
+        if (!text_ok(r->limit_topics_bytes, 16384) || !text_ok(r->limit_topics_records, 16384) || !text_ok(r->priority, 16384))
+                return ERR_INVALID;
         if (r->offset_commit_interval_ms < 10 || r->refresh_topics_interval_s < 1)
                 return ERR_INVALID;
         if (r->replication_factor != -1 &&

@@ -78,6 +78,7 @@ struct config_route {
         char *gap_policy, *poison_record_policy;
         uint64_t limit_bytes_per_second; /* 0: none; so the next */
         uint32_t limit_records_per_second;
+        char *limit_topics_bytes, *limit_topics_records, *priority; /* flow_rules.h */
         char *start_from, *start_from_topics; /* start_from.h */
         bool offset_map_enabled;
         bool batch_relay_enabled;

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/flow_rules.h"
 #include "common/foreign.h"
 #include "common/start_from.h"
 #include "common/topic_name.h"
@@ -180,6 +181,9 @@ static int check_text(struct answer *a, const char *name, const char *value) {
                 if (!rc) start_rules_unref(rules);
                 return rc;
         }
+        static const char *const flow[FLOW_KINDS] = {"limit.topics.bytes.per.second", "limit.topics.records.per.second", "priority"};
+        for (int kind = 0; kind < FLOW_KINDS; kind++)
+                if (strcmp(name, flow[kind]) == 0) return flow_rules_check((enum flow_kind)kind, value, a->why, a->size);
         if (strcmp(name, "group.id") == 0) {
                 if (!*value || strlen(value) > SETTING_GROUP_ID_MAX)
                         return fail(a, "expected 1 to %d bytes, not %zu", SETTING_GROUP_ID_MAX,

@@ -178,6 +178,14 @@
             "lanes (docs/operations.md, \"Limits\"); 0: no limit.") \
         ROW(limit_records_per_second, "limit.records.per.second", UINT, "0", 0, 1000000000, APPLY, \
             "The same in records.") \
+        ROW(limit_topics_bytes, "limit.topics.bytes.per.second", TEXT, "", 0, 0, APPLY, \
+            "`REGEX=BYTES; REGEX=BYTES`: what each topic whose whole name matches is mirrored at most, over all " \
+            "its partitions (`audit\\..*=512KiB`); the first that matches counts, and others have no limit of their own.") \
+        ROW(limit_topics_records, "limit.topics.records.per.second", TEXT, "", 0, 0, APPLY, \
+            "The same in records (`audit\\..*=1000`).") \
+        ROW(priority, "priority", TEXT, "", 0, 0, APPLY, \
+            "`REGEX=WORD; REGEX=WORD` with `high`, `normal` or `low`: how much of a lane its partitions that are far " \
+            "behind get beside others, 8 to 4 to 1 (docs/operations.md, \"Catch-up beside live\").") \
         ROW(gap_policy, "gap.policy", CHOICE, "halt", 0, 0, APPLY, \
             "When the source no longer has what comes next (retention, deleted records, a log " \
             "that was truncated or created anew): `halt` the partition until `heliostat resume`, " \

@@ -172,6 +172,23 @@ static void lane_pause(struct worker_lane *lane, const Heliostat__Pb__Route *spe
         pump_pause(lane->link->pump, rules);
 }
 
+static void lane_flow_rules(struct worker_lane *lane, const Heliostat__Pb__Route *spec) {
+        const char *values[FLOW_KINDS] = {spec->limit_topics_bytes, spec->limit_topics_records, spec->priority};
+        struct flow_rules *rules = NULL;
+        char why[256] = "";
+        if (!*values[0] && !*values[1] && !*values[2]) return pump_set_flow_rules(lane->link->pump, NULL);
+        int rc = flow_rules_new(values, &rules, why, sizeof why);
+        if (rc == ERR_NOMEM) abort();
+        /* Published by another version, if they cannot be read. */
+        if (rc) log_warn("route.flow", "route=%s error=\"%s\" note=\"its topics have no limits and one priority\"", lane->route, why);
+        pump_set_flow_rules(lane->link->pump, rules);
+}
+
+static bool flow_rules_differ(const Heliostat__Pb__Route *a, const Heliostat__Pb__Route *b) {
+        return strcmp(a->limit_topics_bytes, b->limit_topics_bytes) != 0 ||
+               strcmp(a->limit_topics_records, b->limit_topics_records) != 0 || strcmp(a->priority, b->priority) != 0;
+}
+
 static void lane_open(struct worker_lane *lane) {
         struct worker *worker = lane->worker;
         struct worker_route *route = route_find(worker, lane->route);
@@ -203,6 +220,7 @@ static void lane_open(struct worker_lane *lane) {
         worker->pump_count++;
         lane->link = link;
         lane_pause(lane, route->spec);
+        lane_flow_rules(lane, route->spec);
         limits_divide(worker);
         log_info("lane.open", "route=%s lane=%u gen=%" PRIu64, lane->route, lane->lane,
                  lane->core.record.generation);
@@ -301,6 +319,7 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
         route->told = 0;
         bool reopen = route->spec && pump_settings_differ(route->spec, spec);
         bool pauses = !route->spec || !pause_lists_equal(route->spec->pauses, route->spec->n_pauses, spec->pauses, spec->n_pauses);
+        bool flow = !route->spec || flow_rules_differ(route->spec, spec);
         codec_free(route->spec);
         start_rules_unref(route->start_rules);
         route->spec = spec;
@@ -311,6 +330,7 @@ static void on_route(void *ctx, int code, const void *data, size_t bytes, const 
                 if (l->open_pending) lane_open(l);
                 else if (l->link && !reopen) l->link->route_version = route->version;
                 if (pauses && l->link) lane_pause(l, spec);
+                if (flow && l->link) lane_flow_rules(l, spec);
         }
         limits_divide(route->worker);
         if (reopen) assign_reopen(route->worker, route);

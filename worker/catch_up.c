@@ -11,6 +11,7 @@ static void judge(struct catch_up_part *part, uint64_t queue_records, int64_t no
         if (part->lag <= 0 || part->taken) part->missed_us = 0;
         else if (!part->missed_us) part->missed_us = now_us;
         if (part->lag < 0) return;
+        part->rests = part->lag == 0 && !part->taken ? part->rests + 1 : 0;
         uint64_t lag = (uint64_t)part->lag;
         part->looks = lag > queue_records ? part->looks + 1 : 0;
         if (part->looks >= LOOKS) part->behind = true;
@@ -21,12 +22,18 @@ static bool missed(const struct catch_up_part *part, int64_t now_us) {
         return part->missed_us && now_us - part->missed_us >= MISSED_US;
 }
 
+/* One that has nothing to give would make the others' requests wait at the broker. */
+static bool capped(const struct catch_up_part *part) { return part->shut && part->rests < LOOKS; }
+
 /* Something would have to wait for those that are behind. */
 static bool needed(const struct catch_up *all, int64_t now_us) {
         /* Once apart they stay so: nobody could say who would be missed otherwise. */
         bool behind = false, live = all->on;
+        int priority = 0;
         for (size_t i = 0; i < all->count; i++) {
                 const struct catch_up_part *part = all->parts[i];
+                live |= part->behind && behind && part->priority != priority;
+                if (part->behind) priority = part->priority;
                 behind |= part->behind;
                 live |= missed(part, now_us);
                 if (!part->behind) live |= part->lag > 0 || (part->taken_us && now_us - part->taken_us < LIVE_US);
@@ -56,7 +63,7 @@ size_t catch_up_look(struct catch_up *all, int64_t now_us) {
         all->on = needed(all, now_us);
         for (size_t i = 0; i < all->count; i++) {
                 struct catch_up_part *part = all->parts[i];
-                bool apart = all->on && part->behind;
+                bool apart = capped(part) || (all->on && part->behind);
                 if (apart != (part->place != PLACE_MAIN)) {
                         move(part, apart ? PLACE_WAITING : PLACE_MAIN, now_us);
                         changes++;

@@ -10,6 +10,9 @@
  * has a queue of its own, a full one is left out of the next request, and an answer
  * has room for all seats.  They take turns when there are more than seats.
  *
+ * The same holds for partitions whose topic has a limit of its own and has reached
+ * it: what is not taken of them must not fill a queue that others need.
+ *
  * A queue for each at the lane's consumer was rejected: a request that leaves out
  * those with a full queue waits at the broker for the others' next record, for up to
  * fetch.wait.max.ms, and nothing can be asked meanwhile.  At a client whose
@@ -21,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CATCH_UP_SEATS 4
+#define CATCH_UP_SEATS 8
 
 /* MAIN: with the lane's consumer.  WAITING: for a seat, and reads nothing. */
 enum catch_up_place { PLACE_MAIN, PLACE_WAITING, PLACE_SEAT };
@@ -31,9 +34,12 @@ struct catch_up_part {
         /* facts of this look */
         int64_t lag;            /* records; -1: not known */
         uint64_t taken;         /* records since the last look */
+        bool shut;              /* its topic's own limit has kept it back lately */
+        int priority;           /* of its topic: any numbers */
         /* between looks */
         bool behind;
         unsigned looks;         /* with a lag that is long, in a row */
+        unsigned rests;         /* looks at the end of its log, in a row */
         int64_t taken_us;       /* when it got records last; 0: never */
         int64_t missed_us;      /* since when it got none though it has some; 0: not so */
         int64_t since_us;       /* in this place */

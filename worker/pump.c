@@ -60,7 +60,7 @@ static bool slot_grow(struct pump *pump) {
 }
 
 /* NULL: not one of ours (or no memory: the caller drops nothing, see there). */
-static struct part *part_of(struct pump *pump, const rd_kafka_message_t *message) {
+struct part *pump_part_of(struct pump *pump, const rd_kafka_message_t *message) {
         size_t at = 0;
         if (pump->slot_capacity) {
                 at = slot_hash(message->rkt, message->partition, pump->slot_capacity);
@@ -282,7 +282,7 @@ static void on_delivery(struct pump *pump, const rd_kafka_message_t *report) {
         pump->in_flight_count--;
         uint64_t headers = headers_bytes(report);
         pump->held_bytes -= fetched_bytes(source, headers) + sent_bytes(source, headers);
-        struct part *part = part_of(pump, source);
+        struct part *part = pump_part_of(pump, source);
         if (part) part->under_way--;
         if (part && report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 if (ledger_ack(&part->ledger, source->offset) == 0) {
@@ -682,7 +682,7 @@ void pump_drop_batch_part(struct pump *pump, struct part *part) {
         size_t n = pump->batch_next;
         for (size_t i = pump->batch_next; i < pump->batch_count; i++) {
                 rd_kafka_message_t *m = pump->batch[i];
-                if (m->rkt && part_of(pump, m) == part)
+                if (m->rkt && pump_part_of(pump, m) == part)
                         drop(pump, m);
                 else
                         pump->batch[n++] = m;
@@ -710,7 +710,7 @@ void pump_drop_batch(struct pump *pump) {
 
 /* SENT also means: in the backlog, which owns it then. */
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
-        struct part *part = m->rkt ? part_of(pump, m) : NULL;
+        struct part *part = m->rkt ? pump_part_of(pump, m) : NULL;
         if (part && part->relayed) return SENT_DROPPED;
         /* It reads elsewhere by now, and has this once more. */
         if (part && (part->seat != pump->batch_seat || part->apart.place == PLACE_WAITING)) return SENT_DROPPED;
@@ -782,6 +782,7 @@ static void count_batch(struct pump *pump, uint64_t *drained_bytes) {
         pump->held_bytes += fetched;
         *drained_bytes += values;
         limits_note_taken(pump, records, values + keys);
+        if (pump->topic_limits) limits_charge_topics(pump);
         /* Half of what was known stays: sizes may change from batch to batch. */
         double count = (double)records;
         pump->mean.value_bytes = (pump->mean.value_bytes + (double)values / count) / 2;
@@ -822,7 +823,9 @@ static bool take(struct pump *pump, double room, int from) {
 }
 
 #define MAIN_WEIGHT 16
-#define SEAT_WEIGHT 4
+static double seat_weight(const struct part *part) {
+        return part->topic->flow.priority == FLOW_HIGH ? 8 : part->topic->flow.priority == FLOW_LOW ? 1 : 4;
+}
 
 /* While partitions read apart: they hold one half of the room, the others the other. */
 static bool take_in_turn(struct pump *pump, double most) {
@@ -840,9 +843,13 @@ static bool take_in_turn(struct pump *pump, double most) {
                         full = true;
                         continue;
                 }
+                const struct part *part = queue ? pump->seats.seat[queue - 1].part : NULL;
+                double topic_room = part ? limits_topic_room(pump, part->topic) : most;
+                if (topic_room <= 0) continue;
+                if (room > most) room = most;
                 uint64_t before = pump->held_bytes;
-                if (!take(pump, room < most ? room : most, (int)queue - 1)) continue;
-                catch_up_took(&pump->seats.turns, queue, pump->held_bytes - before, queue ? SEAT_WEIGHT : MAIN_WEIGHT);
+                if (!take(pump, room < topic_room ? room : topic_room, (int)queue - 1)) continue;
+                catch_up_took(&pump->seats.turns, queue, pump->held_bytes - before, part ? seat_weight(part) : MAIN_WEIGHT);
                 return true;
         }
         pump->blocked = full;

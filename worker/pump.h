@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/flow_rules.h"
 #include "common/mailbox.h"
 #include "common/pause.h"
 #include "common/start_from.h"
@@ -115,6 +116,8 @@ void pump_adopt(struct pump *pump, uint64_t generation, const struct pump_partit
 void pump_set_budget(struct pump *pump, uint64_t budget_bytes);
 /* What the lane may mirror in a second from now on; 0: no limit. */
 void pump_set_limits(struct pump *pump, double records, double bytes);
+/* Limits and priorities of topics from now on.  Takes rules; NULL: none. */
+void pump_set_flow_rules(struct pump *pump, struct flow_rules *rules);
 /* What it has taken in since it was opened, at once. */
 struct pump_flow {
         uint64_t records, bytes; /* of keys and values */

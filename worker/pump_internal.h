@@ -11,6 +11,7 @@
 
 #include "common/floor.h"
 #include "common/names.h"
+#include "common/flow_rules.h"
 #include "common/start_resolve.h"
 #include "common/provenance.h"
 #include "common/topic_name.h"
@@ -59,6 +60,11 @@ struct dest_topic {
         char target[TOPIC_NAME_SIZE]; /* its name at the destination; "": it has none (target_error) */
         char target_error[TOPIC_NAME_ERROR_MAX];
         int32_t partitions;         /* at the destination, when a partition was started last */
+        int32_t source_partitions;  /* the same at the source; 0: not known */
+        struct flow_answer flow;    /* what it is allowed, over all lanes; this lane's part: */
+        struct limit_bucket limit_records, limit_bytes;
+        size_t parts;               /* of this lane */
+        int64_t shut_us;            /* boot clock: when its limit kept something back last; 0: never */
         rd_kafka_topic_t *handle;   /* at the producer; NULL until the first start */
         struct dest_topic *next;
 };
@@ -220,7 +226,7 @@ struct pump_op {
         char recorded_err[320];
         enum { START_TOPICS, START_RECORD, START_BEGIN } stage; /* the job that runs, or ran last */
         bool record_wanted;
-        struct { const struct dest_topic *of; int count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
+        struct { const struct dest_topic *of; int source_count, count; rd_kafka_resp_err_t err; rd_kafka_topic_t *handle; } *topics;
         size_t topic_count;
         struct start_query *queries; /* first starts: asked, then answered ... */
         struct part **beginners;     /* ... for these; same order */
@@ -344,6 +350,9 @@ struct pump {
                 _Atomic int64_t limited_us; /* waited for a limit, in all */
                 _Atomic int64_t since_us; /* boot clock: does so since; 0: does not */
         } flow;
+        struct flow_rules *flow_rules; /* NULL: none */
+        bool topic_limits;          /* some topic of the lane has one */
+        bool priorities;            /* its topics differ in priority */
         int64_t told_limited_us;    /* in snapshots */
         int64_t limited_ms;         /* boot clock: when a limit last kept something back; 0: never */
         uint64_t records, bytes;
@@ -378,6 +387,8 @@ struct pump {
 void pump_drain_deliveries(struct pump *pump);
 bool pump_turn(struct data_loop_member *member);
 void pump_drop_batch(struct pump *pump);
+/* NULL: not one of ours (or no memory: the caller drops nothing, see there). */
+struct part *pump_part_of(struct pump *pump, const rd_kafka_message_t *message);
 /* Records that were fetched wait. */
 bool pump_behind(const struct pump *pump);
 /* What was read before a partition stopped must not meet its new ledger. */
@@ -404,12 +415,22 @@ void limits_begin(struct pump *pump);        /* on the loop: its timer */
 double limits_room(struct pump *pump);
 void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes);
 void limits_set(struct pump *pump, double records, double bytes);
-bool limits_waited(const struct pump *pump); /* lately */
+bool limits_waited(const struct pump *pump, const struct part *part); /* lately; part NULL: for the lane's */
+/* Takes rules. */
+void limits_set_rules(struct pump *pump, struct flow_rules *rules);
+void limits_find_rules(struct pump *pump, struct dest_topic *topic); /* of a new one */
+void limits_share_topics(struct pump *pump); /* the lane's partitions, or what is known of the topics, have changed */
+/* The batch counts against the limits of its topics. */
+void limits_charge_topics(struct pump *pump);
+/* How many records of the topic may be taken; 0: none, and a turn comes when some may. */
+double limits_topic_room(struct pump *pump, struct dest_topic *topic);
+bool limits_topic_shut(const struct pump *pump, const struct dest_topic *topic); /* lately */
 
 /* pump_seats.c */
 void seats_begin(struct pump *pump);         /* on the loop: its timer */
 /* A queue is full: partitions may be in each other's way. */
 void seats_press(struct pump *pump);
+void seats_look_now(struct pump *pump);      /* a topic has reached its limit */
 /* The client that the partition reads with. */
 rd_kafka_t *seats_client(const struct pump *pump, const struct part *part);
 /* The partition stops.  false: it reads with the lane's consumer, or not at all. */
@@ -517,6 +538,7 @@ bool pump_relay_take(struct pump *pump, struct part *part);   /* it flows from i
 bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool relayed);
 bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset);
 void pump_relay_return(struct pump *pump);
+void pump_relay_rules(struct pump *pump);                     /* limits or priorities of topics have changed */
 void pump_relay_tick(struct pump *pump);                      /* now and then: those that were given back try again */
 
 /* pump_txn.c */

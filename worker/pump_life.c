@@ -429,6 +429,7 @@ static void handle_closed(uv_handle_t *handle) {
         start_rules_unref(pump->settings.start_rules);
         topic_namer_free(pump->namer);
         pause_rules_free(pump->pauses);
+        flow_rules_free(pump->flow_rules);
         free(pump);
 }
 

@@ -7,6 +7,7 @@
 #include "worker/pump_internal.h"
 
 #define SHOWN_MS 3000
+#define SHUT_US 2000000 /* a topic's partitions read apart for so long after its limit was reached */
 
 static void on_flow_timer(uv_timer_t *timer) {
         struct pump *pump = timer->data;
@@ -17,6 +18,14 @@ static void on_flow_timer(uv_timer_t *timer) {
 void limits_begin(struct pump *pump) {
         (void)uv_timer_init(&pump->loop->loop, &pump->flow_timer); /* cannot fail */
         pump->flow_timer.data = pump;
+}
+
+/* Keeps an earlier date that is nearer. */
+static void wait_for(struct pump *pump, int64_t wait_us) {
+        uint64_t wait_ms = (uint64_t)(wait_us + 999) / 1000;
+        uv_update_time(&pump->loop->loop);
+        if (uv_is_active((uv_handle_t *)&pump->flow_timer) && uv_timer_get_due_in(&pump->flow_timer) <= wait_ms) return;
+        (void)uv_timer_start(&pump->flow_timer, on_flow_timer, wait_ms, 0);
 }
 
 static void waits_since(struct pump *pump, int64_t since_us) {
@@ -38,8 +47,7 @@ double limits_room(struct pump *pump) {
         waits_since(pump, wait_us && wanted ? now : 0);
         if (wait_us) {
                 if (wanted) pump->limited_ms = now / 1000;
-                uv_update_time(&pump->loop->loop);
-                (void)uv_timer_start(&pump->flow_timer, on_flow_timer, (uint64_t)(wait_us + 999) / 1000, 0);
+                wait_for(pump, wait_us);
                 return 0;
         }
         double records = limit_room(&pump->limit_records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
@@ -61,8 +69,87 @@ void limits_set(struct pump *pump, double records, double bytes) {
         if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
 }
 
-bool limits_waited(const struct pump *pump) {
+bool limits_waited(const struct pump *pump, const struct part *part) {
+        if (part && part->topic->shut_us && pump->loop->last_us - part->topic->shut_us < SHOWN_MS * 1000) return true;
         return pump->limited_ms && pump->loop->last_us / 1000 - pump->limited_ms < SHOWN_MS;
+}
+
+/* ---- of topics ---- */
+
+void limits_find_rules(struct pump *pump, struct dest_topic *topic) { topic->flow = flow_rules_find(pump->flow_rules, topic->name); }
+
+/* A lane has so much of a topic's limit as it has of its partitions: that holds
+ * without a word between workers. */
+void limits_share_topics(struct pump *pump) {
+        pump->topic_limits = pump->priorities = false;
+        for (struct dest_topic *t = pump->topics; t; t = t->next) t->parts = 0;
+        for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->topic->parts++;
+        for (struct dest_topic *t = pump->topics; t; t = t->next) {
+                double part = t->source_partitions > 0 && (size_t)t->source_partitions > t->parts
+                                      ? (double)t->parts / t->source_partitions : 1;
+                double records = (double)t->flow.records_per_second * part, bytes = (double)t->flow.bytes_per_second * part;
+                if (records != t->limit_records.rate) limit_set(&t->limit_records, records, pump->loop->last_us);
+                if (bytes != t->limit_bytes.rate) limit_set(&t->limit_bytes, bytes, pump->loop->last_us);
+                pump->topic_limits |= records > 0 || bytes > 0;
+                pump->priorities |= t->flow.priority != pump->topics->flow.priority;
+        }
+        if (pump->topic_limits || pump->priorities) pump_relay_rules(pump);
+}
+
+void limits_set_rules(struct pump *pump, struct flow_rules *rules) {
+        flow_rules_free(pump->flow_rules);
+        pump->flow_rules = rules;
+        for (struct dest_topic *t = pump->topics; t; t = t->next) limits_find_rules(pump, t);
+        limits_share_topics(pump);
+        if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
+}
+
+static int64_t topic_wait_us(struct pump *pump, struct dest_topic *topic) {
+        int64_t records_us = limit_wait_us(&topic->limit_records, pump->loop->last_us);
+        int64_t bytes_us = limit_wait_us(&topic->limit_bytes, pump->loop->last_us);
+        return records_us > bytes_us ? records_us : bytes_us;
+}
+
+/* What the lane's consumer brings of a topic whose limit is reached is a debt, until
+ * its partitions read apart. */
+void limits_charge_topics(struct pump *pump) {
+        struct dest_topic *topic = NULL;
+        const rd_kafka_topic_t *of = NULL;
+        for (size_t i = 0; i < pump->batch_count; i++) {
+                const rd_kafka_message_t *m = pump->batch[i];
+                if (m->err || !m->rkt) continue;
+                if (m->rkt != of) {
+                        const struct part *part = pump_part_of(pump, m);
+                        topic = part ? part->topic : NULL;
+                        of = m->rkt;
+                }
+                if (!topic) continue;
+                limit_take(&topic->limit_records, 1);
+                limit_take(&topic->limit_bytes, (double)(m->len + m->key_len));
+        }
+        for (struct dest_topic *t = pump->topics; t && pump->batch_seat == SEAT_NONE; t = t->next) {
+                if ((t->limit_records.rate <= 0 && t->limit_bytes.rate <= 0) || !topic_wait_us(pump, t)) continue;
+                t->shut_us = pump->loop->last_us;
+                seats_look_now(pump);
+        }
+}
+
+double limits_topic_room(struct pump *pump, struct dest_topic *topic) {
+        if (topic->limit_records.rate <= 0 && topic->limit_bytes.rate <= 0) return INFINITY;
+        int64_t wait_us = topic_wait_us(pump, topic), now = pump->loop->last_us;
+        if (wait_us) {
+                topic->shut_us = now;
+                wait_for(pump, wait_us);
+                return 0;
+        }
+        double records = limit_room(&topic->limit_records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
+        double by_bytes = limit_room(&topic->limit_bytes, now) / value;
+        if (by_bytes < records) records = by_bytes;
+        return records < 1 ? 1 : records;
+}
+
+bool limits_topic_shut(const struct pump *pump, const struct dest_topic *topic) {
+        return topic->shut_us && pump->loop->last_us - topic->shut_us < SHUT_US;
 }
 
 struct pump_flow pump_flow(const struct pump *pump) {

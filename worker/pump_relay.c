@@ -63,8 +63,13 @@ bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool r
         return pump->settings.exactly_once && (relayed ? part->sent_opened : part->sent_relayed);
 }
 
+/* Limits and priorities of topics are carried out where records are taken. */
+static bool must_open(const struct pump *pump, const struct part *part) {
+        return pump->priorities || part->topic->flow.bytes_per_second || part->topic->flow.records_per_second;
+}
+
 static bool part_may_relay(const struct pump *pump, const struct part *part) {
-        return pump->relay && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, part->position) && part->poison < 0 && part->relay_until < 0 && part->single_until <= part->position &&
+        return pump->relay && !must_open(pump, part) && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, part->position) && part->poison < 0 && part->relay_until < 0 && part->single_until <= part->position &&
                part->relay_again_ms <= clock_boot_ms() && *part->topic->target;
 }
 
@@ -146,7 +151,7 @@ void pump_relay_tick(struct pump *pump) {
         if (!pump->relay || pump->state != PUMP_RUNNING || pump->settings.exactly_once) return;
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
-                if (part->small && !part->eof) continue;
+                if ((part->small && !part->eof) || must_open(pump, part)) continue;
                 if (part->relayed || part->state != PART_FLOWING || !relay_fits(part->place, ledger_next(&part->ledger)) || part->relay_until >= 0 || part->poison >= 0 ||
                     part->relay_again_ms > now || ledger_next(&part->ledger) < part->single_until)
                         continue;
@@ -154,6 +159,15 @@ void pump_relay_tick(struct pump *pump) {
                 pump->relay_returning = true;
         }
         pump_relay_return(pump);
+}
+
+void pump_relay_rules(struct pump *pump) {
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (!must_open(pump, part)) continue;
+                part->relay_until = -1;
+                if (part->relayed) relay_remove(part->relayed);
+        }
 }
 
 /* ---- what the relay tells ---- */
@@ -235,7 +249,10 @@ static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t
         struct part *part = of;
         part->relayed = NULL;
         part->place = place;
-        if (reason == RELAY_REMOVED) return on_ready(pump);
+        if (reason == RELAY_REMOVED) {
+                open_records(pump, part); /* not if it stops, but for rules of topics */
+                return on_ready(pump);
+        }
         log_info("partition.opened", "route=%s lane=%u topic=%s partition=%d position=%lld until=%lld reason=\"%s\"",
                  pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
                  (long long)part_position(part), (long long)until, why);

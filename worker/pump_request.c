@@ -21,6 +21,7 @@ static struct dest_topic *topic_for(struct pump *pump, const char *name) {
         else (void)snprintf(topic->target_error, sizeof topic->target_error, "%s", pump->naming_error);
         topic->next = pump->topics;
         pump->topics = topic;
+        limits_find_rules(pump, topic);
         return topic;
 }
 
@@ -66,6 +67,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 unrecorded |= part->state == PART_HALTED && !part->halt_recorded;
                 pump->parts[pump->part_count++] = part;
         }
+        limits_share_topics(pump);
         if (unrecorded) pump_tell(pump, PUMP_TELL_FACTS, 0);
 }
 
@@ -292,6 +294,16 @@ static void handle_budget(void *arg) {
 
 void pump_set_budget(struct pump *pump, uint64_t budget_bytes) {
         mailbox_post(&pump->loop->mailbox, handle_budget, request_new(pump, NULL, 0, budget_bytes));
+}
+
+static void handle_flow_rules(void *arg) {
+        struct request *request = arg;
+        limits_set_rules(request->pump, (struct flow_rules *)(uintptr_t)request->value);
+        request_free(request);
+}
+
+void pump_set_flow_rules(struct pump *pump, struct flow_rules *rules) {
+        mailbox_post(&pump->loop->mailbox, handle_flow_rules, request_new(pump, NULL, 0, (uint64_t)(uintptr_t)rules));
 }
 
 static void handle_limits(void *arg) {

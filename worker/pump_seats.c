@@ -19,6 +19,7 @@
 #include "worker/pump_internal.h"
 
 #define LOOK_MS 200
+#define LIMIT_LOOK_MS 10
 #define PRESSED_US 5000000 /* looks go on for so long after a full queue */
 #define UNUSED_US 30000000 /* until the client goes */
 #define FAILED_US 30000000 /* until it is tried again */
@@ -38,6 +39,12 @@ void seats_begin(struct pump *pump) {
 void seats_press(struct pump *pump) {
         pump->seats.pressed_us = pump->loop->last_us;
         if (pump->part_count > 1) look_soon(pump);
+}
+
+void seats_look_now(struct pump *pump) {
+        pump->seats.pressed_us = pump->loop->last_us;
+        if (uv_is_active((uv_handle_t *)&pump->seats.timer) && uv_timer_get_due_in(&pump->seats.timer) <= LIMIT_LOOK_MS) return;
+        (void)uv_timer_start(&pump->seats.timer, on_timer, LIMIT_LOOK_MS, 0);
 }
 
 rd_kafka_t *seats_client(const struct pump *pump, const struct part *part) {
@@ -273,6 +280,8 @@ static void note_facts(struct pump *pump, struct part *part) {
         int64_t next = next_to_take(part), low = -1, high = -1;
         part->apart.taken = next > part->looked ? (uint64_t)(next - part->looked) : 0;
         part->looked = next;
+        part->apart.shut = limits_topic_shut(pump, part->topic);
+        part->apart.priority = (int)part->topic->flow.priority;
         part->apart.lag = -1;
         if (part->eof) part->apart.lag = 0;
         else if (!rd_kafka_get_watermark_offsets(seats_client(pump, part), part->topic->name, part->partition, &low, &high) && high >= 0)

@@ -49,7 +49,7 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 part->progress_position = row->position;
                 part->progress_ms = now;
         }
-        bool limited = limits_waited(pump);
+        bool limited = limits_waited(pump, part);
         struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .still_ms = now - part->progress_ms,
                                     .at_readable_end = part->eof, .blocked = pump->blocked || (part->relayed && part->under_way), .held = pump->held, .limited = limited,
                                     .has_error = *pump->error};
@@ -103,7 +103,7 @@ struct pump_snapshot *snapshot_take(struct pump *pump) {
         int64_t limited_us = atomic_load_explicit(&pump->flow.limited_us, memory_order_relaxed);
         snapshot->stats.limited_us = (uint64_t)(limited_us - pump->told_limited_us);
         pump->told_limited_us = limited_us;
-        snapshot->limited = limits_waited(pump);
+        snapshot->limited = limits_waited(pump, NULL);
         snapshot->held_bytes = pump->held_bytes + (pump->relay ? relay_held_bytes(pump->relay) : 0);
         snapshot->in_flight_records = pump->in_flight_count;
         snapshot->queued_records = pump->consumer_queue ? rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) : 0;

@@ -93,6 +93,10 @@ static rd_kafka_resp_err_t warm_consumer(struct pump_op *op) {
         for (size_t i = 0; i < op->topic_count; i++)
                 handles[i] = rd_kafka_topic_new(consumer, op->topics[i].of->name, NULL);
         rd_kafka_resp_err_t err = ask_topics(consumer, &metadata);
+        for (int k = 0; !err && k < metadata->topic_cnt; k++)
+                for (size_t i = 0; i < op->topic_count; i++)
+                        if (strcmp(metadata->topics[k].topic, op->topics[i].of->name) == 0)
+                                op->topics[i].source_count = metadata->topics[k].partition_cnt;
         if (!err) rd_kafka_metadata_destroy(metadata);
         if (!err) op->source_id = rd_kafka_clusterid(consumer, 0); /* known since the metadata */
         for (size_t i = 0; i < op->topic_count; i++)
@@ -115,6 +119,12 @@ static void read_done(uv_work_t *work, int status) {
         (void)status;
         data_loop_tick(pump->loop);
         pump->jobs--;
+        for (size_t i = 0; i < op->topic_count; i++) {
+                struct dest_topic *topic = pump->topics; /* never freed before the pump */
+                while (topic != op->topics[i].of) topic = topic->next;
+                if (op->topics[i].source_count > 0) topic->source_partitions = op->topics[i].source_count;
+        }
+        limits_share_topics(pump);
         on_committed(op);
         pump_advance(pump);
 }

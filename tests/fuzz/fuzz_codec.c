@@ -52,7 +52,7 @@ static void check_text(const char *field, const char *text) {
         if (strcmp(field, "topic") == 0) LAW(*text && strlen(text) <= CODEC_TOPIC_MAX);
         if (strcmp(field, "topics") == 0 || strcmp(field, "topics_exclude") == 0 ||
             strcmp(field, "topic_map") == 0 || strcmp(field, "topic_rename_regex") == 0 ||
-            strcmp(field, "start_from_topics") == 0 ||
+            strcmp(field, "start_from_topics") == 0 || strncmp(field, "limit_topics_", 13) == 0 || strcmp(field, "priority") == 0 ||
             strcmp(field, "config_properties_exclude") == 0 ||
             strcmp(field, "groups") == 0 || strcmp(field, "groups_exclude") == 0)
                 LAW(strlen(text) <= 65536);

@@ -1,10 +1,10 @@
-"""Inside one lane: partitions that are far behind do not delay those that keep up."""
+"""Inside one lane: a backlog does not delay those that keep up; limits and priorities of topics."""
 
 import time
 
 import pytest
 from local_cluster import wait_until
-from test_limits import setting
+from test_limits import EndOffsets, setting
 
 VALUE_BYTES = 1000
 PARTITIONS = 3
@@ -59,3 +59,41 @@ def test_a_live_partition_beside_a_backlog(field, topic, guarantee, relay):
     assert all(1000 < lag < BACKLOG for lag in lags), lags
     alone, beginning, beside = delays
     assert beside < alone + 300 and beginning < alone + 2000, delays
+
+
+@pytest.mark.quiet
+def test_limits_and_priorities_of_topics(field, topic, destination):
+    names = high, low, capped = [f"{topic}-{word}" for word in ("high", "low", "capped")]
+    mirror = field(topics=f"{topic}-.*", lanes=1, settings={"report.interval.ms": 300, "worker.loops": 1},
+                   **{"limit.bytes.per.second": 3 << 20, "limit.topics.bytes.per.second": f"{capped}=400KiB",
+                      "priority": f"{high}=high; {low}=low"})
+    for name in names:
+        mirror.create(name, 2, both=True)
+        mirror.oracle.call("preload", bootstrap=mirror.source, topic=name, partitions=2, count=BACKLOG, size=VALUE_BYTES)
+    mirror.up()
+    mirror.wait_running(6)
+    ends = {name: EndOffsets(destination, name, 2) for name in names}
+
+    def rates(seconds=4):
+        """Bytes per second that arrive, of each topic."""
+        before, since = {name: ends[name].total() for name in names}, time.monotonic()
+        time.sleep(seconds)
+        return {name: (ends[name].total() - before[name]) * VALUE_BYTES / (time.monotonic() - since) for name in names}
+    wait_until(lambda: all(end.total() > 100 for end in ends.values()), 20, mirror.describe)
+    time.sleep(1.5)
+    told = rates()
+    assert 0.9 * 400 < told[capped] / 1024 < 1.1 * 400, told
+    assert told[high] > 4 * told[low] > 0, told
+    assert told[high] + told[low] + told[capped] > 0.9 * (3 << 20), told    # what one may not take the others do
+    rows = mirror.status()["partitions"]
+    assert {row["state"] for row in rows} == {"RUNNING"} and all(row["error"].startswith("LIMITED") for row in rows), rows
+
+    opened = mirror.workers["w1"].log_text().count("msg=lane.open ")
+    setting(mirror, **{"limit.topics.bytes.per.second": "", "limit.topics.records.per.second": f"{capped}=900"})
+    time.sleep(1.5)
+    told = rates()
+    assert 0.9 * 900 < told[capped] / VALUE_BYTES < 1.1 * 900, told
+    setting(mirror, **{"limit.topics.records.per.second": "", "limit.bytes.per.second": 0})
+    for name in names:
+        mirror.assert_mirrored(name)
+    assert mirror.workers["w1"].log_text().count("msg=lane.open ") == opened

@@ -138,6 +138,17 @@ static void tiny_records_leave_a_quarter(void **state) {
         assert_true(budget_held(4 * MIB, &sizes, (struct budget_mean){0, 0, 0}) == MIB);
 }
 
+static void seats_have_parts_of_a_smaller_answer(void **state) {
+        (void)state;
+        const struct budget_mean mean = {.value_bytes = 100, .fetched_bytes = 420};
+        for (uint64_t share = 4 * MIB; share <= 64 * MIB; share *= 2) {
+                struct budget_sizes sizes = budget_sizes(share, mean), seats = budget_seats(&sizes, 8);
+                assert_true(seats.fetch_bytes <= sizes.fetch_bytes && seats.queue_bytes * 8 <= seats.fetch_bytes);
+                assert_true(seats.queue_records >= 250 && seats.queue_records * 8 <= sizes.queue_records + 2000);
+                assert_true(budget_seats_bytes(&seats, mean, 8) < share * 2 / 3);
+        }
+}
+
 static void every_part_of_a_record_counts(void **state) {
         (void)state;
         uint64_t empty = budget_fetched_record(0, 0, 0), sent = budget_sent_record(0, 0, 0);
@@ -163,6 +174,7 @@ int main(void) {
                 cmocka_unit_test(sizes_change_when_it_is_worth_a_new_consumer),
                 cmocka_unit_test(a_lane_stays_within_its_share),
                 cmocka_unit_test(tiny_records_leave_a_quarter),
+                cmocka_unit_test(seats_have_parts_of_a_smaller_answer),
                 cmocka_unit_test(every_part_of_a_record_counts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "worker/catch_up.h"
 
 #define SECOND ((int64_t)1000000)
-#define PARTS 8
+#define PARTS 12
 
 struct lane {
         struct catch_up_part parts[PARTS], *list[PARTS];
@@ -70,6 +70,32 @@ static void one_that_gets_nothing_though_it_has_some_is_missed(void **state) {
         assert_int_equal(in_place(&lane, PLACE_SEAT), 2);
 }
 
+static void other_priorities_read_apart_too(void **state) {
+        (void)state;
+        struct lane lane;
+        begin(&lane, 2);
+        lane.parts[1].priority = 1;
+        for (int i = 0; i < 2; i++) (void)look(&lane, (int64_t[]){50000, 90000}, (uint64_t[]){100, 100});
+        assert_int_equal(in_place(&lane, PLACE_SEAT), 2);
+}
+
+static void who_has_reached_a_limit_reads_apart_while_there_is_some(void **state) {
+        (void)state;
+        struct lane lane;
+        begin(&lane, 2);
+        lane.parts[0].shut = true;
+        assert_int_equal(look(&lane, (int64_t[]){10, 5}, (uint64_t[]){1, 1}), 2);
+        assert_int_equal(lane.parts[0].place, PLACE_SEAT);
+        assert_int_equal(lane.parts[1].place, PLACE_MAIN);
+        assert_int_equal(look(&lane, (int64_t[]){0, 5}, (uint64_t[]){0, 1}), 0); /* between two records, perhaps */
+        assert_int_equal(look(&lane, (int64_t[]){0, 5}, (uint64_t[]){0, 1}), 1);
+        assert_int_equal(lane.parts[0].place, PLACE_MAIN);
+        assert_true(look(&lane, (int64_t[]){10, 5}, (uint64_t[]){1, 1}) > 0);
+        lane.parts[0].shut = false;
+        assert_int_equal(look(&lane, (int64_t[]){10, 5}, (uint64_t[]){1, 1}), 1);
+        assert_false(lane.all.on);
+}
+
 static void more_than_there_are_seats_take_turns(void **state) {
         (void)state;
         struct lane lane;
@@ -89,7 +115,7 @@ static void more_than_there_are_seats_take_turns(void **state) {
                 for (size_t i = 0; i < PARTS; i++) seated[i] += lane.parts[i].place == PLACE_SEAT;
         }
         for (size_t i = 1; i < PARTS; i++)
-                if (seated[i] < 198 * 4 / 7 * 3 / 4 || seated[i] > 198 * 4 / 7 * 5 / 4) fail_msg("%zu: %u", i, seated[i]);
+                if (seated[i] < 198 * 8 / 11 * 3 / 4 || seated[i] > 198 * 8 / 11 * 5 / 4) fail_msg("%zu: %u", i, seated[i]);
 }
 
 static void queues_get_what_their_weights_say(void **state) {
@@ -119,6 +145,8 @@ int main(void) {
                 cmocka_unit_test(nobody_moves_while_all_keep_up_or_all_are_behind),
                 cmocka_unit_test(who_is_behind_beside_a_live_one_reads_apart_until_little_is_left),
                 cmocka_unit_test(one_that_gets_nothing_though_it_has_some_is_missed),
+                cmocka_unit_test(other_priorities_read_apart_too),
+                cmocka_unit_test(who_has_reached_a_limit_reads_apart_while_there_is_some),
                 cmocka_unit_test(more_than_there_are_seats_take_turns),
                 cmocka_unit_test(queues_get_what_their_weights_say),
         };

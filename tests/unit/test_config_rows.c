@@ -30,6 +30,9 @@ static const struct {
         {"group.id", ""},
         {"start.from", "somewhere"},
         {"start.from.topics", "a"},
+        {"limit.topics.bytes.per.second", "a=b"},
+        {"limit.topics.records.per.second", "a=1KiB"},
+        {"priority", "a=first"},
 };
 
 static const char *wrong_value(const struct setting *s, char buf[static 32]) {
