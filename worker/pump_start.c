@@ -717,7 +717,7 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         continue;
                 }
                 if (row->offset >= 0) part->gone_ms = 0;
-                if (row->offset < 0 && part->flowed && part->committed_once && part->state != PART_HALTED) {
+                if (row->offset < 0 && part->committed_once && part->state != PART_HALTED) {
                         /* Brokers forget a topic's positions with the topic. */
                         if (!op_position_gone(op, part)) continue;
                         int64_t position = part_position(part);
