@@ -16,7 +16,7 @@
         ROW(RECORDS, COUNTER, "heliostat_records_total", WORKER, "route+", \
             "Records that the destination has acknowledged.") \
         ROW(BYTES, COUNTER, "heliostat_bytes_total", WORKER, "route+", \
-            "Keys and values of these records.") \
+            "Keys and values of these records; of batches that passed unopened what they take in the log.") \
         ROW(LAG_RECORDS, GAUGE, "heliostat_lag_records", WORKER, "route+", \
             "Source offsets that are not mirrored yet, of the partitions whose lag is known.") \
         ROW(LAG_SECONDS, GAUGE, "heliostat_lag_seconds", WORKER, "route+", \
