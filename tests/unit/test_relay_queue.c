@@ -148,6 +148,21 @@ static void a_lost_connection_is_a_failure_of_all_that_were_under_way(void **sta
         taken_back(&q, 30, false);
         taken_back(&q, 20, true);
         nothing_to_take_back(&q);
+
+        for (int i = 2; i <= 4; i++) push(&q, 10 * i, 10);
+        send(&q, 20, 20);
+        acked(&q, 20, 30);
+        send(&q, 30, 30);
+        relay_queue_lost(&q);
+        taken_back(&q, 40, false);
+        taken_back(&q, 30, true);
+        nothing_to_take_back(&q);
+        push(&q, 30, 10);
+        push(&q, 40, 10);
+        send(&q, 30, 30);
+        assert_null(relay_queue_unsent(&q)); /* alone, over the new one */
+        acked(&q, 30, 40);
+        taken_back(&q, 40, false);
         assert_int_equal(q.waiting_bytes, 0);
         relay_queue_fini(&q);
 }
