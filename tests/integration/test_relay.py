@@ -1,0 +1,297 @@
+"""Batches that pass unopened lie at the destination byte for byte; what cannot pass so arrives as complete, once and in order.
+
+Workers that are killed, stopped or told to leave, limits, and a corrupt batch: test_failure.py, test_limits.py and
+test_odd_events.py, whose records come in batches that are relayed."""
+
+import base64
+import re
+import struct
+import time
+
+import pytest
+
+from conftest import COMMIT_INTERVAL_MS
+from local_cluster import LOOPBACK, KafkaBroker, start_together, wait_until
+
+GUARANTEES = ("at-least-once", "exactly-once")
+LARGE = 100_000         # max.message.bytes of some topics at the destination
+TRANSACTIONAL, CONTROL = 0x10, 0x20
+AWAY = "no leader takes or gives records"       # after ten seconds
+
+
+@pytest.fixture(scope="module")
+def source(run_directory):
+    broker = KafkaBroker(run_directory / "relay-source", "3.9.1", "relay-source", heap="256m",
+                         settings={"log.cleaner.backoff.ms": 200})
+    broker.start()
+    yield broker
+    broker.end()
+
+
+@pytest.fixture(scope="module")
+def nodes(run_directory):
+    """A cluster of two at the destination.  Node 1 is the controller too; the first of a topic's replicas leads when it can."""
+    quick = {"broker.session.timeout.ms": 5000, "broker.heartbeat.interval.ms": 500, "min.insync.replicas": 1,
+             "default.replication.factor": 2, "offsets.topic.replication.factor": 2,
+             "transaction.state.log.replication.factor": 2,
+             "leader.imbalance.check.interval.seconds": 1, "leader.imbalance.per.broker.percentage": 0}
+    first = KafkaBroker(run_directory / "relay-1", "4.1.0", "relay-1", quick, heap="256m")
+    second = KafkaBroker(run_directory / "relay-2", "4.1.0", "relay-2", quick, heap="256m")
+    second.settings({"node.id": 2, "process.roles": "broker",
+                     "controller.quorum.voters": f"1@{LOOPBACK}:{first.controller_port}",
+                     "listeners": f"PLAINTEXT://{LOOPBACK}:{second.port}"})
+    second.cluster_id = first.cluster_id
+    start_together(first, second)
+    yield first, second
+    first.end()
+    second.end()
+
+
+@pytest.fixture
+def mirrored(field, source, nodes, name):
+    """mirrored(...) -> a mirror of all topics that begin with the test's name; topics are made beforehand at both ends."""
+    def make(**more):
+        return field(topics=re.escape(name) + r"\..*", source=source, destination=nodes[0],
+                     **{"sync.topic.configs.enabled": "false", "lanes": 2, **more})
+    return make
+
+
+def create(mirror, topic, partitions=1, at_source=None, at_destination=None, replicas=(1,)):
+    mirror.oracle.call("create-topic", bootstrap=mirror.source, topic=topic, partitions=partitions, configs=at_source or {})
+    mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=topic, partitions=partitions, replicas=replicas,
+                       configs=at_destination or {})
+
+
+def produce(mirror, topic, key, count, codec="zstd", **more):
+    """One batch: compressed, so that records which were opened lie otherwise at the destination."""
+    mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, codec=codec,
+                       records=[{"key": f"{key}{i}", "value": f"value {i}", **more} for i in range(count)])
+
+
+def preload(mirror, topic, count, size=1000, partitions=1, codec="none"):
+    """Batches of up to 256 KiB."""
+    mirror.oracle.call("preload", bootstrap=mirror.source, topic=topic, partitions=partitions, count=count, size=size,
+                       codec=codec)
+
+
+def batches(broker, topic, partition=0):
+    """What each batch of records in the log says, but for offset, leader's epoch, checksum, producer and transaction."""
+    found = []
+    for segment in sorted(broker.directory.glob(f"data/{topic}-{partition}/*.log")):
+        content = segment.read_bytes()
+        at = 0
+        while len(content) - at > 61:
+            length, = struct.unpack_from(">i", content, at + 8)
+            attributes, = struct.unpack_from(">h", content, at + 21)
+            if not attributes & CONTROL:
+                found.append((attributes & ~TRANSACTIONAL, content[at + 23:at + 43], content[at + 57:at + 12 + length]))
+            at += 12 + length
+    return found
+
+
+def assert_unopened(mirror, topic, partition=0):
+    """Among the destination's, which has aborted ones too, are all of the source's, in order."""
+    wanted = batches(mirror.source, topic, partition)
+    assert wanted, f"{topic} [{partition}] is empty: nothing was tested"
+    there = iter(batches(mirror.destination, topic, partition))
+    assert all(batch in there for batch in wanted), f"{topic} [{partition}] was opened\n{mirror.describe()}"
+
+
+def opened(mirror, topic):
+    """Why the records of a topic were opened."""
+    log = "".join(worker.log_text() for worker in mirror.workers.values())
+    return set(re.findall(rf'msg=partition\.opened .*topic="?{re.escape(topic)}"? .*reason="([^"]*)"', log))
+
+
+def keys(mirror, broker, topic):
+    rows = mirror.oracle.call("dump", bootstrap=broker, topic=topic).get("0", [])
+    return [base64.b64decode(row["key"]).decode() for row in rows]
+
+
+def make_compacted(mirror, topic):
+    create(mirror, topic, at_source={"cleanup.policy": "compact", "min.cleanable.dirty.ratio": 0.001, "segment.ms": 100,
+                                     "max.compaction.lag.ms": 100})
+    for first in (0, 20, 40):               # k20 to k59 come twice, and their first ones go
+        mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, codec="zstd",
+                           records=[{"key": f"k{i}", "value": str(first)} for i in range(first, first + 40)])
+        time.sleep(0.15)
+    produce(mirror, topic, "last", 1)       # what was written last stays as it is: begin a segment
+    wait_until(lambda: len(keys(mirror, mirror.source, topic)) == 81, 20, "the log is compacted", 0.2)
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_whatever_the_source_has_arrives_once_and_in_order(mirrored, name, guarantee):
+    """One mirror for all of these: each is prepared, then all start, then each is compared."""
+    mirror = mirrored(**{"start.from.topics": rf".*\.(middle|marker)=group:{name}.start", "delivery.guarantee": guarantee})
+    reasons = {}
+
+    def prepare(kind, reason=None, **more):
+        topic = f"{name}.{kind}"
+        reasons[topic] = reason
+        if more.pop("made", True):
+            create(mirror, topic, **more)
+        return topic
+
+    plain = prepare("plain", partitions=3)
+    preload(mirror, plain, 3000, 500, partitions=3, codec="zstd")
+    codecs = prepare("codecs")
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        produce(mirror, codecs, codec, 20, codec)
+    compacted = prepare("compacted", "a compacted batch", made=False)
+    make_compacted(mirror, compacted)
+    aborted = prepare("aborted", "records of a transaction")
+    produce(mirror, aborted, "before", 20)
+    mirror.oracle.call("produce-aborted", bootstrap=mirror.source, topic=aborted, partitions=1, count=50)
+    produce(mirror, aborted, "after", 20)
+    stamped = prepare("stamped", "timestamps that the source's broker has set",
+                      at_source={"message.timestamp.type": "LogAppendTime"})
+    produce(mirror, stamped, "k", 20)
+    middle = prepare("middle", "its position is inside a batch")
+    for run in "abc":
+        produce(mirror, middle, run, 20)
+    marker = prepare("marker")              # of an aborted transaction, and nothing behind it
+    mirror.oracle.call("produce-aborted", bootstrap=mirror.source, topic=marker, partitions=1, count=20)
+    for topic, offset in ((middle, 30), (marker, 20)):
+        mirror.oracle.call("set-group-offsets", bootstrap=mirror.source, group=f"{name}.start", topic=topic, offsets={"0": offset})
+
+    mirror.up().wait_running(len(reasons) + 2)
+    for topic, reason in reasons.items():
+        if topic not in (middle, marker):
+            mirror.assert_mirrored(topic, "exact")
+        if reason:
+            assert opened(mirror, topic) == {reason}, (topic, opened(mirror, topic))
+    for partition in range(3):
+        assert_unopened(mirror, plain, partition)
+    assert_unopened(mirror, codecs)
+    assert not opened(mirror, plain) and not opened(mirror, codecs)
+
+    # The rest of the batch is opened, what follows is not.
+    wait_until(lambda: len(keys(mirror, mirror.destination, middle)) >= 30, 20, mirror.describe, 0.2)
+    assert keys(mirror, mirror.destination, middle) == keys(mirror, mirror.source, middle)[30:]
+    assert batches(mirror.destination, middle)[-1] == batches(mirror.source, middle)[-1]
+
+    def at_ends(status):
+        positions = {p["topic"]: p["position"] for p in status["partitions"]}
+        return positions[marker] == 21 and all(p["lag"] == 0 for p in status["partitions"])
+    mirror.wait_status(at_ends, "no lag")
+    assert not opened(mirror, marker)
+
+
+def test_compression_that_is_asked_for(mirrored, name):
+    mirror = mirrored(settings={"west.compression.type": "lz4"})
+    same, other = f"{name}.same", f"{name}.other"
+    for topic in (same, other):
+        create(mirror, topic)
+    produce(mirror, same, "k", 500, "lz4")
+    produce(mirror, other, "k", 500, "zstd")
+    mirror.up().wait_running(2)
+    for topic in (same, other):
+        mirror.assert_mirrored(topic, "exact")
+    assert_unopened(mirror, same)
+    assert opened(mirror, other) == {"another compression than the destination is to have"}
+    assert {attributes & 7 for attributes, *_ in batches(mirror.destination, other)} == {3}
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_refused_batch_is_overtaken_by_none(mirrored, name, guarantee):
+    """Its records are small enough each.  It is the first that the producer sends there: a broker that does not know the
+    producer yet would take any that come behind it."""
+    mirror = mirrored(**{"delivery.guarantee": guarantee, "lanes": 1})
+    topics = [f"{name}.more-behind-it", f"{name}.a-transaction-behind-it"]
+    for topic in topics:
+        create(mirror, topic, at_destination={"max.message.bytes": LARGE})
+        preload(mirror, topic, 200)
+    for run in "abcd":
+        produce(mirror, topics[0], run, 20)
+    mirror.oracle.call("produce-aborted", bootstrap=mirror.source, topic=topics[1], partitions=1, count=5)
+    produce(mirror, topics[1], "after", 20)
+    mirror.up().wait_running(2)
+    for topic in topics:
+        mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
+        assert "destination: MESSAGE_TOO_LARGE" in opened(mirror, topic)
+
+
+def test_a_record_that_is_refused_halts_its_partition_at_its_offset(mirrored, name):
+    mirror = mirrored()
+    topic = f"{name}.future"
+    create(mirror, topic, at_destination={"message.timestamp.after.max.ms": 3_600_000})
+    produce(mirror, topic, "before", 20)
+    produce(mirror, topic, "future", 1, timestamp=int(time.time() * 1000) + 86_400_000)
+    produce(mirror, topic, "behind", 20)
+    mirror.up()
+    status = mirror.wait_status(lambda status: [p for p in status["partitions"] if p["state"] == "HALTED"], "it halts")
+    partition, = status["partitions"]
+    assert "offset 20" in partition["error"] and partition["halts"][0]["from"] == 20, partition
+    assert batches(mirror.destination, topic) == batches(mirror.source, topic)[:1]
+
+
+def test_a_paused_topic_goes_on_where_it_was(mirrored, name):
+    """Batches alike, before and behind the pause: a broker must not take the later ones for the earlier ones again."""
+    mirror = mirrored()
+    topic = f"{name}.topic"
+    create(mirror, topic, 2)
+    mirror.up().wait_running(2)
+    for run in "ab":
+        produce(mirror, topic, run, 1)
+        mirror.assert_mirrored(topic, "exact")
+        for verb, state in (("pause", "PAUSED"), ("resume", "RUNNING")) if run == "a" else ():
+            done = mirror.run(verb, "east->west", "--config", mirror.config, "--topic", topic)
+            assert done.returncode == 0, done
+            mirror.wait_status(lambda status: {p["state"] for p in status["partitions"]} == {state}, state)    # noqa: B023
+    assert_unopened(mirror, topic)
+
+
+def leaders(mirror, topic):
+    return {row["leader"] for row in mirror.oracle.call("leaders", bootstrap=mirror.destination, topic=topic)}
+
+
+def test_brokers_come_and_go_under_load(mirrored, name, nodes, source):
+    """Nothing is there twice, whatever was under way: it comes again under the sequence that it had."""
+    first, second = nodes
+    mirror = mirrored()
+    topic = f"{name}.topic"
+    create(mirror, topic, 4, replicas=(2, 1))
+    wait_until(lambda: leaders(mirror, topic) == {2}, 20, "node 2 leads", 0.2)
+    mirror.up().wait_running(4)
+    load = mirror.load(topic, 4, 600, size=5000)    # larger than what is better joined
+
+    def arrives():
+        return sum(mirror.oracle.call("end-offsets", bootstrap=first, topic=topic).values())
+
+    def wait_arrives():
+        before = arrives()
+        wait_until(lambda: arrives() > before + 600, 30, mirror.describe, 0.2)
+    wait_arrives()
+    second.kill()
+    wait_until(lambda: leaders(mirror, topic) == {1}, 30, "node 1 leads", 0.2)
+    wait_arrives()
+    second.start()
+    wait_until(lambda: leaders(mirror, topic) == {2}, 30, "node 2 leads again", 0.2)
+    wait_arrives()
+    source.stop()
+    source.start()
+    wait_arrives()
+    load.stop()
+    mirror.assert_mirrored(topic, "exact")
+    assert opened(mirror, topic) <= {AWAY}
+
+
+def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
+    """What was under way to a leader that froze goes with it when another leads; the worker has been killed by then."""
+    first, second = nodes
+    mirror = mirrored()
+    topic = f"{name}.topic"
+    create(mirror, topic, 2, replicas=(2, 1))
+    wait_until(lambda: leaders(mirror, topic) == {2}, 20, "node 2 leads", 0.2)
+    mirror.up().wait_running(2)
+    load = mirror.load(topic, 2, 400, size=5000)
+    wait_until(lambda: len(keys(mirror, first, topic)) > 300, 30, mirror.describe, 0.2)
+    second.pause()
+    wait_until(lambda: leaders(mirror, topic) == {1}, 20, "node 1 leads", 0.2)
+    time.sleep(COMMIT_INTERVAL_MS / 1000)   # the last commit before the kill
+    mirror.workers["w1"].kill()
+    second.resume()
+    mirror.start_worker("w2")
+    load.stop()
+    mirror.assert_mirrored(topic)
+    assert opened(mirror, topic) <= {AWAY}
