@@ -317,6 +317,7 @@ struct pump {
         struct relay *relay;        /* NULL: all records are opened */
         uint64_t relayed_under_way; /* of in_flight_count */
         struct txn_job *txn_job;    /* the transaction ends when these are acknowledged; NULL: does not wait */
+        bool txn_renewal;           /* after the transaction a new producer goes on: batches are opened, or are no longer */
         struct txn_job *txn_lost;   /* it cannot: to be dealt with in the next turn */
         int64_t producer_id;        /* exactly-once; -1: not known (under denied.lock, as the next) */
         int16_t producer_epoch;
@@ -555,6 +556,7 @@ void txn_note_acked(struct pump *pump);
 void txn_relay_settled(struct pump *pump);  /* nothing of the relay's is under way */
 void txn_relay_lost(struct pump *pump);     /* a batch of the transaction may not be there: the next turn looks */
 void txn_look_lost(struct pump *pump);
+void txn_renew(struct pump *pump);          /* a new producer, when the transaction has ended */
 void txn_fini(struct pump *pump);           /* the clients go */
 void txn_end(struct pump *pump);            /* state OPEN; comes back to pump_advance */
 void txn_on_timer(uv_timer_t *timer);

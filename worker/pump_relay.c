@@ -77,8 +77,7 @@ static bool part_may_relay(const struct pump *pump, const struct part *part) {
 
 static void open_records(struct pump *pump, struct part *part) {
         if (part->state != PART_FLOWING || pump->state != PUMP_RUNNING) return;
-        if (pump_relay_crosses(pump, part, false))
-                return pump_recycle(pump, "%s [%d] is to be opened, by another producer", part->topic->name, part->partition);
+        if (pump_relay_crosses(pump, part, false)) return txn_renew(pump);
         pump_drop_part(pump, part);
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)->offset = ledger_next(&part->ledger);
@@ -133,7 +132,7 @@ void pump_relay_return(struct pump *pump) {
                 else left = true;
         }
         pump->relay_returning = left || renew;
-        if (renew && !left && pump->txn == TXN_OPEN) pump_recycle(pump, "from here on batches pass unopened");
+        if (renew && !left) txn_renew(pump);
 }
 
 bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {

@@ -557,9 +557,11 @@ void pump_flow_waiting(struct pump *pump) {
                         part->state = PART_FLOWING;
                         flowing |= stays;
                         if (stays && !pump_relay_take(pump, part)) {
-                                rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
-                                        ->offset = part->position;
-                                crosses |= pump_relay_crosses(pump, part, false);
+                                if (pump_relay_crosses(pump, part, false))
+                                        crosses = true;
+                                else
+                                        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)
+                                                ->offset = part->position;
                         }
                         if (stays) continue;
                         part->state = PART_PARKED; /* its position is known, and is committed like the others' */
@@ -567,9 +569,8 @@ void pump_flow_waiting(struct pump *pump) {
                         if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
                         pump->running_told = true;
                 }
-        if (crosses) {
-                pump_recycle(pump, "a partition is to be opened, by another producer");
-        } else if (flowing) {
+        if (crosses) txn_renew(pump);
+        if (flowing && pump->state == PUMP_RUNNING) {
                 rd_kafka_error_t *error = list->cnt ? rd_kafka_incremental_assign(pump->consumer, list) : NULL;
                 if (error) {
                         pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));

@@ -33,6 +33,8 @@
 #define ADD_PARTITIONS_KEY 24
 #define END_TXN_KEY 26
 
+#define RENEWAL "a partition's batches are opened from here on, or no longer, which takes a new producer"
+
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int sockfd, const char *brokername,
                                            int32_t brokerid, int16_t key, int16_t version,
                                            int32_t id, size_t bytes, void *opaque) {
@@ -212,6 +214,7 @@ static void end_done(uv_work_t *work, int status) {
                 halt_look_committed(pump);
                 unsigned ends = atomic_load(&pump->txn_end_requests);
                 if (ends > 1) pump_recycle(pump, "EndTxn was sent %u times", ends);
+                else if (pump->txn_renewal) pump_recycle(pump, RENEWAL);
         }
         free(job);
         pump_take_generation(pump);
@@ -280,7 +283,14 @@ void txn_look_lost(struct pump *pump) {
         free(job);
 }
 
+void txn_renew(struct pump *pump) {
+        bool idle = pump->txn == TXN_OPEN && !txn_dirty(pump) && pump->in_flight_count == 0 && pump->map_under_way == 0;
+        if (idle) pump_recycle(pump, RENEWAL);
+        else pump->txn_renewal = true;
+}
+
 void txn_fini(struct pump *pump) {
+        pump->txn_renewal = false;
         free(pump->txn_job);
         free(pump->txn_lost);
         pump->txn_job = pump->txn_lost = NULL;
