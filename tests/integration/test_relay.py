@@ -272,8 +272,9 @@ def test_brokers_come_and_go_under_load(mirrored, name, nodes, source):
     source.start()
     wait_arrives()
     load.stop()
-    mirror.assert_mirrored(topic, "exact")
+    # Where that takes too long its records go by the clients, under another producer's sequence.
     assert opened(mirror, topic) <= {AWAY}
+    mirror.assert_mirrored(topic, "at-least-once" if opened(mirror, topic) else "exact")
 
 
 def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
