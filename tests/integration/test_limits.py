@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench")
 from peers import EndOffsets  # noqa: E402
 
 VALUE_BYTES = 1000
-RECORDS = 60_000
+RECORDS = 100_000
 PARTITIONS = 3
 
 
@@ -60,15 +60,15 @@ def test_limits_are_held_and_changed(field, topic, destination, guarantee):
 
     # Changed by the lanes that are there: the route's, then the worker's.
     opened = mirror.workers["w1"].log_text().count("msg=lane.open ")
-    setting(mirror, limit_bytes_per_second=0, limit_records_per_second=1000)
+    setting(mirror, limit_bytes_per_second=0, limit_records_per_second=4000)
     time.sleep(1.5)
-    assert 900 < rate() < 1100
-    mirror.settings["worker.limit.records.per.second"] = 800
+    assert 3600 < rate() < 4400          # a lane sends whole batches, of 260 records: four seconds hold enough of them
+    mirror.settings["worker.limit.records.per.second"] = 3200
     mirror.write_config()
     mirror.workers["w1"].signal(signal.SIGHUP)
     mirror.workers["w1"].wait_log(r"msg=config\.reload .*reopened_routes=-")
     time.sleep(1.5)
-    assert 720 < rate() < 880
+    assert 2880 < rate() < 3520
     setting(mirror, limit_records_per_second=0)
     mirror.settings["worker.limit.records.per.second"] = 0
     mirror.write_config()
