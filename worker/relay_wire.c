@@ -131,21 +131,44 @@ int wire_find_coordinator(struct wire_out *out, int32_t correlation, const char 
         return end(out, 0);
 }
 
-static bool same_topic(const char *a, const char *b) { return a == b || strcmp(a, b) == 0; }
+/* Rows of each kind begin with their topic, and those of one stand together. */
+static const char *topic_at(const void *rows, size_t row_bytes, size_t at) {
+        return *(const char *const *)((const char *)rows + at * row_bytes);
+}
+_Static_assert(offsetof(struct wire_fetch_row, topic) == 0 && offsetof(struct wire_produce_row, topic) == 0 &&
+                       offsetof(struct wire_add_row, topic) == 0,
+               "topic_at");
+
+static bool topic_begins(const void *rows, size_t row_bytes, size_t at) {
+        if (at == 0) return true;
+        const char *topic = topic_at(rows, row_bytes, at), *before = topic_at(rows, row_bytes, at - 1);
+        return topic != before && strcmp(topic, before) != 0;
+}
+
+static void put_topic_count(struct wire_out *out, const void *rows, size_t row_bytes, size_t count) {
+        size_t topics = 0;
+        for (size_t i = 0; i < count; i++) topics += topic_begins(rows, row_bytes, i);
+        put_count(out, topics);
+}
+
+/* The topic of the rows that begin there, and how many these are.  Returns the first row behind them. */
+static size_t put_topic(struct wire_out *out, const void *rows, size_t row_bytes, size_t count, size_t from) {
+        size_t next = from + 1;
+        while (next < count && !topic_begins(rows, row_bytes, next)) next++;
+        put_text(out, topic_at(rows, row_bytes, from));
+        put_count(out, next - from);
+        return next;
+}
 
 int wire_add_partitions(struct wire_out *out, int32_t correlation, const char *client_id, const char *transactional_id,
                         int64_t producer_id, int16_t epoch, const struct wire_add_row *rows, size_t count) {
-        size_t topics = 0;
         begin(out, API_ADD_PARTITIONS, 0, correlation, client_id);
         put_text(out, transactional_id);
         put_64(out, producer_id);
         put_16(out, epoch);
-        for (size_t i = 0; i < count; i++) topics += i == 0 || !same_topic(rows[i].topic, rows[i - 1].topic);
-        put_count(out, topics);
+        put_topic_count(out, rows, sizeof *rows, count);
         for (size_t i = 0, next; i < count; i = next) {
-                for (next = i + 1; next < count && same_topic(rows[next].topic, rows[i].topic);) next++;
-                put_text(out, rows[i].topic);
-                put_count(out, next - i);
+                next = put_topic(out, rows, sizeof *rows, count, i);
                 for (size_t k = i; k < next; k++) put_32(out, rows[k].partition);
         }
         return end(out, 0);
@@ -165,13 +188,9 @@ int wire_fetch(struct wire_out *out, int32_t correlation, const char *client_id,
                 put_32(out, 0);  /* session_id */
                 put_32(out, -1); /* session_epoch: none, and none is to begin */
         }
-        size_t topics = 0;
-        for (size_t i = 0; i < fetch->count; i++) topics += i == 0 || !same_topic(rows[i].topic, rows[i - 1].topic);
-        put_count(out, topics);
+        put_topic_count(out, rows, sizeof *rows, fetch->count);
         for (size_t i = 0, next; i < fetch->count; i = next) {
-                for (next = i + 1; next < fetch->count && same_topic(rows[next].topic, rows[i].topic);) next++;
-                put_text(out, rows[i].topic);
-                put_count(out, next - i);
+                next = put_topic(out, rows, sizeof *rows, fetch->count, i);
                 for (size_t k = i; k < next; k++) {
                         put_32(out, rows[k].partition);
                         if (version >= 9) put_32(out, -1); /* current_leader_epoch */
@@ -187,18 +206,15 @@ int wire_fetch(struct wire_out *out, int32_t correlation, const char *client_id,
 
 int wire_produce(struct wire_out *out, int16_t version, int32_t correlation, const char *client_id,
                  const char *transactional_id, int32_t timeout_ms, struct wire_produce_row *rows, size_t count) {
-        size_t batches = 0, topics = 0;
+        size_t batches = 0;
         assert(version == 3 || version == 7);
         begin(out, API_PRODUCE, version, correlation, client_id);
         put_text(out, transactional_id);
         put_16(out, -1);     /* acks: all */
         put_32(out, timeout_ms);
-        for (size_t i = 0; i < count; i++) topics += i == 0 || !same_topic(rows[i].topic, rows[i - 1].topic);
-        put_count(out, topics);
+        put_topic_count(out, rows, sizeof *rows, count);
         for (size_t i = 0, next; i < count; i = next) {
-                for (next = i + 1; next < count && same_topic(rows[next].topic, rows[i].topic);) next++;
-                put_text(out, rows[i].topic);
-                put_count(out, next - i);
+                next = put_topic(out, rows, sizeof *rows, count, i);
                 for (size_t k = i; k < next; k++) {
                         put_32(out, rows[k].partition);
                         put_count(out, rows[k].batch_bytes);
