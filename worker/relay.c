@@ -75,6 +75,12 @@ static bool row_is(const struct relay_row *row, struct wire_text topic, int32_t 
                wire_text_is(topic, target ? row->part->target : row->part->topic);
 }
 
+int relay_row_by_target(const void *a, const void *b) {
+        const struct relay_row *x = a, *y = b;
+        int order = strcmp(x->part->target, y->part->target);
+        return order ? order : (x->part->partition > y->part->partition) - (x->part->partition < y->part->partition);
+}
+
 struct relay_row *relay_row_of(struct relay_request *request, struct wire_text topic, int32_t partition, bool target) {
         for (size_t i = 0; i < request->count; i++) {
                 size_t at = request->at + i < request->count ? request->at + i : request->at + i - request->count;
@@ -86,6 +92,23 @@ struct relay_row *relay_row_of(struct relay_request *request, struct wire_text t
 }
 
 /* ---- a broker's connection ---- */
+
+const char *relay_side_name(enum relay_side side) { return side == RELAY_SOURCE ? "source" : "destination"; }
+
+/* `on_closed` comes. */
+static void disconnect(struct relay_broker *broker) {
+        struct relay_conn *conn = broker->conn;
+        if (!conn) return;
+        broker->conn = NULL;
+        broker->closing = true;
+        relay_conn_close(conn);
+}
+
+void relay_broker_fail(struct relay_broker *broker, const char *why) {
+        relay_tell_trouble(broker->relay, "%s: %s", relay_side_name(broker->side), why);
+        broker->retry_ms = uv_now(broker->relay->loop) + relay_backoff_ms(broker->failures++);
+        relay_broker_close(broker);
+}
 
 static void on_lost(void *ctx, const char *why);
 
@@ -131,16 +154,8 @@ static void on_drop(void *ctx, void *of) {
 
 static void on_lost(void *ctx, const char *why) {
         struct relay_broker *broker = ctx;
-        if (!why) {
-                /* At rest, and closed for that: it is opened again when it is needed. */
-                struct relay_conn *conn = broker->conn;
-                broker->conn = NULL;
-                broker->closing = true;
-                return relay_conn_close(conn);
-        }
-        relay_tell_trouble(broker->relay, "%s: %s", broker->side == RELAY_SOURCE ? "source" : "destination", why);
-        broker->retry_ms = uv_now(broker->relay->loop) + relay_backoff_ms(broker->failures++);
-        relay_broker_close(broker);
+        if (!why) return disconnect(broker); /* at rest, and closed for that: it is opened again when it is needed */
+        relay_broker_fail(broker, why);
         if (broker->side == RELAY_COORDINATOR) relay_forget_coordinator(broker->relay);
 }
 
@@ -169,10 +184,7 @@ void relay_broker_open(struct relay_broker *broker) {
 void relay_broker_close(struct relay_broker *broker) {
         struct relay *relay = broker->relay;
         if (!broker->conn) return;
-        struct relay_conn *conn = broker->conn;
-        broker->conn = NULL;
-        broker->closing = true;
-        relay_conn_close(conn);
+        disconnect(broker);
         /* A partition that is given back leaves the list. */
         for (size_t i = relay->part_count; i-- > 0;) {
                 if (i >= relay->part_count) continue;
@@ -462,13 +474,8 @@ void relay_close(struct relay *relay) {
                         relay_conn_close(relay->lookups[side].conn);
                         relay->lookups[side].conn = NULL;
                 }
-        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
-                if (broker->conn) {
-                        relay_conn_close(broker->conn);
-                        broker->conn = NULL;
-                }
-        if (relay->coordinator.conn) relay_conn_close(relay->coordinator.conn);
-        relay->coordinator.conn = NULL;
+        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next) disconnect(broker);
+        disconnect(&relay->coordinator);
         while (relay->part_count) {
                 struct relay_part *part = relay->parts[relay->part_count - 1];
                 part->queue.failed = true; /* also what waits is taken back */

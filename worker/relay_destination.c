@@ -1,5 +1,6 @@
 /* Producing: requests to the leaders of destination partitions, with at most one
  * batch of each partition in a request, as brokers want it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +9,6 @@
 #define REQUEST_BYTES ((size_t)1 << 20) /* a request is closed when it has so many */
 #define REQUEST_ROWS 512
 #define BROKER_MS 5000                  /* the broker's own limit for the replicas' acknowledgements */
-
-/* Rows of a topic stand together. */
-static int by_target(const void *a, const void *b) {
-        const struct relay_row *x = a, *y = b;
-        int order = strcmp(x->part->target, y->part->target);
-        return order ? order : (x->part->partition > y->part->partition) - (x->part->partition < y->part->partition);
-}
 
 double relay_produce(struct relay_broker *broker, double allowed) {
         struct relay *relay = broker->relay;
@@ -46,7 +40,7 @@ double relay_produce(struct relay_broker *broker, double allowed) {
                 free(request);
                 return 0;
         }
-        qsort(request->rows, request->count, sizeof request->rows[0], by_target);
+        qsort(request->rows, request->count, sizeof request->rows[0], relay_row_by_target);
         struct wire_produce_row *rows = malloc(request->count * sizeof *rows);
         struct relay_piece *pieces = malloc(request->count * sizeof *pieces);
         if (!rows || !pieces) abort();
@@ -122,16 +116,14 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
 }
 
 void relay_on_produced(struct relay_broker *broker, struct relay_request *request, const uint8_t *data, size_t bytes) {
-        struct relay *relay = broker->relay;
         struct produced_ctx ctx = {.broker = broker, .request = request};
         int rc = wire_take_produce(request->version, data, bytes, on_produced, &ctx);
         bool whole = !rc && ctx.answers == request->count;
         for (size_t i = 0; i < request->count; i++)
                 if (request->rows[i].part) relay_queue_lost(&request->rows[i].part->queue);
         free(request);
-        if (!whole) {
-                relay_tell_trouble(relay, "destination: %s:%u: an answer that cannot be read", broker->host, broker->port);
-                broker->retry_ms = uv_now(relay->loop) + relay_backoff_ms(broker->failures++);
-                relay_broker_close(broker);
-        }
+        if (whole) return;
+        char why[160];
+        (void)snprintf(why, sizeof why, "%.80s:%u: an answer that cannot be read", broker->host, broker->port);
+        relay_broker_fail(broker, why);
 }

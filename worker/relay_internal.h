@@ -146,6 +146,11 @@ void relay_part_ready(struct relay_part *part);  /* has a batch to be sent */
 struct relay_batch relay_batch_of(const struct relay_slot *slot);
 void relay_broker_open(struct relay_broker *broker);
 void relay_broker_close(struct relay_broker *broker);
+/* The same after trouble: it is opened again later and later. */
+void relay_broker_fail(struct relay_broker *broker, const char *why);
+const char *relay_side_name(enum relay_side side);
+/* Of rows: those of a destination's topic stand together, as requests want them. */
+int relay_row_by_target(const void *a, const void *b);
 /* The row of a request that an answer's partition belongs to; NULL: none. */
 struct relay_row *relay_row_of(struct relay_request *request, struct wire_text topic, int32_t partition, bool target);
 

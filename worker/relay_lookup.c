@@ -137,7 +137,7 @@ static void on_partition(void *ctx, struct wire_text topic, int32_t partition, i
                 part->giving = true;
                 part->reason = RELAY_UNUSUAL;
                 part->until = -1;
-                (void)snprintf(part->why, sizeof part->why, "%s: %s", lookup->side == RELAY_SOURCE ? "source" : "destination",
+                (void)snprintf(part->why, sizeof part->why, "%s: %s", relay_side_name(lookup->side),
                                wire_error_name(error));
         }
 }
@@ -177,7 +177,7 @@ static void ask_again(struct relay_lookup *lookup) {
                 struct relay_part *part = relay->parts[i];
                 if (part->giving || part->state != RELAY_LOOKING || !(part->unknown & 1u << lookup->side)) continue;
                 if (part->retry_ms <= now) part->retry_ms = now + relay_backoff_ms(part->failures++);
-                relay_tell_trouble(relay, "%s: %.120s [%d] has no leader", lookup->side == RELAY_SOURCE ? "source" : "destination",
+                relay_tell_trouble(relay, "%s: %.120s [%d] has no leader", relay_side_name(lookup->side),
                                    name_of(part, lookup->side), part->partition);
                 relay_look(relay, lookup->side, part->retry_ms);
         }
@@ -223,7 +223,7 @@ static void lookup_end(struct relay_lookup *lookup, const char *failed) {
         struct relay *relay = lookup->relay;
         struct relay_conn *conn = lookup->conn;
         if (failed) {
-                relay_tell_trouble(relay, "%s: %s", lookup->side == RELAY_SOURCE ? "source" : "destination", failed);
+                relay_tell_trouble(relay, "%s: %s", relay_side_name(lookup->side), failed);
                 lookup->wanted = true;
                 lookup->retry_ms = uv_now(relay->loop) + relay_backoff_ms(lookup->failures++);
         } else {

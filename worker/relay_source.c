@@ -1,5 +1,6 @@
 /* Fetching: one request under way for each broker, which asks for every
  * partition that it leads and that has not too much waiting already. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,8 +184,8 @@ void relay_on_fetched(struct relay_broker *broker, struct relay_request *request
         for (size_t i = 0; i < request->count; i++) relay_part_unref(request->rows[i].part);
         free(request);
         if (!rc && !error) return;
-        relay_tell_trouble(broker->relay, "source: %s:%u: %s", broker->host, broker->port,
-                           rc ? "an answer that cannot be read" : wire_error_name(error));
-        broker->retry_ms = uv_now(broker->relay->loop) + relay_backoff_ms(broker->failures++);
-        relay_broker_close(broker);
+        char why[160];
+        (void)snprintf(why, sizeof why, "%.80s:%u: %s", broker->host, broker->port,
+                       rc ? "an answer that cannot be read" : wire_error_name(error));
+        relay_broker_fail(broker, why);
 }

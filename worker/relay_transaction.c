@@ -2,7 +2,6 @@
  * one request for all that wait.  An addition that got no answer ends the
  * producer: a late copy of it would begin a transaction that nobody ends. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "worker/relay_internal.h"
 
@@ -15,11 +14,6 @@ void relay_forget_coordinator(struct relay *relay) {
         free(relay->coordinator.host);
         relay->coordinator.host = NULL;
         relay_look(relay, RELAY_DESTINATION, uv_now(relay->loop));
-}
-
-static int by_target(const void *a, const void *b) {
-        const struct relay_row *x = a, *y = b;
-        return strcmp(x->part->target, y->part->target);
 }
 
 void relay_add_partitions(struct relay *relay) {
@@ -40,7 +34,7 @@ void relay_add_partitions(struct relay *relay) {
                 request->rows[count++] = (struct relay_row){.part = part, .epoch = relay->transaction};
         }
         request->count = count;
-        qsort(request->rows, count, sizeof request->rows[0], by_target);
+        qsort(request->rows, count, sizeof request->rows[0], relay_row_by_target);
         for (size_t i = 0; i < count; i++)
                 rows[i] = (struct wire_add_row){request->rows[i].part->target, request->rows[i].part->partition};
         if (count == 0) {
