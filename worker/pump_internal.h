@@ -407,6 +407,8 @@ void pump_limit(struct pump *pump);
 void pump_park_denied(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
+/* Into or out of the lane's consumer; recycles where that does not work. */
+void part_assign(struct pump *pump, struct part *part, bool in); /* pump_seats.c */
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 

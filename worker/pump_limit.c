@@ -35,14 +35,26 @@ static void waits_since(struct pump *pump, int64_t since_us) {
         if (before != since_us) atomic_store_explicit(&pump->flow.since_us, since_us, memory_order_relaxed);
 }
 
+static int64_t wait_us_of(struct limit_bucket *records, struct limit_bucket *bytes, int64_t now) {
+        int64_t records_us = limit_wait_us(records, now), bytes_us = limit_wait_us(bytes, now);
+        return records_us > bytes_us ? records_us : bytes_us;
+}
+
+/* In records, of the size of those that came last; at least one. */
+static double room_of(const struct pump *pump, struct limit_bucket *records, struct limit_bucket *bytes, int64_t now) {
+        double room = limit_room(records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
+        double by_bytes = limit_room(bytes, now) / value;
+        if (by_bytes < room) room = by_bytes;
+        return room < 1 ? 1 : room;
+}
+
 double limits_room(struct pump *pump) {
         int64_t now = pump->loop->last_us;
         if (pump->limit_records.rate <= 0 && pump->limit_bytes.rate <= 0) {
                 waits_since(pump, 0);
                 return INFINITY;
         }
-        int64_t records_us = limit_wait_us(&pump->limit_records, now), bytes_us = limit_wait_us(&pump->limit_bytes, now);
-        int64_t wait_us = records_us > bytes_us ? records_us : bytes_us;
+        int64_t wait_us = wait_us_of(&pump->limit_records, &pump->limit_bytes, now);
         bool wanted = rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0 || (pump->relay && relay_waits(pump->relay));
         waits_since(pump, wait_us && wanted ? now : 0);
         if (wait_us) {
@@ -50,10 +62,7 @@ double limits_room(struct pump *pump) {
                 wait_for(pump, wait_us);
                 return 0;
         }
-        double records = limit_room(&pump->limit_records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
-        double by_bytes = limit_room(&pump->limit_bytes, now) / value;
-        if (by_bytes < records) records = by_bytes;
-        return records < 1 ? 1 : records;
+        return room_of(pump, &pump->limit_records, &pump->limit_bytes, now);
 }
 
 void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes) {
@@ -105,9 +114,7 @@ void limits_set_rules(struct pump *pump, struct flow_rules *rules) {
 }
 
 static int64_t topic_wait_us(struct pump *pump, struct dest_topic *topic) {
-        int64_t records_us = limit_wait_us(&topic->limit_records, pump->loop->last_us);
-        int64_t bytes_us = limit_wait_us(&topic->limit_bytes, pump->loop->last_us);
-        return records_us > bytes_us ? records_us : bytes_us;
+        return wait_us_of(&topic->limit_records, &topic->limit_bytes, pump->loop->last_us);
 }
 
 /* What the lane's consumer brings of a topic whose limit is reached is a debt, until
@@ -142,10 +149,7 @@ double limits_topic_room(struct pump *pump, struct dest_topic *topic) {
                 wait_for(pump, wait_us);
                 return 0;
         }
-        double records = limit_room(&topic->limit_records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
-        double by_bytes = limit_room(&topic->limit_bytes, now) / value;
-        if (by_bytes < records) records = by_bytes;
-        return records < 1 ? 1 : records;
+        return room_of(pump, &topic->limit_records, &topic->limit_bytes, now);
 }
 
 bool limits_topic_shut(const struct pump *pump, const struct dest_topic *topic) {

@@ -68,8 +68,10 @@ static bool must_open(const struct pump *pump, const struct part *part) {
         return pump->priorities || part->topic->flow.bytes_per_second || part->topic->flow.records_per_second;
 }
 
-static bool part_may_relay(const struct pump *pump, const struct part *part) {
-        return pump->relay && !must_open(pump, part) && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, part->position) && part->poison < 0 && part->relay_until < 0 && part->single_until <= part->position &&
+/* From this offset on, which is the next to be sent. */
+static bool part_may_relay(const struct pump *pump, const struct part *part, int64_t offset) {
+        return pump->relay && !must_open(pump, part) && !pump_relay_crosses(pump, part, true) &&
+               relay_fits(part->place, offset) && part->poison < 0 && part->relay_until < 0 && part->single_until <= offset &&
                part->relay_again_ms <= clock_boot_ms() && *part->topic->target;
 }
 
@@ -79,13 +81,7 @@ static void open_records(struct pump *pump, struct part *part) {
         if (part->state != PART_FLOWING || pump->state != PUMP_RUNNING) return;
         if (pump_relay_crosses(pump, part, false)) return txn_renew(pump);
         pump_drop_part(pump, part);
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)->offset = ledger_next(&part->ledger);
-        rd_kafka_error_t *error = rd_kafka_incremental_assign(pump->consumer, list);
-        rd_kafka_topic_partition_list_destroy(list);
-        if (!error) return;
-        pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
+        part_assign(pump, part, true);
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
@@ -94,21 +90,14 @@ static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) 
 }
 
 bool pump_relay_take(struct pump *pump, struct part *part) {
-        if (!part_may_relay(pump, part)) return false;
+        if (!part_may_relay(pump, part, part->position)) return false;
         return relay_part_of(pump, part, part->position);
 }
 
 /* Everything below relay_until was sent and acknowledged by way of the clients. */
 static void relay_again(struct pump *pump, struct part *part) {
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition);
-        rd_kafka_error_t *error = seats_stop(pump, part) ? NULL : rd_kafka_incremental_unassign(pump->consumer, list);
-        rd_kafka_topic_partition_list_destroy(list);
-        if (error) {
-                pump_recycle(pump, "unassign: %s", rd_kafka_error_string(error));
-                rd_kafka_error_destroy(error);
-                return;
-        }
+        if (!seats_stop(pump, part)) part_assign(pump, part, false);
+        if (pump->state != PUMP_RUNNING) return;
         pump_drop_part(pump, part);
         part->relay_until = -1;
         if (!relay_part_of(pump, part, ledger_next(&part->ledger))) pump_recycle(pump, "no memory to relay");
@@ -146,15 +135,13 @@ bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
 }
 
 void pump_relay_tick(struct pump *pump) {
-        int64_t now = clock_boot_ms();
         if (!pump->relay || pump->state != PUMP_RUNNING || pump->settings.exactly_once) return;
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
-                if ((part->small && !part->eof) || must_open(pump, part)) continue;
-                if (part->relayed || part->state != PART_FLOWING || !relay_fits(part->place, ledger_next(&part->ledger)) || part->relay_until >= 0 || part->poison >= 0 ||
-                    part->relay_again_ms > now || ledger_next(&part->ledger) < part->single_until)
-                        continue;
-                part->relay_until = ledger_next(&part->ledger);
+                int64_t next = ledger_next(&part->ledger);
+                if (part->relayed || part->state != PART_FLOWING || (part->small && !part->eof)) continue;
+                if (!part_may_relay(pump, part, next)) continue;
+                part->relay_until = next;
                 pump->relay_returning = true;
         }
         pump_relay_return(pump);

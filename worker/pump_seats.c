@@ -132,7 +132,7 @@ bool seats_stop(struct pump *pump, struct part *part) {
         return apart;
 }
 
-static void main_assign(struct pump *pump, struct part *part, bool in) {
+void part_assign(struct pump *pump, struct part *part, bool in) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)->offset = next_to_take(part);
         rd_kafka_error_t *error = in ? rd_kafka_incremental_assign(pump->consumer, list)
@@ -298,12 +298,12 @@ static void carry_out(struct pump *pump, struct part *part, enum catch_up_place 
                 pump_drop_batch_part(pump, part);
                 if (part->seat != SEAT_NONE) seat_free(pump, part);
                 if (before == PLACE_MAIN) {
-                        main_assign(pump, part, false);
+                        part_assign(pump, part, false);
                         pump->seats.apart++;
                 }
                 if (to == PLACE_MAIN) {
                         pump->seats.apart--;
-                        main_assign(pump, part, true);
+                        part_assign(pump, part, true);
                 }
                 part->eof = false;
         }
