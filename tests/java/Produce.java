@@ -17,6 +17,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 
 /** Records made here. */
 final class Produce {
+    /** What is to be one batch stays one, however long this process waits for a processor: flush() and full batches send. */
+    private static final int LINGER_MS = 10_000;
+
     /**
      * A paced load: rate records per second in all, round-robin over `partitions` partitions.  Runs until stopped or
      * until `count` records are sent.  Key: RUN:PARTITION:SEQ.  Value: the same, a CRC of it, padding up to `size`.
@@ -113,7 +116,7 @@ final class Produce {
         call.query = question -> Map.of("acknowledged", acknowledged.get());
         long start = System.nanoTime();
         try (KafkaProducer<byte[], byte[]> producer = call.producer(
-                 "linger.ms", 20, "batch.size", 262_144, "buffer.memory", 67_108_864)) {
+                 "linger.ms", LINGER_MS, "batch.size", 262_144, "buffer.memory", 67_108_864)) {
             for (long number = 0; number < count && failure.get() == null && !call.stopped(); number++) {
                 byte[] value = events != null ? numbered(events, number) : new byte[Math.max(size, 8)];
                 if (events == null) {
@@ -178,7 +181,7 @@ final class Produce {
     static Object listed(Call call) throws Exception {
         List<Future<RecordMetadata>> pending = new ArrayList<>();
         AtomicInteger count = new AtomicInteger();
-        try (KafkaProducer<byte[], byte[]> producer = call.producer("linger.ms", 20)) {
+        try (KafkaProducer<byte[], byte[]> producer = call.producer("linger.ms", LINGER_MS)) {
             for (JsonNode record : call.node("records")) {
                 int partition = record.path("partition").asInt(0);
                 ProducerRecord<byte[], byte[]> one = new ProducerRecord<>(
