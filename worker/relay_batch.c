@@ -6,7 +6,9 @@
  *
  * The checksum is of all from the attributes on.  Older formats share base
  * offset, length and magic.  So a batch is given another producer's id by
- * writing 14 bytes and summing it again, whatever codec it has. */
+ * writing 14 bytes, whatever codec it has, and adding to the checksum what these
+ * change in it: the records are not read for it, and what its own producer
+ * summed is still what the destination's broker checks. */
 #include "worker/relay_wire.h"
 
 #include <assert.h>
@@ -18,6 +20,7 @@
 
 #define LENGTH_ENDS 12
 #define SUMMED 21         /* where what is summed begins */
+#define HEAD_CHANGES 36   /* from there on: the bytes among which some are changed */
 #define LENGTH_LEAST 14   /* of format 0: checksum, magic, attributes, two lengths */
 
 enum { /* attributes */
@@ -99,22 +102,11 @@ bool wire_batch_adoptable(const struct wire_batch *batch) {
                batch->last_offset - batch->base_offset == batch->records - 1; /* so there is one at least */
 }
 
-void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16_t epoch, int32_t sequence,
-                      bool transactional) {
-        uint8_t *data = batch->data;
-        assert(batch->magic == 2);
-        set_64(data, 0);
-        set_32(data + 12, -1); /* the leader's to set, at each end */
-        if (transactional) data[22] |= TRANSACTIONAL;
-        set_64(data + 43, producer_id);
-        set_16(data + 51, epoch);
-        set_32(data + 53, sequence);
-        set_32(data + 17, (int32_t)wire_crc32c(data + SUMMED, batch->bytes - SUMMED));
-}
-
 /* ---- CRC-32C ---- */
 
 #define POLYNOMIAL 0x82f63b78u /* Castagnoli's, lowest power in the highest bit */
+
+static uint32_t times_x(uint32_t sum) { return sum >> 1 ^ (sum & 1 ? POLYNOMIAL : 0); }
 
 /* table[n][b]: what byte b adds to the sum when n bytes follow it in a word. */
 static uint32_t table[8][256];
@@ -122,7 +114,7 @@ static uint32_t table[8][256];
 static void table_make(void) {
         for (uint32_t byte = 0; byte < 256; byte++) {
                 uint32_t sum = byte;
-                for (int bit = 0; bit < 8; bit++) sum = sum >> 1 ^ (sum & 1 ? POLYNOMIAL : 0);
+                for (int bit = 0; bit < 8; bit++) sum = times_x(sum);
                 table[0][byte] = sum;
         }
         for (int n = 1; n < 8; n++)
@@ -198,3 +190,47 @@ uint32_t wire_crc32c(const uint8_t *data, size_t bytes) {
 uint32_t wire_crc32c(const uint8_t *data, size_t bytes) { return wire_crc32c_plain(data, bytes); }
 
 #endif
+
+/* ---- adopting ---- */
+
+/* Modulo the polynomial. */
+static uint32_t product(uint32_t a, uint32_t b) {
+        uint32_t sum = 0;
+        for (; a; a <<= 1) {
+                if (a & 0x80000000u) sum ^= b;
+                b = times_x(b);
+        }
+        return sum;
+}
+
+static uint32_t byte_power[32]; /* [n]: x^(8 * 2^n) */
+
+static void byte_power_make(void) {
+        byte_power[0] = 0x80000000u >> 8;
+        for (int n = 1; n < 32; n++) byte_power[n] = product(byte_power[n - 1], byte_power[n - 1]);
+}
+
+/* What a change of the sum becomes when so many bytes follow, whatever they are: a
+ * sum is linear, and each byte multiplies what is before it by x^8. */
+static uint32_t followed_by(uint32_t change, size_t bytes) {
+        static pthread_once_t made = PTHREAD_ONCE_INIT;
+        (void)pthread_once(&made, byte_power_make); /* cannot fail */
+        for (int n = 0; bytes; n++, bytes >>= 1)
+                if (bytes & 1) change = product(byte_power[n], change);
+        return change;
+}
+
+void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16_t epoch, int32_t sequence,
+                      bool transactional) {
+        uint8_t *data = batch->data;
+        assert(batch->magic == 2);
+        const uint32_t before = wire_crc32c(data + SUMMED, HEAD_CHANGES);
+        set_64(data, 0);
+        set_32(data + 12, -1); /* the leader's to set, at each end */
+        if (transactional) data[22] |= TRANSACTIONAL;
+        set_64(data + 43, producer_id);
+        set_16(data + 51, epoch);
+        set_32(data + 53, sequence);
+        const uint32_t change = before ^ wire_crc32c(data + SUMMED, HEAD_CHANGES);
+        set_32(data + 17, get_32(data + 17) ^ (int32_t)followed_by(change, batch->bytes - SUMMED - HEAD_CHANGES));
+}

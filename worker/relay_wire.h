@@ -157,9 +157,9 @@ bool wire_batch_sound(const struct wire_batch *batch);
 bool wire_batch_adoptable(const struct wire_batch *batch);
 /* Makes it this producer's: id, epoch, sequence of its first record, part of a
  * transaction or not; offsets
- * from 0, no leader epoch; the checksum follows.  Only these bytes of the head
- * are changed.  Only of format 2; one that is not adoptable is refused by the
- * broker, or stored changed. */
+ * from 0, no leader epoch; the checksum follows, and is right if it was: the
+ * records are not summed again.  Only these bytes of the head are changed.  Only of
+ * format 2; one that is not adoptable is refused by the broker, or stored changed. */
 void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16_t epoch, int32_t sequence,
                       bool transactional);
 

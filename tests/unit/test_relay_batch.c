@@ -180,6 +180,31 @@ static void an_adopted_batch_is_another_producers(void **state) {
         free(before.data);
 }
 
+/* Of any length, and as often as it is adopted. */
+static void the_checksum_of_an_adopted_batch_is_of_all_its_bytes(void **state) {
+        (void)state;
+        static uint8_t data[300000];
+        unsigned seed = 20261129;
+        print_message("seed %u\n", seed);
+        for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(rand_r(&seed) >> 8);
+        for (int i = 0; i < 2000; i++) {
+                size_t bytes = WIRE_BATCH_HEAD + (size_t)rand_r(&seed) % (i % 20 ? 3000 : sizeof data - WIRE_BATCH_HEAD);
+                struct wire_batch batch = {.data = data, .bytes = bytes, .magic = 2};
+                data[ATTRIBUTES + 1] &= 0x07;
+                set_32(data + CHECKSUM, wire_crc32c(data + ATTRIBUTES, bytes - ATTRIBUTES));
+                assert_true(wire_batch_sound(&batch));
+                for (int times = 0; times < 2; times++) {
+                        wire_batch_adopt(&batch, (int64_t)rand_r(&seed) << 32 | rand_r(&seed), (int16_t)(rand_r(&seed) % 1000),
+                                         rand_r(&seed), rand_r(&seed) & 1);
+                        assert_true(wire_batch_sound(&batch));
+                }
+                /* A record that was changed by the way is seen by the broker. */
+                data[bytes - 1] ^= 1;
+                wire_batch_adopt(&batch, i, 1, i, false);
+                assert_false(wire_batch_sound(&batch));
+        }
+}
+
 static void a_changed_bit_is_seen(void **state) {
         (void)state;
         struct wire_bytes bytes = wire_bytes(TWO_RECORDS);
@@ -255,6 +280,7 @@ int main(void) {
                 cmocka_unit_test(heads_that_cannot_be_are_invalid),
                 cmocka_unit_test(what_cannot_be_adopted_is_told),
                 cmocka_unit_test(an_adopted_batch_is_another_producers),
+                cmocka_unit_test(the_checksum_of_an_adopted_batch_is_of_all_its_bytes),
                 cmocka_unit_test(a_changed_bit_is_seen),
                 cmocka_unit_test(sums_are_those_of_rfc_3720),
                 cmocka_unit_test(both_ways_of_summing_agree),
