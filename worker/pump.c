@@ -675,6 +675,8 @@ bool pump_behind(const struct pump *pump) {
         if (pump->batch_next < pump->batch_count) return true;
         for (const struct part *part = pump->backlogged; part; part = part->backlog_next)
                 if (part->backlog.count) return true;
+        for (size_t i = 0; pump->relay && i < pump->part_count; i++)
+                if (pump->parts[i]->relayed && pump->parts[i]->end_seen > ledger_next(&pump->parts[i]->ledger)) return true;
         return pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0;
 }
 
@@ -781,7 +783,7 @@ static void count_batch(struct pump *pump, uint64_t *drained_bytes) {
         if (records == 0) return;
         pump->held_bytes += fetched;
         *drained_bytes += values;
-        limits_note_taken(pump, records, values + keys);
+        limits_note_taken(pump, false, records, values + keys);
         if (pump->topic_limits) limits_charge_topics(pump);
         /* Half of what was known stays: sizes may change from batch to batch. */
         double count = (double)records;
@@ -879,15 +881,13 @@ static bool intake(struct pump *pump) {
         return false;
 }
 
-bool pump_turn(struct data_loop_member *member) {
-        struct pump *pump = (struct pump *)(void *)member;
-        txn_look_lost(pump);
-        if (pump->relay && pump->state != PUMP_RUNNING) pump_advance(pump); /* what was relayed is settled, maybe */
-        if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
-        pump_relay_return(pump);
-        data_loop_tick(pump->loop); /* other lanes may have taken long */
-        if (pump->state != PUMP_RUNNING || pump->held) return false;
-        if (pump->relay) relay_turn(pump->relay, pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump));
+/* How many records the relay may send now. */
+static double relay_room(struct pump *pump) {
+        return pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump);
+}
+
+/* By way of the clients. */
+static bool opened_turn(struct pump *pump) {
         /* While a transaction ends nothing is sent, but what comes next is
          * taken in, so that the next one begins with what a batch holds and the
          * source's fetchers do not stop.  Its end makes us ready again. */
@@ -925,4 +925,22 @@ bool pump_turn(struct data_loop_member *member) {
                 if (pump->state != PUMP_RUNNING) return false;
         }
         return true;
+}
+
+bool pump_turn(struct data_loop_member *member) {
+        struct pump *pump = (struct pump *)(void *)member;
+        txn_look_lost(pump);
+        if (pump->relay && pump->state != PUMP_RUNNING) pump_advance(pump); /* what was relayed is settled, maybe */
+        if (pump->state != PUMP_RUNNING || pump->held || !pump->consumer_queue) return false;
+        pump_relay_return(pump);
+        data_loop_tick(pump->loop); /* other lanes may have taken long */
+        if (pump->state != PUMP_RUNNING || pump->held) return false;
+        if (!pump->relay) return opened_turn(pump);
+        double room = relay_room(pump);
+        bool opened_first = limits_opened_first(pump, room);
+        relay_turn(pump->relay, opened_first ? 0 : room);
+        bool more = opened_turn(pump);
+        /* It could take none: none of it must wait for that. */
+        if (opened_first && !more && pump->relay && pump->state == PUMP_RUNNING && !pump->held) relay_turn(pump->relay, relay_room(pump));
+        return more;
 }

@@ -346,6 +346,7 @@ struct pump {
         uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
         bool fetcher_stopped;       /* it may have found the queue full since */
         struct limit_bucket limit_records, limit_bytes;
+        struct catch_up_turns ways; /* under a limit: whether opened or relayed records are next */
         struct {                    /* for the control thread too */
                 _Atomic uint64_t records, bytes; /* taken in */
                 _Atomic int64_t limited_us; /* waited for a limit, in all */
@@ -416,7 +417,9 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
 void limits_begin(struct pump *pump);        /* on the loop: its timer */
 /* How many records the lane may take now; 0: none, and a turn comes when it may. */
 double limits_room(struct pump *pump);
-void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes);
+/* Whether opened records take of this room before relayed ones: under a limit each way has its partitions' part. */
+bool limits_opened_first(struct pump *pump, double room);
+void limits_note_taken(struct pump *pump, bool relayed, uint64_t records, uint64_t bytes);
 void limits_set(struct pump *pump, double records, double bytes);
 bool limits_waited(const struct pump *pump, const struct part *part); /* lately; part NULL: for the lane's */
 /* Takes rules. */

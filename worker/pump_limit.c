@@ -65,7 +65,38 @@ double limits_room(struct pump *pump) {
         return room_of(pump, &pump->limit_records, &pump->limit_bytes, now);
 }
 
-void limits_note_taken(struct pump *pump, uint64_t records, uint64_t bytes) {
+/* ---- relayed beside opened ---- */
+
+enum way { OPENED, RELAYED };
+
+static bool opened_wait(const struct pump *pump) {
+        return pump->batch_next < pump->batch_count || rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0;
+}
+
+/* Has more, as far as is known. */
+static bool has_more(const struct part *part) {
+        return part->state == PART_FLOWING && (part->relayed ? part->end_seen > ledger_next(&part->ledger) : !part->eof);
+}
+
+/* What they take of the limit that is the tighter one for them, each way by its number of partitions that have more. */
+static void note_way(struct pump *pump, enum way way, uint64_t records, uint64_t bytes) {
+        double taken_us = 0, of_bytes_us = 0, parts = 0;
+        if (pump->limit_records.rate > 0) taken_us = (double)records / pump->limit_records.rate * 1e6;
+        if (pump->limit_bytes.rate > 0) of_bytes_us = (double)bytes / pump->limit_bytes.rate * 1e6;
+        if (of_bytes_us > taken_us) taken_us = of_bytes_us;
+        if (taken_us <= 0) return;
+        for (size_t i = 0; i < pump->part_count; i++)
+                parts += has_more(pump->parts[i]) && (way == RELAYED) == (pump->parts[i]->relayed != NULL);
+        catch_up_took(&pump->ways, way, (uint64_t)taken_us, parts < 1 ? 1 : parts);
+}
+
+bool limits_opened_first(struct pump *pump, double room) {
+        if (room <= 0 || isinf(room) || !relay_waits(pump->relay) || !opened_wait(pump)) return false;
+        return catch_up_next(&pump->ways, 1u << OPENED | 1u << RELAYED) == OPENED;
+}
+
+void limits_note_taken(struct pump *pump, bool relayed, uint64_t records, uint64_t bytes) {
+        if (pump->relay) note_way(pump, relayed ? RELAYED : OPENED, records, bytes);
         limit_take(&pump->limit_records, (double)records);
         limit_take(&pump->limit_bytes, (double)bytes);
         atomic_fetch_add_explicit(&pump->flow.records, records, memory_order_relaxed);

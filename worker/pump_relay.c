@@ -174,7 +174,7 @@ static void on_sent(void *ctx, void *of, const struct relay_batch *batch) {
         part->sent_relayed = true;
         part->eof = false;
         part->record_ms = batch->max_timestamp;
-        limits_note_taken(pump, batch->records, batch->bytes);
+        limits_note_taken(pump, true, batch->records, batch->bytes);
         if (pump->txn != TXN_NONE) txn_note_sent(pump, batch->records, batch->bytes);
 }
 

@@ -97,3 +97,37 @@ def test_limits_and_priorities_of_topics(field, topic, destination):
     for name in names:
         mirror.assert_mirrored(name)
     assert mirror.workers["w1"].log_text().count("msg=lane.open ") == opened
+
+
+@pytest.mark.quiet
+@pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
+def test_relayed_beside_opened_under_a_limit(field, topic, destination, guarantee):
+    names = relayed, opened = f"{topic}-relayed", f"{topic}-opened"
+    limit = 3 << 20
+    mirror = field(topics=f"{topic}-.*", lanes=1, settings={"report.interval.ms": 300, "worker.loops": 1},
+                   **{"limit.bytes.per.second": limit, "delivery.guarantee": guarantee, "transaction.commit.interval.ms": 200})
+    for name in names:
+        kind = "LogAppendTime" if name == opened else "CreateTime"      # what the source's broker has stamped is opened
+        mirror.oracle.call("create-topic", bootstrap=mirror.source, topic=name, partitions=2, configs={"message.timestamp.type": kind})
+        mirror.oracle.call("create-topic", bootstrap=destination, topic=name, partitions=2)
+        mirror.oracle.call("preload", bootstrap=mirror.source, topic=name, partitions=2, count=BACKLOG * 2, size=VALUE_BYTES)
+    mirror.up()
+    mirror.wait_running(4)
+    ends = {name: EndOffsets(destination, name, 2) for name in names}
+    wait_until(lambda: all(end.total() > 100 for end in ends.values()), 20, mirror.describe)
+    for partition in range(2):
+        mirror.workers["w1"].wait_log(rf"partition\.opened .*{opened}.* partition={partition}", 10)
+
+    def even(seconds=4):
+        """A lane sends whole batches, and changes how it reads when it has found out who is behind: some seconds are not enough."""
+        before, since = {name: ends[name].total() for name in names}, time.monotonic()
+        time.sleep(seconds)
+        rates = {name: (ends[name].total() - before[name]) * VALUE_BYTES / (time.monotonic() - since) for name in names}
+        told.append(rates)
+        return 0.9 * limit < sum(rates.values()) < 1.1 * limit and 0.75 * rates[relayed] < rates[opened] < rates[relayed] / 0.75
+    told = []
+    wait_until(even, 16, lambda: f"{told}\n{mirror.describe()}")
+    setting(mirror, limit_bytes_per_second=0)
+    for name in names:
+        mirror.assert_mirrored(name, "exact" if guarantee == "exactly-once" else guarantee)
+    assert f"partition.opened route=east->west lane=0 topic={relayed} " not in mirror.workers["w1"].log_text()

@@ -264,7 +264,7 @@ def test_stopped_worker_sends_nothing_before_it_has_checked(field, topic, run_di
         mirror = field(source=address, zookeeper=zookeeper)
         mirror.create(topic, PARTITIONS)
         mirror.up(workers=1).wait_running(PARTITIONS)
-        load = mirror.load(topic, PARTITIONS, 400)
+        load = mirror.load(topic, PARTITIONS, 400, size=5000)     # larger than what is opened to be joined
         wait_until(lambda: arrived(mirror, topic) > 400, 30, mirror.describe, 0.5)
         since_ms = int(time.time() * 1000)
         mirror.workers["w1"].pause()
