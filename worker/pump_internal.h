@@ -322,6 +322,7 @@ struct pump {
         int64_t producer_id;        /* exactly-once; -1: not known (under denied.lock, as the next) */
         int16_t producer_epoch;
         bool relay_returning;       /* a partition may be on the way back to it */
+        int64_t relay_there_ms;     /* boot clock: exactly-once: since when one has come as far, and waits for others; 0: none */
         struct burst_limits burst_limits;
         struct expedite *expedite;  /* of the producer; NULL: linger.ms decides */
         struct burst_handed handed;

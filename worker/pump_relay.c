@@ -21,6 +21,7 @@
 
 #define OPENED_MS 30000      /* then relaying is tried again; doubles */
 #define OPENED_MAX_MS 600000
+#define TOGETHER_MS 2000     /* exactly-once: those that come back wait so long for others to come as far */
 
 /* ---- whether ---- */
 
@@ -121,7 +122,10 @@ void pump_relay_return(struct pump *pump) {
                 else left = true;
         }
         pump->relay_returning = left || renew;
-        if (renew && !left) txn_renew(pump);
+        if (!renew) pump->relay_there_ms = 0;
+        else if (!pump->relay_there_ms) pump->relay_there_ms = clock_boot_ms();
+        /* Who has not come as far, for its source's broker is away, say, begins in the middle of a batch once more. */
+        if (renew && (!left || clock_boot_ms() - pump->relay_there_ms > TOGETHER_MS)) txn_renew(pump);
 }
 
 bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
@@ -135,7 +139,8 @@ bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
 }
 
 void pump_relay_tick(struct pump *pump) {
-        if (!pump->relay || pump->state != PUMP_RUNNING || pump->settings.exactly_once) return;
+        if (!pump->relay || pump->state != PUMP_RUNNING) return;
+        if (pump->settings.exactly_once) return pump_relay_return(pump);
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 int64_t next = ledger_next(&part->ledger);
@@ -311,6 +316,7 @@ void pump_relay_close(struct pump *pump) {
                 part->place = (struct relay_place){0};
         }
         pump->relay_returning = false;
+        pump->relay_there_ms = 0;
         if (!pump->relay) return;
         pump->jobs++;
         relay_close(pump->relay);

@@ -306,6 +306,7 @@ void txn_on_timer(uv_timer_t *timer) {
                 txn_look_lost(pump);
                 pump_advance(pump);
         }
+        if (pump->state == PUMP_RUNNING && !pump->held && pump->txn_renewal) txn_renew(pump); /* what was under way has come to nothing */
         if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && (txn_dirty(pump) || map_due(pump))) {
                 int64_t begun = pump->times.begun_us ? pump->times.begun_us / 1000 : -1;
                 int64_t end = txn_pace_end(interval_ms, begun, pump_behind(pump), pump->txn_first, now);

@@ -190,7 +190,10 @@ void relay_broker_close(struct relay_broker *broker) {
                 if (i >= relay->part_count) continue;
                 struct relay_part *part = relay->parts[i];
                 if (part->source != broker && part->destination != broker) continue;
-                if (part->state == RELAY_FLOWING && !part->queue.failed && !part->giving) relay_part_look(part);
+                /* One that is to be given back need not look, but for its waiting batches: they would be sent to this broker, and
+                 * another one may lead. */
+                bool looks = !part->giving || (part->destination == broker && part->queue.sent == 0);
+                if (part->state == RELAY_FLOWING && !part->queue.failed && looks) relay_part_look(part);
                 relay_part_check(part);
         }
 }

@@ -12,7 +12,7 @@
 
 #include "common/err.h"
 
-#define OPEN_MS 10000
+#define OPEN_MS 4000    /* a list of servers may begin with one that is gone: the next is asked before its partitions count as away */
 #define ADDRESS_MS 3000 /* of each but the last */
 #define STAGE_BYTES 16384
 #define SPARE_MAX 2
@@ -115,6 +115,8 @@ struct relay_conn {
         int32_t correlation;      /* of the next request */
         struct request *oldest, **newest;
         uint64_t opening_deadline_ms;
+        int unresolved;           /* why, if the host's name cannot even be asked for */
+        size_t write_left;        /* of what is being written, when its time was over last */
 
         uint8_t stage[STAGE_BYTES];
         size_t staged;
@@ -187,6 +189,19 @@ static void timer_arm(struct relay_conn *conn) {
         (void)uv_timer_start(&conn->timer, on_timer, deadline > now ? deadline - now : 0, 0);
 }
 
+/* Bytes move: whoever has the oldest request is not away, however slow the way is. */
+static void put_off(struct relay_conn *conn) {
+        if (conn->oldest) conn->oldest->deadline_ms = uv_now(conn->loop) + conn->oldest->timeout_ms;
+}
+
+static bool write_goes_on(struct relay_conn *conn) {
+        size_t left = conn->state == CONN_OPEN && conn->writing ? uv_stream_get_write_queue_size((uv_stream_t *)&conn->tcp) : 0;
+        if (left == 0 || left >= conn->write_left) return false;
+        conn->write_left = left;
+        put_off(conn);
+        return true;
+}
+
 /* It is armed for a request that may be answered by now. */
 static void on_timer(uv_timer_t *timer) {
         struct relay_conn *conn = timer->data;
@@ -198,7 +213,8 @@ static void on_timer(uv_timer_t *timer) {
                 timer_arm(conn);
                 return tcp_close(conn); /* on_tcp_closed goes on */
         }
-        if (deadline && deadline <= uv_now(conn->loop))
+        if (conn->unresolved) return conn_lost(conn, "%s", uv_strerror(conn->unresolved));
+        if (deadline && deadline <= uv_now(conn->loop) && !write_goes_on(conn))
                 conn_lost(conn, conn->state == CONN_OPEN ? "no answer in time" : "cannot be reached in time");
         else
                 timer_arm(conn);
@@ -276,6 +292,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
                 return take_stage(conn);
         }
         conn->frame_have += (size_t)n;
+        put_off(conn);
         if (conn->frame_have < conn->frame_bytes) return;
         struct relay_buffer *frame = conn->frame;
         conn->frame = NULL;
@@ -332,6 +349,7 @@ static void conn_write(struct relay_conn *conn, struct wire_out *out, const stru
         add_buf(bufs, &n, writing->out.data + at, writing->out.count - at);
         writing->write.data = writing;
         conn->writing = true;
+        conn->write_left = SIZE_MAX;
         conn->busy++;
         int rc = uv_write(&writing->write, (uv_stream_t *)&conn->tcp, bufs, n, on_written);
         free(bufs);
@@ -424,8 +442,9 @@ struct relay_conn *relay_conn_new(uv_loop_t *loop, struct relay_pool *pool, cons
         conn->busy = 1;
         (void)snprintf(service, sizeof service, "%u", port);
         const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
-        conn->busy++;
-        if (uv_getaddrinfo(loop, &conn->resolve, on_resolved, host, service, &hints)) abort(); /* no memory */
+        conn->unresolved = uv_getaddrinfo(loop, &conn->resolve, on_resolved, host, service, &hints);
+        if (conn->unresolved) conn->opening_deadline_ms = uv_now(loop); /* such a name was told by a server, say: not from inside this call */
+        else conn->busy++;
         timer_arm(conn);
         return conn;
 }

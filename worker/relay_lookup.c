@@ -147,7 +147,8 @@ void relay_flow_found(struct relay *relay) {
         for (size_t i = relay->part_count; i-- > 0;) {
                 if (i >= relay->part_count) continue; /* given_back has changed the list */
                 struct relay_part *part = relay->parts[i];
-                if (!part->giving && part->state == RELAY_LOOKING && part->trouble_ms && now - part->trouble_ms >= RELAY_AWAY_MS) {
+                if (part->state == RELAY_LOOKING && !part->trouble_ms) part->trouble_ms = now; /* an answer of before has ended the last one */
+                if (!part->giving && part->state == RELAY_LOOKING && now - part->trouble_ms >= RELAY_AWAY_MS) {
                         relay_part_drop(part, RELAY_AWAY, "no leader takes or gives records");
                         continue;
                 }
@@ -157,7 +158,7 @@ void relay_flow_found(struct relay *relay) {
                 }
                 if (part->state != RELAY_LOOKING) continue;
                 if (part->unknown || !part->source || !part->destination) {
-                        if (part->trouble_ms) relay_wake_in(relay, RELAY_AWAY_MS - (now - part->trouble_ms));
+                        relay_wake_in(relay, RELAY_AWAY_MS - (now - part->trouble_ms));
                         continue;
                 }
                 if (part->retry_ms > now) {

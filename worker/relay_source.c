@@ -18,9 +18,12 @@
 #define SMALL_BYTES 4096
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
-/* One answer is being read while others wait for their acknowledgements. */
+/* One answer is being read while others wait for their acknowledgements; each broker may answer at the same time. */
 static uint64_t answer_bytes(const struct relay *relay) {
-        uint64_t bytes = relay->budget_bytes / 4;
+        uint64_t brokers = 0;
+        for (const struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
+                brokers += broker->side == RELAY_SOURCE && (broker->conn || broker->fetching);
+        uint64_t bytes = relay->budget_bytes / 2 / (brokers < 2 ? 2 : brokers);
         return bytes < ANSWER_MIN_BYTES ? ANSWER_MIN_BYTES : bytes > ANSWER_MAX_BYTES ? ANSWER_MAX_BYTES : bytes;
 }
 

@@ -20,7 +20,11 @@ void relay_add_partitions(struct relay *relay) {
         uint64_t now = uv_now(relay->loop);
         size_t count = 0;
         if (relay->adding || relay->producer_id < 0) return;
-        if (!relay->coordinator.host) return relay_look(relay, RELAY_DESTINATION, uv_now(relay->loop));
+        if (!relay->coordinator.host) {
+                const struct relay_lookup *lookup = &relay->lookups[RELAY_DESTINATION];
+                if (!lookup->wanted && !lookup->conn && !lookup->closing) relay_look(relay, RELAY_DESTINATION, now);
+                return;
+        }
         if (relay->add_retry_ms > now) return relay_wake_in(relay, relay->add_retry_ms - now);
         relay_broker_open(&relay->coordinator);
         if (!relay->coordinator.conn || !relay_conn_writable(relay->coordinator.conn)) return;
