@@ -161,6 +161,8 @@ struct part {
         struct relay_place place;   /* of this producer's relay */
         /* Which of the two has sent under this producer's id: each counts its own sequences. */
         bool sent_opened, sent_relayed;
+        int64_t relay_lost;         /* last of what was sent into this transaction and got no answer; -1: nothing was */
+        int64_t relay_lost_ms;      /* boot clock: since when */
 
         struct offset_map map;      /* of what this pump has sent, or, joined with the older one, of all */
         struct offset_map map_older; /* an earlier owner's, until the partition flows */

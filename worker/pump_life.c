@@ -455,12 +455,19 @@ static void drain_done(struct pump *pump, bool clean) {
 
 static void advance_draining(struct pump *pump) {
         if (pump->txn == TXN_ENDING) return;
+        if (!pump->drain_failed && txn_dirty(pump)) {
+                txn_end(pump);
+                if (!pump->drain_failed) return;
+        }
         if (pump->drain_failed) return drain_done(pump, false);
-        if (txn_dirty(pump)) return txn_end(pump);
         if (pump->in_flight_count > 0) return; /* on_limit purges */
         if (!pump->map_drained) {
                 pump->map_drained = true;
-                if (pump->txn != TXN_NONE && map_changed(pump)) return txn_end(pump);
+                if (pump->txn != TXN_NONE && map_changed(pump)) {
+                        txn_end(pump);
+                        if (!pump->drain_failed) return;
+                        return drain_done(pump, false);
+                }
                 if (pump->txn == TXN_NONE) map_write(pump, MAP_DRAIN_BYTES);
         }
         if (pump->map_under_way > 0 && !pump->drain_expired) return;

@@ -193,6 +193,7 @@ static void on_acked(void *ctx, void *of, const struct relay_batch *batch, int64
         struct pump *pump = ctx;
         struct part *part = of;
         settle(pump, part, batch);
+        if (batch->last >= part->relay_lost) part->relay_lost = -1;
         txn_note_acked(pump);
         if (pump->relayed_under_way == 0) txn_relay_settled(pump);
         if (ledger_ack(&part->ledger, batch->base)) return;
@@ -218,6 +219,8 @@ static void on_taken_back(void *ctx, void *of, const struct relay_batch *batch) 
         struct part *part = of;
         settle(pump, part, batch);
         ledger_unsend(&part->ledger, batch->base);
+        if (part->relay_lost < 0) part->relay_lost_ms = clock_boot_ms();
+        if (batch->last > part->relay_lost) part->relay_lost = batch->last;
         txn_relay_lost(pump);
 }
 

@@ -59,7 +59,7 @@ static void add_parts(struct pump *pump, const struct pump_partition *partitions
                 part->floor = partitions[i].floor;
                 part->position = part->committed = part->record_ms = part->end_seen = -1;
                 part->progress_ms = clock_boot_ms();
-                part->txn_position = part->txn_next = part->poison = part->map_next = part->relay_until = -1;
+                part->txn_position = part->txn_next = part->poison = part->map_next = part->relay_until = part->relay_lost = -1;
                 offset_map_init(&part->map);
                 offset_map_init(&part->map_older);
                 part->paused = pause_rules_match(pump->pauses, part->topic->name, part->partition);

@@ -33,6 +33,8 @@
 #define ADD_PARTITIONS_KEY 24
 #define END_TXN_KEY 26
 
+#define LOST "a batch was not acknowledged"
+#define LOST_WAIT_MS 1000 /* for a batch that is sent once more */
 #define RENEWAL "a partition's batches are opened from here on, or no longer, which takes a new producer"
 
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *rk, int sockfd, const char *brokername,
@@ -222,11 +224,33 @@ static void end_done(uv_work_t *work, int status) {
         pump_advance(pump);
 }
 
+/* A batch that got no answer may lie in the transaction all the same: ended with a
+ * position below it, it would come once more from the next producer.  From this one
+ * it comes again under its sequence, and is answered.  For that the end waits, but
+ * not for long, and not for what does not come again. */
+static bool holds_lost(const struct pump *pump, bool *out_waits) {
+        int64_t now = clock_boot_ms();
+        bool lost = false;
+        *out_waits = pump->state == PUMP_RUNNING;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                if (part->relay_lost < 0) continue;
+                lost = true;
+                if (!part->relayed || now - part->relay_lost_ms > LOST_WAIT_MS) *out_waits = false;
+        }
+        return lost;
+}
+
 void txn_end(struct pump *pump) {
         char topic[NAMES_TOPIC_SIZE], key[16];
         void *data = NULL;
         size_t bytes = 0;
+        bool waits;
         if (pump->txn != TXN_OPEN) return;
+        if (holds_lost(pump, &waits)) {
+                if (!waits) end_failed(pump, &(struct txn_job){.err = LOST});
+                return;
+        }
         struct txn_job *job = calloc(1, sizeof *job);
         int rc = job ? pack_positions(pump, &data, &bytes) : ERR_NOMEM;
         if (rc) {
@@ -278,7 +302,7 @@ void txn_look_lost(struct pump *pump) {
         struct txn_job *job = pump->txn_lost;
         if (!job) return;
         pump->txn_lost = NULL;
-        (void)snprintf(job->err, sizeof job->err, "a batch was not acknowledged");
+        (void)snprintf(job->err, sizeof job->err, "%s", LOST);
         end_failed(pump, job);
         free(job);
 }
@@ -291,6 +315,7 @@ void txn_renew(struct pump *pump) {
 
 void txn_fini(struct pump *pump) {
         pump->txn_renewal = false;
+        for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->relay_lost = -1;
         free(pump->txn_job);
         free(pump->txn_lost);
         pump->txn_job = pump->txn_lost = NULL;

@@ -4,14 +4,19 @@ Workers that are killed, stopped or told to leave, limits, and a corrupt batch: 
 test_odd_events.py, whose records come in batches that are relayed."""
 
 import base64
+import pathlib
 import re
 import struct
+import sys
 import time
 
 import pytest
 
 from conftest import COMMIT_INTERVAL_MS
-from local_cluster import LOOPBACK, KafkaBroker, start_together, wait_until
+from local_cluster import LOOPBACK, KafkaBroker, reserve_port, start_together, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
+import fault_proxy  # noqa: E402
 
 GUARANTEES = ("at-least-once", "exactly-once")
 LARGE = 100_000         # max.message.bytes of some topics at the destination
@@ -30,16 +35,19 @@ def source(run_directory):
 
 @pytest.fixture(scope="module")
 def nodes(run_directory):
-    """A cluster of two at the destination.  Node 1 is the controller too; the first of a topic's replicas leads when it can."""
+    """A cluster of two at the destination.  Node 1 is the controller too; the first of a topic's replicas leads when it can.
+    Each has a listener that advertises its `far_port`, for a proxy."""
+    far = [reserve_port(), reserve_port()]
     quick = {"broker.session.timeout.ms": 5000, "broker.heartbeat.interval.ms": 500, "min.insync.replicas": 1,
              "default.replication.factor": 2, "offsets.topic.replication.factor": 2,
              "transaction.state.log.replication.factor": 2,
              "leader.imbalance.check.interval.seconds": 1, "leader.imbalance.per.broker.percentage": 0}
-    first = KafkaBroker(run_directory / "relay-1", "4.1.0", "relay-1", quick, heap="256m")
-    second = KafkaBroker(run_directory / "relay-2", "4.1.0", "relay-2", quick, heap="256m")
+    first, second = (KafkaBroker(run_directory / f"relay-{i}", "4.1.0", f"relay-{i}", quick, heap="256m", views={"far": port})
+                     for i, port in enumerate(far, 1))
+    first.far_port, second.far_port = far
     second.settings({"node.id": 2, "process.roles": "broker",
                      "controller.quorum.voters": f"1@{LOOPBACK}:{first.controller_port}",
-                     "listeners": f"PLAINTEXT://{LOOPBACK}:{second.port}"})
+                     "listeners": f"PLAINTEXT://{LOOPBACK}:{second.port},FAR://{LOOPBACK}:{second.view_port('far')}"})
     second.cluster_id = first.cluster_id
     start_together(first, second)
     yield first, second
@@ -298,3 +306,43 @@ def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
     load.stop()
     mirror.assert_mirrored(topic)
     assert opened(mirror, topic) <= {AWAY}
+
+
+def test_a_batch_without_an_answer_is_in_no_transaction(mirrored, name, nodes):
+    """One node takes batches, and nobody hears of it, while the other answers; then the worker is killed. Of what the lane has
+    sent to either nothing is committed, for the next owner begins below it."""
+    proxy = fault_proxy.Proxy()
+    try:
+        links = [proxy.link(str(i), node.far_port, node.view_port("far"), kafka=True) for i, node in enumerate(nodes, 1)]
+        mirror = mirrored(**{"delivery.guarantee": "exactly-once", "lanes": 1, "offset.map.enabled": "false"})
+        config = mirror.write_config(mirror.directory / "far.properties", clusters={
+            "east": mirror.source, "west": f"{LOOPBACK}:{nodes[0].far_port}"})
+        mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=f"heliostat.{name}.positions", partitions=1,
+                           replicas=(1,), configs={"cleanup.policy": "compact"})
+        heard, unheard = f"{name}.1", f"{name}.2"
+        create(mirror, heard, replicas=(1,))
+        create(mirror, unheard, replicas=(2,))
+        mirror.apply()
+        mirror.start_coordinator("c1")
+        mirror.start_worker("w1", config=config)
+        mirror.wait_running(2)
+        for topic in (heard, unheard):
+            produce(mirror, topic, "a", 5)
+            mirror.assert_mirrored(topic, "exact")
+        for _ in range(1000):
+            links[1].fault(fault_proxy.API_KEYS["Produce"], "lose-answer")
+        before = len(batches(nodes[1], unheard))
+        produce(mirror, unheard, "b", 5)
+        wait_until(lambda: len(batches(nodes[1], unheard)) > before, 10, mirror.describe)
+        produce(mirror, heard, "b", 5)
+        wait_until(lambda: "a batch was not acknowledged" in mirror.workers["w1"].log_text()
+                   or len(keys(mirror, mirror.destination, heard)) > 5, 20, mirror.describe)
+        mirror.workers["w1"].kill()
+        proxy.heal()
+        mirror.start_worker("w2", config=config)
+        mirror.wait_running(2, workers={"w2"})
+        for topic in (heard, unheard):
+            produce(mirror, topic, "c", 5)
+            mirror.assert_mirrored(topic, "exact")
+    finally:
+        proxy.close()
