@@ -168,10 +168,11 @@
         ROW(transaction_commit_interval_ms, "transaction.commit.interval.ms", UINT, "500", 10, \
             30000, APPLY, \
             "With exactly-once: how often a lane's transaction is committed; a reader of the " \
-            "destination sees records at most this much later.") \
+            "destination sees records at most this much later. Of a lane all of whose partitions are " \
+            "far behind: up to four times as much, and 2 s.") \
         ROW(transaction_commit_bytes, "transaction.commit.bytes", BYTES, "64MiB", SETTING_MIB, SETTING_GIB, \
             APPLY, "With exactly-once: keys and values after which a transaction is committed earlier.") \
-        ROW(transaction_commit_records, "transaction.commit.records", UINT, "100000", 1, 10000000, \
+        ROW(transaction_commit_records, "transaction.commit.records", UINT, "1000000", 1, 10000000, \
             APPLY, "With exactly-once: records after which a transaction is committed earlier.") \
         ROW(limit_bytes_per_second, "limit.bytes.per.second", BYTES, "0", 0, 1024 * SETTING_GIB, APPLY, \
             "What the route mirrors at most, of keys and values, over all its workers: divided over its " \

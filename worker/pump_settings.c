@@ -8,7 +8,7 @@
 #define RECOMMIT_MS (10 * 60 * 1000)
 #define TRANSACTION_INTERVAL_MS 500
 #define TRANSACTION_BYTES ((uint64_t)64 << 20)
-#define TRANSACTION_RECORDS 100000
+#define TRANSACTION_RECORDS 1000000
 
 struct pump_settings pump_settings_of(const struct config *config, const Heliostat__Pb__Route *spec,
                                       uint32_t lane, uint32_t message_timeout_ms, uint64_t budget_bytes) {

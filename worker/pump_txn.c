@@ -321,6 +321,16 @@ void txn_fini(struct pump *pump) {
         pump->txn_job = pump->txn_lost = NULL;
 }
 
+static enum txn_pace pace_of(const struct pump *pump) {
+        if (!pump_behind(pump)) return TXN_LIVE;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                const struct part *part = pump->parts[i];
+                int64_t has = next_offset(part) - part->txn_position;
+                if (!part->left && has > 0 && !txn_pace_far(has, part->end_seen - next_offset(part))) return TXN_BEHIND;
+        }
+        return TXN_FAR_BEHIND;
+}
+
 void txn_on_timer(uv_timer_t *timer) {
         struct pump *pump = timer->data;
         data_loop_tick(pump->loop);
@@ -334,7 +344,7 @@ void txn_on_timer(uv_timer_t *timer) {
         if (pump->state == PUMP_RUNNING && !pump->held && pump->txn_renewal) txn_renew(pump); /* what was under way has come to nothing */
         if (pump->state == PUMP_RUNNING && !pump->held && pump->txn == TXN_OPEN && (txn_dirty(pump) || map_due(pump))) {
                 int64_t begun = pump->times.begun_us ? pump->times.begun_us / 1000 : -1;
-                int64_t end = txn_pace_end(interval_ms, begun, pump_behind(pump), pump->txn_first, now);
+                int64_t end = txn_pace_end(interval_ms, begun, pace_of(pump), pump->txn_first, now);
                 if (end <= now)
                         txn_end(pump);
                 else if (end < next)

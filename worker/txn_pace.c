@@ -12,7 +12,9 @@ int64_t txn_pace_next(uint32_t interval_ms, uint32_t lane, int64_t now_ms) {
         return now_ms + interval - since;
 }
 
-int64_t txn_pace_end(uint32_t interval_ms, int64_t begun_ms, bool behind, bool first, int64_t now_ms) {
-        if (!behind || first || begun_ms < 0) return now_ms;
-        return begun_ms + interval_ms;
+int64_t txn_pace_end(uint32_t interval_ms, int64_t begun_ms, enum txn_pace pace, bool first, int64_t now_ms) {
+        int64_t longest = (int64_t)interval_ms * TXN_PACE_FAR;
+        if (pace == TXN_LIVE || first || begun_ms < 0) return now_ms;
+        if (longest > TXN_PACE_FAR_MS) longest = TXN_PACE_FAR_MS;
+        return begun_ms + (pace == TXN_FAR_BEHIND && longest > interval_ms ? longest : interval_ms);
 }

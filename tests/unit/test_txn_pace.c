@@ -30,21 +30,36 @@ static void lanes_lie_apart(void **state) {
 static void the_end(void **state) {
         (void)state;
         static const struct {
+                uint32_t interval_ms;
                 int64_t begun_ms;
-                bool behind, first;
+                enum txn_pace pace;
+                bool first;
                 int64_t end_ms;
         } rows[] = {
-                {9800, false, false, 10000}, /* caught up: now */
-                {-1, false, false, 10000},   /* only positions have moved */
-                {-1, true, false, 10000},
-                {9800, true, false, 10300},
-                {9500, true, false, 10000},
-                {9000, true, false, 9500},   /* overdue */
-                {9800, true, true, 10000},
+                {500, 9800, TXN_LIVE, false, 10000}, /* caught up: now */
+                {500, -1, TXN_LIVE, false, 10000},   /* only positions have moved */
+                {500, -1, TXN_BEHIND, false, 10000},
+                {500, 9800, TXN_BEHIND, false, 10300},
+                {500, 9500, TXN_BEHIND, false, 10000},
+                {500, 9000, TXN_BEHIND, false, 9500}, /* overdue */
+                {500, 9800, TXN_BEHIND, true, 10000},
+                {500, 9800, TXN_FAR_BEHIND, false, 11800},
+                {500, 9800, TXN_FAR_BEHIND, true, 10000},
+                {100, 9800, TXN_FAR_BEHIND, false, 10200},
+                {1000, 9800, TXN_FAR_BEHIND, false, 11800},
+                {5000, 9800, TXN_FAR_BEHIND, false, 14800}, /* longer than that already */
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-                assert_int_equal(txn_pace_end(500, rows[i].begun_ms, rows[i].behind, rows[i].first, 10000),
+                assert_int_equal(txn_pace_end(rows[i].interval_ms, rows[i].begun_ms, rows[i].pace, rows[i].first, 10000),
                                  rows[i].end_ms);
+}
+
+static void far_is_ten_times_as_much(void **state) {
+        (void)state;
+        assert_true(txn_pace_far(1000, 10000));
+        assert_false(txn_pace_far(1000, 9999));
+        assert_false(txn_pace_far(1, 0));
+        assert_false(txn_pace_far(1, -5)); /* the end is not known */
 }
 
 int main(void) {
@@ -52,6 +67,7 @@ int main(void) {
                 cmocka_unit_test(moments_are_an_interval_apart),
                 cmocka_unit_test(lanes_lie_apart),
                 cmocka_unit_test(the_end),
+                cmocka_unit_test(far_is_ten_times_as_much),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
