@@ -87,6 +87,7 @@ struct request {
 struct writing {
         uv_write_t write;
         struct relay_conn *conn;
+        int32_t correlation;      /* of its request */
         struct wire_out out;
         size_t count;
         struct relay_buffer *buffers[];
@@ -116,7 +117,7 @@ struct relay_conn {
         struct request *oldest, **newest;
         uint64_t opening_deadline_ms;
         int unresolved;           /* why, if the host's name cannot even be asked for */
-        size_t write_left;        /* of what is being written, when its time was over last */
+        size_t write_left;        /* of what is being written, at first and whenever its time was over */
 
         uint8_t stage[STAGE_BYTES];
         size_t staged;
@@ -287,12 +288,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
                 return conn->events->lost(conn->ctx, NULL);
         }
         if (n < 0) return conn_lost(conn, "%s", n == UV_EOF ? "closed by the broker" : uv_strerror((int)n));
+        put_off(conn);
         if (!conn->frame) {
                 conn->staged += (size_t)n;
                 return take_stage(conn);
         }
         conn->frame_have += (size_t)n;
-        put_off(conn);
         if (conn->frame_have < conn->frame_bytes) return;
         struct relay_buffer *frame = conn->frame;
         conn->frame = NULL;
@@ -305,10 +306,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 static void on_written(uv_write_t *write, int status) {
         struct writing *writing = write->data;
         struct relay_conn *conn = writing->conn;
+        int32_t correlation = writing->correlation;
         for (size_t i = 0; i < writing->count; i++) relay_buffer_unref(writing->buffers[i]);
         wire_out_fini(&writing->out);
         free(writing);
         conn->writing = false;
+        /* Not for later ones: the system takes them also where nobody reads. */
+        if (conn->oldest && conn->oldest->correlation == correlation) put_off(conn);
         if (status && conn->state != CONN_CLOSED)
                 conn_lost(conn, "%s", uv_strerror(status));
         else if (conn->state == CONN_OPEN)
@@ -335,7 +339,7 @@ static void conn_write(struct relay_conn *conn, struct wire_out *out, const stru
         conn->correlation = conn->correlation == INT32_MAX ? 0 : conn->correlation + 1;
         *conn->newest = request;
         conn->newest = &request->next;
-        *writing = (struct writing){.conn = conn, .out = *out, .count = count};
+        *writing = (struct writing){.conn = conn, .correlation = request->correlation, .out = *out, .count = count};
         *out = (struct wire_out){0};
         unsigned n = 0;
         size_t at = 0;
@@ -349,10 +353,10 @@ static void conn_write(struct relay_conn *conn, struct wire_out *out, const stru
         add_buf(bufs, &n, writing->out.data + at, writing->out.count - at);
         writing->write.data = writing;
         conn->writing = true;
-        conn->write_left = SIZE_MAX;
         conn->busy++;
         int rc = uv_write(&writing->write, (uv_stream_t *)&conn->tcp, bufs, n, on_written);
         free(bufs);
+        conn->write_left = uv_stream_get_write_queue_size((uv_stream_t *)&conn->tcp);
         if (rc) on_written(&writing->write, rc); /* it was not taken */
         else timer_arm(conn);
 }
