@@ -224,13 +224,14 @@ def make(kind, directory, job, run, zookeeper, settings=None):
 # --- topics ----------------------------------------------------------------------------------------------------------
 
 class EndOffsets:
-    """The sum of a topic's last stable offsets, which are the end offsets where there are no transactions.  Asked over
-    an own connection: a client's CPU would disturb the measurement."""
+    """The sum of a topic's last stable offsets, which are the end offsets where there are no transactions; or, not `stable`, of
+    the end offsets, with what is not committed yet.  Asked over an own connection: a client's CPU would disturb the
+    measurement."""
 
-    def __init__(self, broker, topic, partitions):
+    def __init__(self, broker, topic, partitions, stable=True):
         self.connection = socket.create_connection((broker.host, broker.port), 10)
         name = topic.encode()
-        body = struct.pack(">ibih", -1, 1, 1, len(name)) + name + struct.pack(">i", partitions)
+        body = struct.pack(">ibih", -1, stable, 1, len(name)) + name + struct.pack(">i", partitions)
         body += b"".join(struct.pack(">iq", partition, -1) for partition in range(partitions))
         request = struct.pack(">hhih", 2, 2, 0, 5) + b"bench" + body        # ListOffsets v2
         self.request = struct.pack(">i", len(request)) + request
