@@ -43,7 +43,7 @@ static void forget(struct model_pump *p) {
 
 static void positions_forget(struct model_pump *p) {
         p->position = p->position_generation = p->recorded = p->repeats = p->repeats_record = 0;
-        p->next = p->checked = p->done = 0;
+        p->next = p->checked = p->done = p->unheard = 0;
 }
 
 static void pump_stop(struct model_pump *p) {
@@ -275,10 +275,20 @@ STEP(pump_sends) {
         if (p->pump != PUMP_RUNNING || p->next == r->records) return false;
         if (r->exactly_once) {
                 if (lane->epoch_of != i) return false;
-                if (lane->txn_from == lane->txn_to) lane->txn_from = p->next;
-                lane->txn_to = (uint8_t)(p->next + 1);
+                if (lane->txn_from == lane->txn_to && !p->unheard) lane->txn_from = p->next;
+                if (!p->unheard) lane->txn_to = (uint8_t)(p->next + 1); /* else the sequence is known */
         }
         p->next++;
+        p->unheard = 0;
+        return true;
+}
+
+/* It is taken back, and goes on from there under the same sequence. */
+STEP(pump_hears_nothing) {
+        PUMP;
+        if (!r->exactly_once || p->pump < PUMP_LEAVING || p->next == p->position || p->unheard || lane->epoch_of != i) return false;
+        p->next--;
+        p->unheard = 1;
         return true;
 }
 
@@ -325,7 +335,7 @@ static void destination_commits(struct state *s, struct model_lane *lane) {
 
 STEP(pump_commits) {
         PUMP;
-        if (!r->exactly_once || !commits_now(p) || lane->epoch_of != i) return false;
+        if (!r->exactly_once || !commits_now(p) || lane->epoch_of != i || (p->unheard && !r->end_over_unheard)) return false;
         if (p->next == p->position && lane->record_generation == p->held && p->pump != PUMP_LEAVING) return false;
         destination_commits(s, lane);
         if (p->next != p->position) p->position_generation = p->held;
@@ -362,6 +372,13 @@ STEP(pump_fails) {
         PUMP;
         if (p->pump < PUMP_OUT) return false;
         if (!r->exactly_once && p->next == p->position) return false;
+        recycle(r, p);
+        return true;
+}
+
+STEP(pump_gives_up) {
+        PUMP;
+        if (!p->unheard) return false;
         recycle(r, p);
         return true;
 }
@@ -529,6 +546,10 @@ const struct action actions[] = {
          pump_commits_unheard},
         {"worker %s: a delivery of lane %s fails; it gives its producer up", FAULT, WORK, true, "pump_life.c pump_recycle",
          pump_fails},
+        {"worker %s: what was sent in lane %s has got no answer, and is to be sent again", FAULT, WORK, true,
+         "pump_relay.c on_taken_back", pump_hears_nothing},
+        {"worker %s gives up the transaction of lane %s, for what has got no answer", false, WORK, true, "pump_txn.c holds_lost",
+         pump_gives_up},
         {"worker %s: init_transactions of lane %s again, without a claim", false, WORK, true, "pump_life.c open_done",
          pump_reopens},
         {"worker %s is refused in lane %s: a newer producer", false, WORK, true, "pump_life.c pump_fence", pump_is_refused},
@@ -633,5 +654,6 @@ const struct row rows[] = {
         {"no-record", "the partition leaves without a record of this owner's", LAW(TWICE), {ZOMBIE, .no_record = true}},
         {"fence-by-row", "a record's own generation says nothing", LAW(TWICE), {ZOMBIE, .fence_by_row = true}},
         {"same-again", "a partition that comes back goes on where it was", LAW(TWICE), {BACK, .same_again = true}},
+        {"end-over-unheard", "a transaction ends over a record without an answer", LAW(TWICE), {EO, .end_over_unheard = true}},
 };
 const size_t row_count = sizeof rows / sizeof *rows;

@@ -37,6 +37,7 @@ struct rules {
         bool no_record;         /* exactly-once: without a record of this owner's after its last */
         bool fence_by_row;      /* a position record's own generation says nothing, only its rows' */
         bool same_again;        /* a partition that comes back goes on where the pump has left it */
+        bool end_over_unheard;  /* a transaction ends with a position below what has got no answer */
 };
 
 enum lane_state { LANE_FREE, LANE_ASSIGNED, LANE_OWNED };
@@ -80,6 +81,7 @@ struct model_pump {
         uint8_t position, position_generation, recorded;
         uint8_t repeats, repeats_record; /* the group's position, as read */
         uint8_t next, checked;
+        uint8_t unheard;                 /* the record at next may lie in the transaction: it was sent, and has no answer */
         uint8_t done;                    /* LEAVING: the last commit is done */
 };
 
