@@ -74,6 +74,14 @@ def test_a_seed_replays():
     assert nemesis.plan(7, 100, "exactly-once") == [step for step in first if step["at"] < 100]
 
 
+def test_hot_lanes_come_beside_the_plan_of_a_seed():
+    def first(seed):
+        return list(itertools.islice(nemesis.hot_plan(seed, "exactly-once"), 20))
+    assert first(7) == first(7) != first(8)
+    line = "time=x level=info msg=coordinator.partition.move route=east->west topic=t partition=3 from=1 to={} position=9 gen=4"
+    assert [bool(nemesis.MOVED.search(line.format(lane))) for lane in (0, 1, 12)] == [True, False, True]
+
+
 def test_every_kind_of_fault_comes_also_none_and_several_at_once():
     steps = list(itertools.chain.from_iterable(nemesis.plan(seed, 600, "exactly-once") for seed in range(5)))
     assert {fault["kind"] for step in steps for fault in step["faults"]} == set(nemesis.KINDS)

@@ -10,6 +10,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -21,8 +23,8 @@ final class Produce {
     private static final int LINGER_MS = 10_000;
 
     /**
-     * A paced load: rate records per second in all, round-robin over `partitions` partitions.  Runs until stopped or
-     * until `count` records are sent.  Key: RUN:PARTITION:SEQ.  Value: the same, a CRC of it, padding up to `size`.
+     * A paced load: rate records per second in all, round-robin over `partitions` partitions, or over those listed in
+     * `only`.  Runs until stopped or until `count` records are sent.  Key: RUN:PARTITION:SEQ.  Value: the same, a CRC of it, padding up to `size`.
      */
     static Object sequence(Call call) throws Exception {
         String topic = call.text("topic");
@@ -31,6 +33,9 @@ final class Produce {
         double rate = call.number("rate", 1000);
         long count = call.number("count", Long.MAX_VALUE);
         int size = (int) call.number("size", 100);
+        int[] among = call.has("only")
+            ? StreamSupport.stream(call.node("only").spliterator(), false).mapToInt(JsonNode::asInt).toArray()
+            : IntStream.range(0, partitions).toArray();
         long[] sent = new long[partitions];
         AtomicLong acknowledged = new AtomicLong();
         AtomicReference<Exception> failure = new AtomicReference<>();
@@ -43,7 +48,7 @@ final class Produce {
             while (!call.stopped() && total < count && failure.get() == null) {
                 long due = Math.min(count, (long) ((System.nanoTime() - start) / 1e9 * rate) + 1);
                 for (; total < due && !call.stopped(); total++) {
-                    int partition = (int) (total % partitions);
+                    int partition = among[(int) (total % among.length)];
                     String id = run + ":" + partition + ":" + sent[partition];
                     producer.send(new ProducerRecord<>(topic, partition, id.getBytes(StandardCharsets.US_ASCII),
                                                        padded(id, size)), (metadata, trouble) -> {
