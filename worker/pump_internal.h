@@ -556,6 +556,9 @@ void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);
  * for the thread pool.  0 | ERR_KAFKA, err then holds one line */
 int txn_init(rd_kafka_t *producer, char *err, size_t err_size);
 bool txn_error_fences(rd_kafka_resp_err_t err);
+/* At-least-once, where the lane was exactly-once: ends what an earlier owner has left
+ * open, which nobody else would.  Blocks: for the thread pool. */
+void txn_settle(const struct pump_settings *settings);
 bool txn_dirty(const struct pump *pump);    /* something is not committed */
 bool txn_full(const struct pump *pump);
 void txn_opened(struct pump *pump);         /* the producer has begun one */

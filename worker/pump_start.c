@@ -250,7 +250,10 @@ static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
         if (op->stage == START_BEGIN) return begin_job(op);
-        if (op->stage == START_RECORD) return read_record(op);
+        if (op->stage == START_RECORD) {
+                txn_settle(&pump->settings);
+                return read_record(op);
+        }
         for (size_t i = 0; i < op->topic_count; i++) {
                 if (!*op->topics[i].of->target) continue;
                 op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].of->target, NULL);

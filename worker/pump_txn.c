@@ -24,6 +24,7 @@
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/fault_point.h"
+#include "common/kafka.h"
 #include "common/log.h"
 #include "common/sabotage.h"
 #include "worker/pump_internal.h"
@@ -71,6 +72,20 @@ static int failed(rd_kafka_error_t *error, const char *what, char *err, size_t e
 int txn_init(rd_kafka_t *producer, char *err, size_t err_size) {
         int rc = failed(rd_kafka_init_transactions(producer, PUMP_REQUEST_MS), "init_transactions", err, err_size);
         return rc ? rc : failed(rd_kafka_begin_transaction(producer), "begin_transaction", err, err_size);
+}
+
+void txn_settle(const struct pump_settings *settings) {
+        char id[NAMES_TRANSACTIONAL_ID_SIZE], err[256] = "";
+        rd_kafka_t *producer = NULL;
+        names_transactional_id(id, settings->group_id, settings->lane);
+        const struct kafka_setting extra[] = {{"transactional.id", id}, {NULL, NULL}};
+        int rc = kafka_client_new(settings->config, settings->destination, settings->route, CLIENT_PRODUCER, extra, NULL, NULL,
+                                  &producer, err, sizeof err);
+        if (!rc) rc = txn_init(producer, err, sizeof err);
+        if (rc)
+                log_warn("lane.settle", "route=%s lane=%u error=\"%s\" note=\"what a transaction has left open ends by its timeout\"",
+                         settings->route, settings->lane, err);
+        if (producer) rd_kafka_destroy(producer);
 }
 
 bool txn_error_fences(rd_kafka_resp_err_t err) {

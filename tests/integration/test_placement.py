@@ -1,8 +1,10 @@
 """Where operators want lanes: `move`, `drain`, `undrain`."""
 
+import subprocess
 import time
 
-from local_cluster import wait_until
+import pytest
+from local_cluster import binary, wait_until
 
 LANES = 6
 
@@ -114,35 +116,42 @@ def test_the_load_moves_lanes_until_it_is_even_and_then_none(field, topic):
     mirror.assert_mirrored(cold, "exact")
 
 
+HOT, COLD = ("a", "c"), ("b", "d")      # topics of one partition, placed by name: a, c in lane 0, b, d in lane 1
+
+
+def hot_field(field, topic, guarantee, partitions_max, **more):
+    """Two lanes at two workers, of which one has all the load."""
+    mirror = field(topics=f"{topic}.{guarantee}.*", lanes=2, **{
+        "delivery.guarantee": guarantee, "group.id": f"heliostat.{topic}.{guarantee}", "transaction.commit.interval.ms": 200},
+        settings={"rebalance.interval.seconds": 1, "rebalance.settle.seconds": 2, "report.interval.ms": 500,
+                  "rebalance.partitions.max": partitions_max}, chroot=guarantee, **more)
+    for letter in HOT + COLD:
+        mirror.create(f"{topic}.{guarantee}.{letter}", 1)
+    mirror.up(workers=2).wait_running(4)
+    for letter in HOT:
+        mirror.load(f"{topic}.{guarantee}.{letter}", 1, rate=800)
+    return mirror
+
+
+def lanes_of(mirror):
+    """Where each topic runs.  Of one status: a partition that leaves is not RUNNING for a moment."""
+    return {row["topic"].rsplit(".", 1)[1]: row["lane"] for row in mirror.status()["partitions"] if row["state"] == "RUNNING"}
+
+
+def apart(mirror):
+    now = lanes_of(mirror)
+    return len(now) == len(HOT + COLD) and now["a"] != now["c"]
+
+
 def test_a_hot_lane_gives_a_partition_away(field, topic):
     """Two hot partitions in one lane, in either guarantee: one of them goes to the other lane, under load. Nothing is missing, repeated or out of order."""
-    hot, cold = ("a", "c"), ("b", "d")      # placed by name: a, c in lane 0, b, d in lane 1
-
-    def start(guarantee):
-        mirror = field(topics=f"{topic}.{guarantee}.*", lanes=2, **{
-            "delivery.guarantee": guarantee, "group.id": f"heliostat.{topic}.{guarantee}", "transaction.commit.interval.ms": 200},
-            settings={"rebalance.interval.seconds": 1, "rebalance.settle.seconds": 2, "report.interval.ms": 500,
-                      "rebalance.partitions.max": 1}, chroot=guarantee)
-        for letter in hot + cold:
-            mirror.create(f"{topic}.{guarantee}.{letter}", 1)
-        mirror.up(workers=2).wait_running(4)
-        for letter in hot:
-            mirror.load(f"{topic}.{guarantee}.{letter}", 1, rate=800)
-        return mirror
-    mirrors = {guarantee: start(guarantee) for guarantee in ("at-least-once", "exactly-once")}
-
-    def lanes(guarantee):
-        rows = mirrors[guarantee].status()["partitions"]
-        return {row["topic"].rsplit(".", 1)[1]: row["lane"] for row in rows if row["state"] == "RUNNING"}
-    for guarantee, mirror in mirrors.items():
-        assert lanes(guarantee) == {"a": 0, "b": 1, "c": 0, "d": 1}
+    mirrors = {guarantee: hot_field(field, topic, guarantee, 1) for guarantee in ("at-least-once", "exactly-once")}
+    for mirror in mirrors.values():
+        assert lanes_of(mirror) == {"a": 0, "b": 1, "c": 0, "d": 1}
         before = {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]}
         assert before == {0: 1, 1: 1}
-    for guarantee, mirror in mirrors.items():
-        def apart():    # of one status: a partition that leaves is not RUNNING for a moment
-            now = lanes(guarantee)
-            return len(now) == 4 and now["a"] != now["c"]
-        wait_until(apart, 40, mirror.describe)
+    for mirror in mirrors.values():
+        wait_until(lambda: apart(mirror), 40, mirror.describe)  # noqa: B023
         # The lane that it came to is above the generation that it left, and nobody has stopped for it.
         assert {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]} == {0: 1, 1: 2}
         assert sum(worker.log_text().count("msg=lane.open ") for worker in mirror.workers.values()) == 2
@@ -152,5 +161,44 @@ def test_a_hot_lane_gives_a_partition_away(field, topic):
     for guarantee, mirror in mirrors.items():
         for load in mirror.loads:
             load.stop()
-        for letter in hot:
+        for letter in HOT:
+            mirror.assert_mirrored(f"{topic}.{guarantee}.{letter}", "exact")
+
+
+@pytest.mark.parametrize("change", ["another guarantee", "promotion"])
+def test_what_changes_while_a_partition_leaves(field, topic, change):
+    """The owner of the hot lane is stopped, hears that a partition is to leave together with what was changed since, and goes
+    on. The partition leaves for the other lane all the same. Nothing is missing, repeated or out of order."""
+    other = {"at-least-once": "exactly-once", "exactly-once": "at-least-once"}
+    mirrors = {guarantee: hot_field(field, topic, guarantee, 0, session_timeout_ms=10000) for guarantee in other}
+
+    def hot(mirror):
+        weights = {lane["lane"]: lane["weight"] for lane in mirror.status()["lanes"]}
+        return None not in weights.values() and weights[0] > 4 * weights[1]
+
+    for guarantee, mirror in mirrors.items():
+        wait_until(lambda: hot(mirror), 40, mirror.describe, 0.2)       # noqa: B023
+        owner = mirror.workers[next(lane["worker"] for lane in mirror.status()["lanes"] if lane["lane"] == 0)]
+        owner.pause()
+        mirror.settings["rebalance.partitions.max"] = 1
+        mirror.write_config()
+        mirror.coordinators["c1"].stop()        # the next one knows at once which partitions have started
+        mirror.start_coordinator("c2").wait_log(r"coordinator\.partition\.leave .* from=0 to=1", 8)
+        if change == "promotion":
+            promote = subprocess.Popen([str(word) for word in (binary(), "promote", "east->west", "--config", mirror.config)],
+                                       cwd=mirror.directory, stdout=subprocess.DEVNULL)
+            wait_until(lambda: mirror.status()["routes"][0]["intake"] == "stopping", 5, mirror.describe)    # noqa: B023
+            owner.resume()
+            assert promote.wait(30) == 0, mirror.describe()
+            assert mirror.run("promote", "east->west", "--config", mirror.config, "--undo").returncode == 0
+        else:
+            mirror.routes["east->west"]["delivery.guarantee"] = other[guarantee]
+            mirror.write_config()
+            mirror.apply()
+            owner.resume()
+    for guarantee, mirror in mirrors.items():
+        wait_until(lambda: apart(mirror), 40, mirror.describe)          # noqa: B023
+        for load in mirror.loads:
+            load.stop()
+        for letter in HOT:
             mirror.assert_mirrored(f"{topic}.{guarantee}.{letter}", "exact")
