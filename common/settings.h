@@ -83,9 +83,9 @@
             "never do, and only the number of lanes and partitions counts.") \
         ROW(rebalance_moves_max, "rebalance.moves.max", UINT, "8", 1, 1000, RELOAD, \
             "So many planned moves of lanes are under way at a time.") \
-        ROW(rebalance_partitions_max, "rebalance.partitions.max", UINT, "0", 0, 100, RELOAD, \
+        ROW(rebalance_partitions_max, "rebalance.partitions.max", UINT, "2", 0, 100, RELOAD, \
             "So many partitions at a time leave a lane that is hotter than any worker's share, for another " \
-            "lane of its route; 0: none does. Off by default while it is new.") \
+            "lane of its route; 0: none does.") \
         ROW(log_level, "log.level", CHOICE, "info", 0, 0, RELOAD, \
             "The least important lines to log: `debug`, `info`, `warn` or `error`.") \
         ROW(log_format, "log.format", CHOICE, "logfmt", 0, 0, RELOAD, \
