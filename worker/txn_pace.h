@@ -28,7 +28,8 @@ int64_t txn_pace_next(uint32_t interval_ms, uint32_t lane, int64_t now_ms);
 enum txn_pace { TXN_LIVE, TXN_BEHIND, TXN_FAR_BEHIND };
 int64_t txn_pace_end(uint32_t interval_ms, int64_t begun_ms, enum txn_pace pace, bool first, int64_t now_ms);
 
-/* A partition that has so many records in the transaction, and so many left. */
-static inline bool txn_pace_far(int64_t has, int64_t left) { return left / 10 >= has; }
+/* A partition that has so many records in the transaction, and so many left: at this speed they take twice as long
+ * as the transaction has lasted. */
+static inline bool txn_pace_far(int64_t has, int64_t left) { return left / 2 >= has; }
 
 #endif
