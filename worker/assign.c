@@ -86,6 +86,7 @@ static struct worker_lane *detach(struct lane_pump_link *link) {
         lane->link = NULL;
         facts_clear(lane);
         pump_free(link->pump);
+        memory_trim_lane_gone(&lane->worker->memory.trim, clock_boot_ms());
         return lane;
 }
 

@@ -4,7 +4,13 @@
 /* What could not be given back then, maybe can be now. */
 #define AGAIN_MS 10000
 
+/* Others may follow it at once. */
+#define GONE_MS 2000
+
+void memory_trim_lane_gone(struct memory_trim *trim, int64_t now_ms) { trim->gone_ms = now_ms; }
+
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
+        if (trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS) return true;
         if (resident_bytes < budget_bytes / 8 * 5) return false;
         if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
@@ -13,4 +19,5 @@ bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, ui
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {
         trim->kept_bytes = resident_bytes;
         trim->done_ms = now_ms;
+        if (trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS) trim->gone_ms = 0;
 }

@@ -115,7 +115,7 @@ def test_mirrormaker_1_is_replaced_by_its_own_command_line(mirror, oracle, sourc
     assert sorted(there) == sorted(sent), f"{len(there)} for {len(sent)}: {len(set(sent) - set(there))} are missing"
 
 
-def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source, destination, topic):
+def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source, destination, topic, run_directory, name):
     """A one-time migration of two topics, killed twice; the third run ends it.  Nothing is missing, nothing comes twice."""
     topics = [f"{topic}-a", f"{topic}-b"]
     for one in topics:
@@ -123,11 +123,19 @@ def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source,
         oracle.call("preload", bootstrap=source, topic=one, partitions=4, count=20_000, size=1000)
     arguments = ("--from", source, "--to", destination, "--topics", f"{topic}-.*", "--group", topic, "--exactly-once",
                  "--until-end", "--output", "json", "--num.streams", "3")
+    # The same, slow enough to be killed before its end.
+    (run_directory / name).mkdir(exist_ok=True)
+    slow = run_directory / name / "slow.properties"
+    route = {"enabled": "true", "topics": f"{topic}-.*", "group.id": topic, "delivery.guarantee": "exactly-once", "lanes": 3,
+             "limit.bytes.per.second": "10MiB"}
+    slow.write_text("\n".join(["clusters = east, west", f"east.bootstrap.servers = {source.address}",
+                               f"west.bootstrap.servers = {destination.address}"]
+                              + [f"east->west.{key} = {value}" for key, value in route.items()]) + "\n")
 
     def arrived():
         return sum(sum(oracle.call("end-offsets", bootstrap=destination, topic=one).values()) for one in topics)
     for _ in range(2):
-        process = mirror(*arguments)
+        process = mirror("--config", slow, "--until-end")
         before = arrived()
         wait_until(lambda: arrived() > before + 1000, 40, process.tail, 0.05)
         process.kill()

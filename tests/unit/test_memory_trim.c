@@ -32,11 +32,26 @@ static void a_peak_is_forgotten(void **state) {
         assert_true(memory_trim_due(&trim, 130 * MIB, BUDGET, 11000));
 }
 
+static void lanes_that_have_gone_are_followed_once(void **state) {
+        (void)state;
+        struct memory_trim trim = {0};
+        memory_trim_lane_gone(&trim, 1000);
+        memory_trim_lane_gone(&trim, 2000);
+        assert_false(memory_trim_due(&trim, 20 * MIB, BUDGET, 3999)); /* more may go */
+        assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 4000));
+        memory_trim_done(&trim, 15 * MIB, 4010);
+        assert_false(memory_trim_due(&trim, 20 * MIB, BUDGET, 9000));
+        memory_trim_lane_gone(&trim, 10000);
+        memory_trim_done(&trim, 15 * MIB, 10010); /* for the budget: what has gone is not all free yet */
+        assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 12000));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_is_given_back_far_from_the_budget),
                 cmocka_unit_test(what_is_in_use_is_not_walked_through_again_and_again),
                 cmocka_unit_test(a_peak_is_forgotten),
+                cmocka_unit_test(lanes_that_have_gone_are_followed_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
