@@ -868,7 +868,12 @@ static bool intake(struct pump *pump) {
         }
         double allowed = limits_room(pump), turn = turn_records(pump);
         if (allowed <= 0) {
-                if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump); /* fetchers go on meanwhile */
+                /* Fetchers go on meanwhile: what is relayed would take the next room of those that have nothing then. */
+                if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump);
+                for (size_t i = 0; pump->seats.apart && i < CATCH_UP_SEATS; i++) {
+                        struct seat *seat = &pump->seats.seat[i];
+                        if (seat->part && rd_kafka_queue_length(seat->queue) == 0) seats_found_empty(pump, seat);
+                }
                 return false;
         }
         if (turn > allowed) turn = allowed;
