@@ -9,8 +9,12 @@
 
 void memory_trim_lane_gone(struct memory_trim *trim, int64_t now_ms) { trim->gone_ms = now_ms; }
 
+static bool lanes_have_gone(const struct memory_trim *trim, int64_t now_ms) {
+        return trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS;
+}
+
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
-        if (trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS) return true;
+        if (lanes_have_gone(trim, now_ms)) return true;
         if (resident_bytes < budget_bytes / 8 * 5) return false;
         if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
@@ -19,5 +23,5 @@ bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, ui
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {
         trim->kept_bytes = resident_bytes;
         trim->done_ms = now_ms;
-        if (trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS) trim->gone_ms = 0;
+        if (lanes_have_gone(trim, now_ms)) trim->gone_ms = 0;
 }

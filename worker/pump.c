@@ -671,13 +671,18 @@ static bool backlogs_send(struct pump *pump) {
         return true;
 }
 
+bool pump_opened_waits(const struct pump *pump) {
+        return pump->batch_next < pump->batch_count ||
+               (pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0);
+}
+
 bool pump_behind(const struct pump *pump) {
-        if (pump->batch_next < pump->batch_count) return true;
+        if (pump_opened_waits(pump)) return true;
         for (const struct part *part = pump->backlogged; part; part = part->backlog_next)
                 if (part->backlog.count) return true;
         for (size_t i = 0; pump->relay && i < pump->part_count; i++)
-                if (pump->parts[i]->relayed && pump->parts[i]->end_seen > ledger_next(&pump->parts[i]->ledger)) return true;
-        return pump->consumer_queue && rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0;
+                if (pump->parts[i]->relayed && part_relay_more(pump->parts[i])) return true;
+        return false;
 }
 
 void pump_drop_batch_part(struct pump *pump, struct part *part) {
@@ -870,10 +875,7 @@ static bool intake(struct pump *pump) {
         if (allowed <= 0) {
                 /* Fetchers go on meanwhile: what is relayed would take the next room of those that have nothing then. */
                 if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump);
-                for (size_t i = 0; pump->seats.apart && i < CATCH_UP_SEATS; i++) {
-                        struct seat *seat = &pump->seats.seat[i];
-                        if (seat->part && rd_kafka_queue_length(seat->queue) == 0) seats_found_empty(pump, seat);
-                }
+                seats_wake_empty(pump);
                 return false;
         }
         if (turn > allowed) turn = allowed;

@@ -396,6 +396,10 @@ void pump_drop_batch(struct pump *pump);
 struct part *pump_part_of(struct pump *pump, const rd_kafka_message_t *message);
 /* Records that were fetched wait. */
 bool pump_behind(const struct pump *pump);
+/* Records that came by way of the clients, and are not sent yet but for backlogs. */
+bool pump_opened_waits(const struct pump *pump);
+/* A relayed one: its source has more, as far as is known. */
+static inline bool part_relay_more(const struct part *part) { return part->end_seen > ledger_next(&part->ledger); }
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
 void pump_drop_batch_part(struct pump *pump, struct part *part); /* of the batch alone */
@@ -450,6 +454,7 @@ uint64_t seats_held(const struct pump *pump);
 uint64_t seats_bytes(const struct pump *pump);
 size_t seats_queued(const struct pump *pump);
 void seats_found_empty(struct pump *pump, struct seat *seat);
+void seats_wake_empty(struct pump *pump); /* the same for each that is */
 /* The clients go: these are the caller's to destroy.  Partitions read with the
  * lane's consumer from then on. */
 struct seats_remains {

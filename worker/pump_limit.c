@@ -69,13 +69,9 @@ double limits_room(struct pump *pump) {
 
 enum way { OPENED, RELAYED };
 
-static bool opened_wait(const struct pump *pump) {
-        return pump->batch_next < pump->batch_count || rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0;
-}
-
 /* Has more, as far as is known. */
 static bool has_more(const struct part *part) {
-        return part->state == PART_FLOWING && (part->relayed ? part->end_seen > ledger_next(&part->ledger) : !part->eof);
+        return part->state == PART_FLOWING && (part->relayed ? part_relay_more(part) : !part->eof);
 }
 
 /* What they take of the limit that is the tighter one for them, each way by its number of partitions that have more. */
@@ -91,7 +87,7 @@ static void note_way(struct pump *pump, enum way way, uint64_t records, uint64_t
 }
 
 bool limits_opened_first(struct pump *pump, double room) {
-        if (room <= 0 || isinf(room) || !relay_waits(pump->relay) || !opened_wait(pump)) return false;
+        if (room <= 0 || isinf(room) || !relay_waits(pump->relay) || !pump_opened_waits(pump)) return false;
         return catch_up_next(&pump->ways, 1u << OPENED | 1u << RELAYED) == OPENED;
 }
 

@@ -85,6 +85,13 @@ void seats_found_empty(struct pump *pump, struct seat *seat) {
         seat->drained_bytes = 0;
 }
 
+void seats_wake_empty(struct pump *pump) {
+        for (size_t i = 0; pump->seats.apart && i < CATCH_UP_SEATS; i++) {
+                struct seat *seat = &pump->seats.seat[i];
+                if (seat->part && rd_kafka_queue_length(seat->queue) == 0) seats_found_empty(pump, seat);
+        }
+}
+
 /* ---- one partition ---- */
 
 /* What of the backlog would come once more is dropped as seen; it goes out first. */

@@ -76,9 +76,7 @@ static bool row_is(const struct relay_row *row, struct wire_text topic, int32_t 
 }
 
 int relay_row_by_target(const void *a, const void *b) {
-        const struct relay_row *x = a, *y = b;
-        int order = strcmp(x->part->target, y->part->target);
-        return order ? order : (x->part->partition > y->part->partition) - (x->part->partition < y->part->partition);
+        return relay_part_by_target(((const struct relay_row *)a)->part, ((const struct relay_row *)b)->part);
 }
 
 struct relay_row *relay_row_of(struct relay_request *request, struct wire_text topic, int32_t partition, bool target) {

@@ -4,6 +4,8 @@
 #ifndef HELIOSTAT_WORKER_RELAY_INTERNAL_H
 #define HELIOSTAT_WORKER_RELAY_INTERNAL_H
 
+#include <string.h>
+
 #include "worker/relay.h"
 #include "worker/relay_conn.h"
 #include "worker/relay_queue.h"
@@ -149,7 +151,12 @@ void relay_broker_close(struct relay_broker *broker);
 /* The same after trouble: it is opened again later and later. */
 void relay_broker_fail(struct relay_broker *broker, const char *why);
 const char *relay_side_name(enum relay_side side);
-/* Of rows: those of a destination's topic stand together, as requests want them. */
+/* Those of a destination's topic stand together, as requests want them. */
+static inline int relay_part_by_target(const struct relay_part *x, const struct relay_part *y) {
+        int order = strcmp(x->target, y->target);
+        return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+}
+/* The same of rows. */
 int relay_row_by_target(const void *a, const void *b);
 /* The row of a request that an answer's partition belongs to; NULL: none. */
 struct relay_row *relay_row_of(struct relay_request *request, struct wire_text topic, int32_t partition, bool target);

@@ -76,9 +76,7 @@ static int by_topic(const void *a, const void *b) {
 }
 
 static int by_target(const void *a, const void *b) {
-        const struct relay_part *x = *(struct relay_part *const *)a, *y = *(struct relay_part *const *)b;
-        int order = strcmp(x->target, y->target);
-        return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+        return relay_part_by_target(*(struct relay_part *const *)a, *(struct relay_part *const *)b);
 }
 
 static void sort_parts(struct relay_lookup *lookup) {
