@@ -254,14 +254,18 @@ def leaders(mirror, topic):
     return {row["leader"] for row in mirror.oracle.call("leaders", bootstrap=mirror.destination, topic=topic)}
 
 
+def led_by_node_2(mirror, topic, partitions):
+    create(mirror, topic, partitions, replicas=(2, 1))
+    wait_until(lambda: leaders(mirror, topic) == {2}, 20, "node 2 leads", 0.2)
+    mirror.up().wait_running(partitions)
+
+
 def test_brokers_come_and_go_under_load(mirrored, name, nodes, source):
     """Nothing is there twice, whatever was under way: it comes again under the sequence that it had."""
     first, second = nodes
     mirror = mirrored()
     topic = f"{name}.topic"
-    create(mirror, topic, 4, replicas=(2, 1))
-    wait_until(lambda: leaders(mirror, topic) == {2}, 20, "node 2 leads", 0.2)
-    mirror.up().wait_running(4)
+    led_by_node_2(mirror, topic, 4)
     load = mirror.load(topic, 4, 600, size=5000)    # larger than what is better joined
 
     def arrives():
@@ -291,9 +295,7 @@ def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
     first, second = nodes
     mirror = mirrored()
     topic = f"{name}.topic"
-    create(mirror, topic, 2, replicas=(2, 1))
-    wait_until(lambda: leaders(mirror, topic) == {2}, 20, "node 2 leads", 0.2)
-    mirror.up().wait_running(2)
+    led_by_node_2(mirror, topic, 2)
     load = mirror.load(topic, 2, 400, size=5000)
     wait_until(lambda: len(keys(mirror, first, topic)) > 300, 30, mirror.describe, 0.2)
     before = len(first.log_text())

@@ -3,13 +3,14 @@
  * move their leaders and refuse at random.  Whatever happens, each batch lies at
  * the destination once and in order, and counts as there only when it is. */
 #include <arpa/inet.h>
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "tests/unit/test.h"
+
+#include "tests/unit/kafka_bytes.h"
 #include "worker/relay.h"
 #include "worker/relay_wire.h"
 
@@ -70,45 +71,16 @@ static struct world {
 
 /* ---- bytes ---- */
 
-struct bytes { uint8_t data[1 << 18]; size_t count; };
-static void put(struct bytes *b, const void *data, size_t count) {
-        assert_true(b->count + count <= sizeof b->data);
-        if (count) memcpy(b->data + b->count, data, count);
-        b->count += count;
-}
-static void put8(struct bytes *b, int8_t v) { put(b, &v, 1); }
-static void put16(struct bytes *b, int v) { uint16_t n = htobe16((uint16_t)v); put(b, &n, 2); }
-static void put32(struct bytes *b, int32_t v) { uint32_t n = htobe32((uint32_t)v); put(b, &n, 4); }
-static void put64(struct bytes *b, int64_t v) { uint64_t n = htobe64((uint64_t)v); put(b, &n, 8); }
-static void put_string(struct bytes *b, const char *s) { put16(b, (int)strlen(s)); put(b, s, strlen(s)); }
-
-static int16_t get16(uint8_t **at) { uint16_t n; memcpy(&n, *at, 2); *at += 2; return (int16_t)be16toh(n); }
-static int32_t get32(uint8_t **at) { uint32_t n; memcpy(&n, *at, 4); *at += 4; return (int32_t)be32toh(n); }
-static int64_t get64(uint8_t **at) { uint64_t n; memcpy(&n, *at, 8); *at += 8; return (int64_t)be64toh(n); }
-static void skip_string(uint8_t **at) { int16_t n = get16(at); if (n > 0) *at += n; }
-
 static void make_batch(struct bytes *b, int partition, const struct entry *entry, bool control, enum odd odd) {
         static const int attributes[] = {[TRANSACTIONAL] = 0x10, [APPEND_TIME] = 0x08, [OTHER_CODEC] = 4, [UNKNOWN_ATTRIBUTE] = 0x40, [OLD_FORMAT] = 0};
-        uint8_t *at = b->data + b->count;
-        put64(b, entry->base);
-        put32(b, BATCH_BYTES - 12);
-        put32(b, 7);                          /* leader epoch */
-        put8(b, odd == OLD_FORMAT ? 1 : 2);
-        put32(b, 0);
-        put16(b, control ? 0x30 : attributes[odd]);
-        put32(b, entry->records - 1);
-        put64(b, 1000);
-        put64(b, 1000 + entry->records);
-        put64(b, -1);
-        put16(b, -1);
-        put32(b, -1);
-        put32(b, entry->records - (odd == HOLE));
+        const struct bytes_batch batch = {.base = entry->base, .magic = odd == OLD_FORMAT ? 1 : 2,
+                                          .attributes = control ? 0x30 : attributes[odd], .last = entry->records - 1,
+                                          .records = entry->records - (odd == HOLE), .max_timestamp = 1000 + entry->records};
+        uint8_t *at = put_batch_head(b, &batch, PAYLOAD);
         put64(b, entry->base);
         put64(b, partition);
-        memset(b->data + b->count, 'x', PAYLOAD - 16);
-        b->count += PAYLOAD - 16;
-        uint32_t sum = htobe32(wire_crc32c(at + 21, BATCH_BYTES - 21) ^ (odd == WRONG_SUM));
-        memcpy(at + 17, &sum, sizeof sum);
+        put_fill(b, PAYLOAD - 16);
+        batch_sum(at, BATCH_BYTES, odd == WRONG_SUM);
 }
 
 /* ---- brokers ---- */

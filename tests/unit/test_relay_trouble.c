@@ -1,14 +1,15 @@
 /* A relay whose clusters are in trouble: brokers that refuse, whose names are wrong, that do not answer.  One
  * partition or two, brokers that do as the test says. */
 #include <arpa/inet.h>
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
-#include "tests/unit/loop.h"
 #include "tests/unit/test.h"
+
+#include "tests/unit/kafka_bytes.h"
+#include "tests/unit/loop.h"
 #include "worker/relay_internal.h"
 
 #define PARTITIONS 2
@@ -62,42 +63,12 @@ static struct world {
 
 /* ---- bytes ---- */
 
-struct bytes { uint8_t data[1 << 16]; size_t count; };
-static void put(struct bytes *b, const void *data, size_t count) {
-        assert_true(b->count + count <= sizeof b->data);
-        if (count) memcpy(b->data + b->count, data, count);
-        b->count += count;
-}
-static void put8(struct bytes *b, int8_t v) { put(b, &v, 1); }
-static void put16(struct bytes *b, int v) { uint16_t n = htobe16((uint16_t)v); put(b, &n, 2); }
-static void put32(struct bytes *b, int32_t v) { uint32_t n = htobe32((uint32_t)v); put(b, &n, 4); }
-static void put64(struct bytes *b, int64_t v) { uint64_t n = htobe64((uint64_t)v); put(b, &n, 8); }
-static void put_string(struct bytes *b, const char *s) { put16(b, (int)strlen(s)); put(b, s, strlen(s)); }
-
-static int16_t get16(uint8_t **at) { uint16_t n; memcpy(&n, *at, 2); *at += 2; return (int16_t)be16toh(n); }
-static int32_t get32(uint8_t **at) { uint32_t n; memcpy(&n, *at, 4); *at += 4; return (int32_t)be32toh(n); }
-static int64_t get64(uint8_t **at) { uint64_t n; memcpy(&n, *at, 8); *at += 8; return (int64_t)be64toh(n); }
-static void skip_string(uint8_t **at) { int16_t n = get16(at); if (n > 0) *at += n; }
-
 static void make_batch(struct bytes *b, int64_t offset, bool transactional) {
-        uint8_t *at = b->data + b->count;
-        put64(b, offset);
-        put32(b, BATCH_BYTES - 12);
-        put32(b, 7);                          /* leader epoch */
-        put8(b, 2);
-        put32(b, 0);
-        put16(b, transactional ? 0x10 : 0);
-        put32(b, 0);
-        put64(b, 1000);
-        put64(b, 1000);
-        put64(b, -1);
-        put16(b, -1);
-        put32(b, -1);
-        put32(b, 1);
-        memset(b->data + b->count, 'x', PAYLOAD);
-        b->count += PAYLOAD;
-        uint32_t sum = htobe32(wire_crc32c(at + 21, BATCH_BYTES - 21));
-        memcpy(at + 17, &sum, sizeof sum);
+        const struct bytes_batch batch = {.base = offset, .magic = 2, .attributes = transactional ? 0x10 : 0, .records = 1,
+                                          .max_timestamp = 1000};
+        uint8_t *at = put_batch_head(b, &batch, PAYLOAD);
+        put_fill(b, PAYLOAD);
+        batch_sum(at, BATCH_BYTES, false);
 }
 
 /* ---- brokers ---- */
