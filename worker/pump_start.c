@@ -246,6 +246,14 @@ static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *to
         }
 }
 
+/* One of the route's at the destination, which are there before its partitions are assigned.  NULL: not wanted. */
+static rd_kafka_topic_t *own_topic(struct pump *pump, bool wanted, void (*name_of)(char out[static NAMES_TOPIC_SIZE], const char *)) {
+        char name[NAMES_TOPIC_SIZE];
+        if (!wanted) return NULL;
+        name_of(name, pump->settings.group_id);
+        return rd_kafka_topic_new(pump->producer, name, NULL);
+}
+
 static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
@@ -254,6 +262,8 @@ static void start_job(uv_work_t *work) {
                 txn_settle(&pump->settings);
                 return read_record(op);
         }
+        rd_kafka_topic_t *own[] = {own_topic(pump, pump->settings.exactly_once, names_positions_topic),
+                                   own_topic(pump, pump->settings.offset_map, names_offsets_topic)};
         for (size_t i = 0; i < op->topic_count; i++) {
                 if (!*op->topics[i].of->target) continue;
                 op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].of->target, NULL);
@@ -261,7 +271,7 @@ static void start_job(uv_work_t *work) {
                                                          : rd_kafka_last_error();
         }
         /* Also warms the producer: a first send to a topic without metadata may
-         * wait for a second (librdkafka #5032). */
+         * wait for a second (librdkafka #5032), and the end of a transaction with it. */
         const rd_kafka_metadata_t *metadata = NULL;
         rd_kafka_resp_err_t err = ask_topics(pump->producer, &metadata);
         for (size_t i = 0; i < op->topic_count; i++) {
@@ -274,6 +284,8 @@ static void start_job(uv_work_t *work) {
                         note_leaders(op, &metadata->topics[k]);
                 }
         }
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+                if (own[i]) rd_kafka_topic_destroy(own[i]);
         if (!err) rd_kafka_metadata_destroy(metadata);
         if (!err) op->destination_id = rd_kafka_clusterid(pump->producer, 0);
         if (!err && pump->settings.exactly_once) read_record(op);
