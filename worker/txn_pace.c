@@ -16,5 +16,6 @@ int64_t txn_pace_end(uint32_t interval_ms, int64_t begun_ms, enum txn_pace pace,
         int64_t longest = (int64_t)interval_ms * TXN_PACE_FAR;
         if (pace == TXN_LIVE || first || begun_ms < 0) return now_ms;
         if (longest > TXN_PACE_FAR_MS) longest = TXN_PACE_FAR_MS;
-        return begun_ms + (pace == TXN_FAR_BEHIND && longest > interval_ms ? longest : interval_ms);
+        if (pace == TXN_BEHIND || longest <= interval_ms) return begun_ms + interval_ms;
+        return now_ms + interval_ms > begun_ms + longest ? now_ms : now_ms + interval_ms;
 }

@@ -8,7 +8,8 @@
  * it commits, and nothing is sent meanwhile.  No record waits longer than an interval
  * for the end to begin, but where all that the transaction has is of partitions far
  * behind: up to TXN_PACE_FAR intervals, and two seconds, are little beside what these
- * have left. */
+ * have left.  Such a one ends at a moment of the lane's, the last that is early enough:
+ * counted from first records, lanes that once ended together did so ever after. */
 #ifndef HELIOSTAT_WORKER_TXN_PACE_H
 #define HELIOSTAT_WORKER_TXN_PACE_H
 

@@ -43,10 +43,15 @@ static void the_end(void **state) {
                 {500, 9500, TXN_BEHIND, false, 10000},
                 {500, 9000, TXN_BEHIND, false, 9500}, /* overdue */
                 {500, 9800, TXN_BEHIND, true, 10000},
-                {500, 9800, TXN_FAR_BEHIND, false, 11800},
+                {500, 9800, TXN_FAR_BEHIND, false, 10500}, /* the next moment */
+                {500, 8500, TXN_FAR_BEHIND, false, 10500},
+                {500, 8499, TXN_FAR_BEHIND, false, 10000}, /* the last moment within two seconds */
+                {500, 7000, TXN_FAR_BEHIND, false, 10000},
                 {500, 9800, TXN_FAR_BEHIND, true, 10000},
-                {100, 9800, TXN_FAR_BEHIND, false, 10200},
-                {1000, 9800, TXN_FAR_BEHIND, false, 11800},
+                {100, 9700, TXN_FAR_BEHIND, false, 10100},
+                {100, 9690, TXN_FAR_BEHIND, false, 10000},
+                {1000, 9000, TXN_FAR_BEHIND, false, 11000},
+                {1000, 8900, TXN_FAR_BEHIND, false, 10000},
                 {5000, 9800, TXN_FAR_BEHIND, false, 14800}, /* longer than that already */
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
