@@ -66,9 +66,14 @@ int offset_maps_new(const struct config *config, const char *alias, const char *
         return 0;
 }
 
+void offset_maps_close(struct offset_maps *maps) {
+        if (maps->consumer) rd_kafka_destroy_flags(maps->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        maps->consumer = NULL;
+}
+
 void offset_maps_free(struct offset_maps *maps) {
         if (!maps) return;
-        if (maps->consumer) rd_kafka_destroy_flags(maps->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        offset_maps_close(maps);
         for (size_t i = 0; i < maps->slot_count; i++) entry_free(maps->slots[i]);
         free(maps->slots);
         free(maps->sorted);

@@ -30,7 +30,9 @@ struct offset_maps;
  * 0 | as kafka_client_new */
 int offset_maps_new(const struct config *config, const char *alias, const char *route, const char *topic,
                     int32_t lane, struct offset_maps **out, char *err, size_t err_size);
-void offset_maps_free(struct offset_maps *maps);
+/* Ends its client, which blocks for a moment; what was read stays.  No refresh follows. */
+void offset_maps_close(struct offset_maps *maps);
+void offset_maps_free(struct offset_maps *maps); /* closes it, if that was not done */
 
 /* Reads what was written since the last time, up to the topic's present end.
  * stop: set by another thread to end it soon; NULL: none.

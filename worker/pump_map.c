@@ -80,6 +80,7 @@ static void load_job(uv_work_t *work) {
                                   (int32_t)settings->lane, &job->maps, job->err, sizeof job->err);
         if (!job->rc)
                 job->rc = offset_maps_refresh(job->maps, LOAD_LIMIT_MS, &job->stop, job->err, sizeof job->err);
+        if (job->maps) offset_maps_close(job->maps); /* what is left is free of waiting, for the loop */
 }
 
 static void stale_add(struct part *part, uint64_t generation) {
