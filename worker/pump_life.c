@@ -18,6 +18,7 @@
 #include "common/sabotage.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump_internal.h"
+#include "worker/short_thread.h"
 
 #define DRAIN_COMMIT_MS 3000  /* for the last commit, after the drain's limit */
 #define BACKOFF_MAX_MS 10000
@@ -123,7 +124,7 @@ static double setting(rd_kafka_t *client, const char *name) {
         return strtod(value, NULL);
 }
 
-static void open_job(uv_work_t *work) {
+static void open_clients(uv_work_t *work) {
         struct client_job *job = work->data;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
         char queue_kb[24], queue_records[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
@@ -176,7 +177,9 @@ static void open_job(uv_work_t *work) {
                 job->expedite = expedite_new(job->producer); /* NULL: the linger decides */
 }
 
-static void destroy_job(uv_work_t *work) {
+static void open_job(uv_work_t *work) { short_thread_run(open_clients, work); }
+
+static void destroy_clients(uv_work_t *work) {
         struct client_job *job = work->data;
         expedite_free(job->expedite);
         for (size_t i = 0; i < job->topic_count; i++) rd_kafka_topic_destroy(job->topics[i]);
@@ -187,6 +190,8 @@ static void destroy_job(uv_work_t *work) {
         /* No group membership: nothing to leave. */
         if (job->consumer) rd_kafka_destroy_flags(job->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
+
+static void destroy_job(uv_work_t *work) { short_thread_run(destroy_clients, work); }
 
 static void on_wake(uv_poll_t *poll, int status, int events) {
         struct pump *pump = poll->data;

@@ -28,6 +28,7 @@
 #include "common/log.h"
 #include "common/offset_maps.h"
 #include "worker/pump_internal.h"
+#include "worker/short_thread.h"
 
 #define WRITE_MS 5000
 #define RELOAD_MS 15000       /* after a failed reading */
@@ -72,7 +73,7 @@ void map_on_flow(struct pump *pump, struct part *part) {
 
 /* ---- reading ---- */
 
-static void load_job(uv_work_t *work) {
+static void load_maps(uv_work_t *work) {
         struct map_job *job = work->data;
         const struct pump_settings *settings = &job->pump->settings; /* what does not change */
         names_offsets_topic(job->topic, settings->group_id);
@@ -82,6 +83,8 @@ static void load_job(uv_work_t *work) {
                 job->rc = offset_maps_refresh(job->maps, LOAD_LIMIT_MS, &job->stop, job->err, sizeof job->err);
         if (job->maps) offset_maps_close(job->maps); /* what is left is free of waiting, for the loop */
 }
+
+static void load_job(uv_work_t *work) { short_thread_run(load_maps, work); }
 
 static void stale_add(struct part *part, uint64_t generation) {
         for (int i = 0; i < PUMP_MAP_STALE; i++)

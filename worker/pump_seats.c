@@ -17,6 +17,7 @@
 #include "common/kafka.h"
 #include "common/log.h"
 #include "worker/pump_internal.h"
+#include "worker/short_thread.h"
 
 #define LOOK_MS 200
 #define LIMIT_LOOK_MS 10
@@ -161,7 +162,7 @@ struct seats_job {
         int rc;
 };
 
-static void open_job(uv_work_t *work) {
+static void new_client(uv_work_t *work) {
         struct seats_job *job = work->data;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
         char queue_kb[24], queue_records[24], fetch[24], one[24];
@@ -181,6 +182,8 @@ static void open_job(uv_work_t *work) {
         job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route, CLIENT_CONSUMER,
                                    consumer, pump_configure_consumer, pump, &job->client, job->err, sizeof job->err);
 }
+
+static void open_job(uv_work_t *work) { short_thread_run(new_client, work); }
 
 static void open_done(uv_work_t *work, int status) {
         struct seats_job *job = work->data;
@@ -253,10 +256,12 @@ struct close_job {
         struct seats_remains remains;
 };
 
-static void close_job(uv_work_t *work) {
+static void close_client(uv_work_t *work) {
         struct close_job *job = work->data;
         seats_destroy(&job->remains);
 }
+
+static void close_job(uv_work_t *work) { short_thread_run(close_client, work); }
 
 static void close_done(uv_work_t *work, int status) {
         struct close_job *job = work->data;

@@ -28,6 +28,7 @@
 #include "common/sabotage.h"
 #include "worker/positions.h"
 #include "worker/pump_internal.h"
+#include "worker/short_thread.h"
 
 static void op_fail(struct pump_op *op, const char *what, const char *why) {
         if (!*op->error) (void)snprintf(op->error, sizeof op->error, "%s: %s", what, why);
@@ -254,7 +255,7 @@ static rd_kafka_topic_t *own_topic(struct pump *pump, bool wanted, void (*name_o
         return rd_kafka_topic_new(pump->producer, name, NULL);
 }
 
-static void start_job(uv_work_t *work) {
+static void start_stage(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
         if (op->stage == START_BEGIN) return begin_job(op);
@@ -290,6 +291,8 @@ static void start_job(uv_work_t *work) {
         if (!err) op->destination_id = rd_kafka_clusterid(pump->producer, 0);
         if (!err && pump->settings.exactly_once) read_record(op);
 }
+
+static void start_job(uv_work_t *work) { short_thread_run(start_stage, work); }
 
 static bool broker_away(rd_kafka_resp_err_t err) {
         return err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT ||
