@@ -27,7 +27,6 @@
 /* zstd's while it packs a batch, at its usual level. */
 #define CODEC_BYTES (3584 * KIB)
 
-#define BATCHES_BYTES (256 * KIB)
 #define FETCH_MIN_BYTES (64 * KIB)
 #define FETCH_MAX_BYTES (1 * MIB) /* as KAFKA_FETCH_MAX_BYTES */
 #define QUEUE_RECORDS_MIN 1000
@@ -59,10 +58,8 @@ static bool packed(struct budget_mean mean) { return mean.unpacked > 1.1; }
 
 static double unpacked_most(struct budget_mean mean) { return packed(mean) ? mean.unpacked * 2.5 : 1; }
 
-/* Producers' batches are mostly of a power of two and nearly full: such an
- * answer ends with a whole one.  What is cut off is sent again. */
 static uint64_t whole_batches(uint64_t bytes) {
-        if (bytes >= BATCHES_BYTES) return bytes / BATCHES_BYTES * BATCHES_BYTES;
+        if (bytes >= BUDGET_BATCH_BYTES) return bytes / BUDGET_BATCH_BYTES * BUDGET_BATCH_BYTES;
         uint64_t whole = FETCH_MIN_BYTES;
         while (whole * 2 <= bytes) whole *= 2;
         return whole;

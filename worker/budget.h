@@ -28,6 +28,10 @@
  * limit, beside the clients and the copy that a compressing producer makes. */
 #define BUDGET_LANE_FLOOR_BYTES ((uint64_t)4 << 20)
 
+/* Producers' batches are mostly of a power of two up to this, and nearly full: an
+ * answer of such a size ends with a whole one.  What is cut off is sent again. */
+#define BUDGET_BATCH_BYTES ((uint64_t)256 << 10)
+
 /* The share of one lane; below the floor the floor, and then the lanes take
  * together more than the budget. */
 uint64_t budget_share(uint64_t budget_bytes, uint64_t lanes);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/budget.h"
 #include "worker/relay_internal.h"
 
 #define WAIT_MS 500          /* for a first record: as long as librdkafka waits */
@@ -13,8 +14,6 @@
 #define WAIT_BLOCKED_MS 100  /* and nothing was acknowledged meanwhile */
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
-/* An answer ends in the middle of a batch, which then comes once more; batches have this size, or a part of it, as a rule. */
-#define BATCH_BYTES ((uint64_t)256 << 10)
 /* Of a partition that is behind: so many wait, of so few bytes on average. */
 #define SMALL_BATCHES 100
 #define SMALL_BYTES 4096
@@ -26,7 +25,7 @@ static uint64_t answer_bytes(const struct relay *relay) {
         for (const struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
                 brokers += broker->side == RELAY_SOURCE && (broker->conn || broker->fetching);
         uint64_t bytes = relay->budget_bytes / 2 / (brokers < 2 ? 2 : brokers);
-        if (bytes > BATCH_BYTES) bytes = (bytes + BATCH_BYTES - 1) / BATCH_BYTES * BATCH_BYTES;
+        if (bytes > BUDGET_BATCH_BYTES) bytes = (bytes + BUDGET_BATCH_BYTES - 1) / BUDGET_BATCH_BYTES * BUDGET_BATCH_BYTES;
         return bytes < ANSWER_MIN_BYTES ? ANSWER_MIN_BYTES : bytes > ANSWER_MAX_BYTES ? ANSWER_MAX_BYTES : bytes;
 }
 
