@@ -370,11 +370,17 @@ bool relay_waits(const struct relay *relay) {
 void relay_turn(struct relay *relay, double allowed) {
         if (relay->closing || relay->failed || relay->purged) return;
         for (int side = 0; side < RELAY_SIDES; side++) relay_lookup_go(&relay->lookups[side]);
-        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
-                if (broker->side == RELAY_DESTINATION && allowed > 0) allowed -= relay_produce(broker, allowed);
+        bool again = false;
+        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next) {
+                if (broker->side != RELAY_DESTINATION || allowed <= 0) continue;
+                double records = relay_produce(broker, allowed);
+                allowed -= records;
+                again |= records > 0 && broker->ready && broker->conn && relay_conn_writable(broker->conn);
+        }
         if (relay->add_wanted && allowed > 0) relay_add_partitions(relay);
         for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
                 if (broker->side == RELAY_SOURCE) relay_fetch(broker);
+        if (again) relay->events.ready(relay->ctx); /* one request a turn: other lanes wait for theirs */
 }
 
 uint64_t relay_held_bytes(const struct relay *relay) { return relay->pool.bytes + relay->pool.spare_bytes; }

@@ -1,7 +1,10 @@
 /* resolve -> connect, one address after the other -> ApiVersions -> open.
  *
  * What is read goes into a small stage first; an answer that is larger than
- * what is there gets a buffer of its own, and the rest of it is read into that. */
+ * what is there gets a buffer of its own, and the rest of it is read into that.
+ *
+ * A broker writes the records of an answer partition by partition, so that it comes in
+ * as many pieces: the system wakes us when the rest of it is there (SO_RCVLOWAT), or much of it. */
 #include "worker/relay_conn.h"
 
 #include <assert.h>
@@ -9,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "common/err.h"
 
@@ -16,6 +21,9 @@
 #define ADDRESS_MS 3000 /* of each but the last */
 #define STAGE_BYTES 16384
 #define SPARE_MAX 2
+#define AWAIT_MAX 32768 /* what is read while more of it comes; a receive buffer of the default size holds it */
+/* Read beyond an answer's end: a read that gets less than it asked for is known to be the last. */
+#define SLACK_BYTES 64
 /* Smaller buffers are malloc's business. */
 #define SPARE_MIN_BYTES ((size_t)64 << 10)
 
@@ -123,6 +131,8 @@ struct relay_conn {
         size_t staged;
         struct relay_buffer *frame;  /* an answer that is being read; NULL: the stage */
         size_t frame_bytes, frame_have;
+        int awaited;              /* bytes that wake us; as the system has it */
+        int unread;               /* bytes that were there when its time was over */
 };
 
 static void conn_release(struct relay_conn *conn) {
@@ -203,6 +213,15 @@ static bool write_goes_on(struct relay_conn *conn) {
         return true;
 }
 
+/* Of an answer, bytes that have not woken us. */
+static bool read_goes_on(struct relay_conn *conn) {
+        int fd, there;
+        if (!conn->frame || uv_fileno((uv_handle_t *)&conn->tcp, &fd) || ioctl(fd, FIONREAD, &there) || there <= conn->unread) return false;
+        conn->unread = there;
+        put_off(conn);
+        return true;
+}
+
 /* It is armed for a request that may be answered by now. */
 static void on_timer(uv_timer_t *timer) {
         struct relay_conn *conn = timer->data;
@@ -215,7 +234,7 @@ static void on_timer(uv_timer_t *timer) {
                 return tcp_close(conn); /* on_tcp_closed goes on */
         }
         if (conn->unresolved) return conn_lost(conn, "%s", uv_strerror(conn->unresolved));
-        if (deadline && deadline <= uv_now(conn->loop) && !write_goes_on(conn))
+        if (deadline && deadline <= uv_now(conn->loop) && !write_goes_on(conn) && !read_goes_on(conn))
                 conn_lost(conn, conn->state == CONN_OPEN ? "no answer in time" : "cannot be reached in time");
         else
                 timer_arm(conn);
@@ -251,7 +270,7 @@ static void take_stage(struct relay_conn *conn) {
         while (conn->state != CONN_CLOSED && conn->staged - at >= 4) {
                 size_t bytes = frame_size(conn->stage + at), there = conn->staged - at - 4;
                 if (bytes < 4 || bytes > RELAY_ANSWER_MAX) return conn_lost(conn, "an answer of %zu bytes", bytes);
-                struct relay_buffer *buffer = buffer_new(conn->pool, bytes);
+                struct relay_buffer *buffer = buffer_new(conn->pool, there < bytes ? bytes + SLACK_BYTES : bytes);
                 if (!buffer) return conn_lost(conn, "no memory for an answer of %zu bytes", bytes);
                 memcpy(buffer->data, conn->stage + at + 4, there < bytes ? there : bytes);
                 if (there < bytes) {
@@ -274,9 +293,24 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
         (void)suggested;
         if (conn->frame)
                 *buf = uv_buf_init((char *)conn->frame->data + conn->frame_have,
-                                   (unsigned)(conn->frame_bytes - conn->frame_have));
+                                   (unsigned)(conn->frame_bytes + SLACK_BYTES - conn->frame_have));
         else
                 *buf = uv_buf_init((char *)conn->stage + conn->staged, (unsigned)(STAGE_BYTES - conn->staged));
+}
+
+static void await_bytes(struct relay_conn *conn, size_t bytes) {
+        int fd, wanted = bytes < AWAIT_MAX ? (int)bytes : AWAIT_MAX;
+        if (wanted == conn->awaited || uv_fileno((uv_handle_t *)&conn->tcp, &fd)) return;
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) conn->awaited = wanted;
+}
+
+static void take_frame(struct relay_conn *conn) {
+        struct relay_buffer *frame = conn->frame;
+        conn->frame = NULL;
+        conn->staged = conn->frame_have - conn->frame_bytes; /* of the next answer */
+        memcpy(conn->stage, frame->data + conn->frame_bytes, conn->staged);
+        take_answer(conn, frame->data, conn->frame_bytes, frame);
+        relay_buffer_unref(frame);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
@@ -289,16 +323,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         }
         if (n < 0) return conn_lost(conn, "%s", n == UV_EOF ? "closed by the broker" : uv_strerror((int)n));
         put_off(conn);
-        if (!conn->frame) {
-                conn->staged += (size_t)n;
-                return take_stage(conn);
-        }
-        conn->frame_have += (size_t)n;
-        if (conn->frame_have < conn->frame_bytes) return;
-        struct relay_buffer *frame = conn->frame;
-        conn->frame = NULL;
-        take_answer(conn, frame->data, conn->frame_bytes, frame);
-        relay_buffer_unref(frame);
+        conn->unread = 0;
+        if (conn->frame) conn->frame_have += (size_t)n;
+        else conn->staged += (size_t)n;
+        if (conn->frame && conn->frame_have >= conn->frame_bytes) take_frame(conn);
+        if (!conn->frame) take_stage(conn);
+        if (conn->state != CONN_CLOSED) await_bytes(conn, conn->frame ? conn->frame_bytes - conn->frame_have : 1);
 }
 
 /* ---- requests ---- */
@@ -328,37 +358,56 @@ static void add_buf(uv_buf_t *bufs, unsigned *count, const uint8_t *data, size_t
         if (bytes) bufs[(*count)++] = uv_buf_init((char *)(uintptr_t)data, (unsigned)bytes);
 }
 
+/* Without the first bytes. */
+static uv_buf_t *skip(uv_buf_t *bufs, unsigned *count, size_t bytes) {
+        for (; *count && bytes >= bufs->len; bufs++, (*count)--) bytes -= bufs->len;
+        if (bytes) *bufs = uv_buf_init(bufs->base + bytes, (unsigned)(bufs->len - bytes));
+        return bufs;
+}
+
+/* What the system does not take at once. */
+static void write_rest(struct relay_conn *conn, struct wire_out *out, const struct relay_piece *pieces, size_t count,
+                       const uv_buf_t *bufs, unsigned buf_count, int32_t correlation) {
+        struct writing *writing = malloc(sizeof *writing + count * sizeof writing->buffers[0]);
+        if (!writing) abort(); /* a request that is half sent is worse */
+        *writing = (struct writing){.conn = conn, .correlation = correlation, .out = *out, .count = count};
+        *out = (struct wire_out){0};
+        for (size_t i = 0; i < count; i++) {
+                relay_buffer_ref(pieces[i].buffer);
+                writing->buffers[i] = pieces[i].buffer;
+        }
+        writing->write.data = writing;
+        conn->writing = true;
+        conn->busy++;
+        int rc = uv_write(&writing->write, (uv_stream_t *)&conn->tcp, bufs, buf_count, on_written);
+        conn->write_left = uv_stream_get_write_queue_size((uv_stream_t *)&conn->tcp);
+        if (rc) on_written(&writing->write, rc); /* it was not taken */
+}
+
 static void conn_write(struct relay_conn *conn, struct wire_out *out, const struct relay_piece *pieces, size_t count,
                        void *of, uint32_t timeout_ms) {
         struct request *request = malloc(sizeof *request);
-        struct writing *writing = malloc(sizeof *writing + count * sizeof writing->buffers[0]);
         uv_buf_t *bufs = malloc((2 * count + 1) * sizeof *bufs);
-        if (!request || !writing || !bufs) abort(); /* a request that is half sent is worse */
+        if (!request || !bufs) abort(); /* a request that is half sent is worse */
         *request = (struct request){.of = of, .correlation = conn->correlation, .timeout_ms = timeout_ms,
                                      .deadline_ms = uv_now(conn->loop) + timeout_ms};
         conn->correlation = conn->correlation == INT32_MAX ? 0 : conn->correlation + 1;
         *conn->newest = request;
         conn->newest = &request->next;
-        *writing = (struct writing){.conn = conn, .correlation = request->correlation, .out = *out, .count = count};
-        *out = (struct wire_out){0};
         unsigned n = 0;
         size_t at = 0;
         for (size_t i = 0; i < count; i++) {
-                add_buf(bufs, &n, writing->out.data + at, pieces[i].cut - at);
+                add_buf(bufs, &n, out->data + at, pieces[i].cut - at);
                 add_buf(bufs, &n, pieces[i].data, pieces[i].bytes);
                 at = pieces[i].cut;
-                relay_buffer_ref(pieces[i].buffer);
-                writing->buffers[i] = pieces[i].buffer;
         }
-        add_buf(bufs, &n, writing->out.data + at, writing->out.count - at);
-        writing->write.data = writing;
-        conn->writing = true;
-        conn->busy++;
-        int rc = uv_write(&writing->write, (uv_stream_t *)&conn->tcp, bufs, n, on_written);
+        add_buf(bufs, &n, out->data + at, out->count - at);
+        /* An error is met again by what follows, and told by it. */
+        int taken = uv_try_write((uv_stream_t *)&conn->tcp, bufs, n);
+        uv_buf_t *rest = skip(bufs, &n, taken > 0 ? (size_t)taken : 0);
+        if (n) write_rest(conn, out, pieces, count, rest, n, request->correlation);
         free(bufs);
-        conn->write_left = uv_stream_get_write_queue_size((uv_stream_t *)&conn->tcp);
-        if (rc) on_written(&writing->write, rc); /* it was not taken */
-        else timer_arm(conn);
+        if (conn->state != CONN_CLOSED) timer_arm(conn);
 }
 
 void relay_conn_send(struct relay_conn *conn, struct wire_out *out, const struct relay_piece *pieces, size_t count,
@@ -440,6 +489,7 @@ struct relay_conn *relay_conn_new(uv_loop_t *loop, struct relay_pool *pool, cons
         conn->port = port;
         conn->client_id = client_id;
         conn->newest = &conn->oldest;
+        conn->awaited = 1;
         conn->resolve.data = conn->timer.data = conn;
         conn->opening_deadline_ms = uv_now(loop) + OPEN_MS;
         (void)uv_timer_init(loop, &conn->timer); /* cannot fail */

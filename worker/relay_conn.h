@@ -43,7 +43,7 @@ struct relay_conn;
 struct relay_conn_events {
         /* Requests may be sent. */
         void (*open)(void *ctx, const struct wire_versions *versions);
-        /* The last request is written: another may be sent. */
+        /* The last request is written: another may be sent.  Only for one that was not written at once. */
         void (*written)(void *ctx);
         /* Of the oldest request without one.  data: the body, inside buffer; what is to be kept takes a
          * reference.  bytes includes the correlation. */
@@ -70,9 +70,9 @@ struct relay_piece {
         size_t bytes;
         size_t cut;               /* it goes behind so many bytes of the request, in ascending order */
 };
-/* Needs: writable.  Takes out's contents (it is empty then).  request comes back
- * with `answer` or `drop`.  timeout_ms: without an answer until then the
- * connection is lost. */
+/* Needs: writable, and is so afterwards if the system took all of it.  Takes out's contents, or is done
+ * with them; out may be used for another.  request comes back with `answer` or `drop`.  timeout_ms:
+ * without an answer until then the connection is lost. */
 void relay_conn_send(struct relay_conn *conn, struct wire_out *out, const struct relay_piece *pieces, size_t count,
                      void *request, uint32_t timeout_ms);
 int32_t relay_conn_next_correlation(const struct relay_conn *conn);

@@ -1,9 +1,11 @@
 /* A relay's connection over a slow way: whoever still takes or gives bytes is not away, and whoever has stopped
- * is.  And names of hosts that cannot even be asked for. */
+ * is.  How often it is woken for an answer that comes in many pieces.  And names of hosts that cannot even be asked for. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "tests/unit/loop.h"
@@ -48,6 +50,13 @@ static struct way {
         size_t got, may;         /* bytes of the request */
         int step, given;
 } ways[ROWS];
+
+/* The C library's, counted: libuv's calls come here. */
+static unsigned reads;
+ssize_t read(int fd, void *data, size_t bytes) {
+        reads++;
+        return syscall(SYS_read, fd, data, bytes);
+}
 
 /* ---- the broker ---- */
 
@@ -146,6 +155,51 @@ static void on_closed(void *ctx) { ((struct way *)ctx)->closed = true; }
 
 static const struct relay_conn_events events = {on_open, on_written, on_answer, on_drop, on_lost, on_closed};
 
+/* ---- an answer in many pieces, with the next answer in the last of them ---- */
+
+#define PIECES 50
+#define PIECE 400
+#define PIECES_BYTES ((size_t)PIECES * PIECE)
+
+static uint8_t pieces[PIECES_BYTES];
+static int pieces_given, pieces_answered;
+static unsigned pieces_reads;
+
+/* What is there can be read before the next piece comes. */
+static void on_piece_due(uv_timer_t *timer) {
+        struct way *way = timer->data;
+        give(way, pieces + pieces_given * PIECE, PIECE);
+        if (++pieces_given == PIECES) (void)uv_timer_stop(timer);
+}
+
+static void on_pieces_open(void *ctx, const struct wire_versions *known) {
+        struct way *way = ctx;
+        (void)known;
+        for (int i = 0; i < 2; i++) {
+                struct wire_out out = {.data = calloc(1, SMALL), .count = SMALL, .capacity = SMALL};
+                assert_non_null(out.data);
+                assert_true(relay_conn_writable(way->conn));
+                relay_conn_send(way->conn, &out, NULL, 0, way, 20000);
+                wire_out_fini(&out);
+        }
+        /* Small, so that it was written at once. */
+        assert_true(relay_conn_writable(way->conn));
+        pieces_reads = reads;
+        (void)uv_timer_start(&way->timer, on_piece_due, 2, 2);
+}
+
+static void on_pieces_answer(void *ctx, void *request, uint8_t *data, size_t bytes, struct relay_buffer *buffer) {
+        struct way *way = ctx;
+        (void)request;
+        (void)buffer;
+        size_t second = sizeof answer;
+        assert_int_equal(bytes, (pieces_answered ? second : PIECES_BYTES - second) - 4);
+        assert_memory_equal(data, pieces + (pieces_answered ? PIECES_BYTES - second : 0) + 4, bytes);
+        if (++pieces_answered == 2) end(way);
+}
+
+static const struct relay_conn_events pieces_events = {on_pieces_open, on_written, on_pieces_answer, on_drop, on_lost, on_closed};
+
 /* ---- the tests ---- */
 
 static void listen_at(struct way *way, uint16_t *out_port) {
@@ -206,6 +260,33 @@ static void who_moves_bytes_is_not_away_and_who_stops_is(void **state) {
         relay_pool_fini(&pool);
 }
 
+static void an_answer_in_many_pieces_wakes_it_a_few_times(void **state) {
+        struct way way = {0};
+        size_t bytes = PIECES_BYTES - sizeof answer;
+        uint16_t port;
+        (void)state;
+        memset(pieces, 'x', sizeof pieces);
+        const uint8_t head[] = {0, (uint8_t)((bytes - 4) >> 16), (uint8_t)((bytes - 4) >> 8), (uint8_t)(bytes - 4), 0, 0, 0, REQUEST};
+        memcpy(pieces, head, sizeof head);
+        memcpy(pieces + bytes, answer, sizeof answer);
+        pieces[bytes + 7] = REQUEST + 1;
+        assert_int_equal(uv_loop_init(&loop), 0);
+        listen_at(&way, &port);
+        way.conn = relay_conn_new(&loop, &pool, "127.0.0.1", port, "test", &pieces_events, &way);
+        assert_non_null(way.conn);
+        assert_true(loop_until(&loop, loop_flag, &way.closed, 20000));
+        print_message("%u reads for %d pieces\n", reads - pieces_reads, PIECES);
+        assert_false(way.lost);
+        assert_int_equal(pieces_answered, 2);
+        assert_in_range(reads - pieces_reads, 1, PIECES / 5);
+        uv_close((uv_handle_t *)&way.listener, NULL);
+        uv_close((uv_handle_t *)&way.peer, NULL);
+        uv_close((uv_handle_t *)&way.timer, NULL);
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        relay_pool_fini(&pool);
+}
+
 static void a_name_that_cannot_be_asked_for_is_a_broker_that_is_lost(void **state) {
         static char longest[300];
         static const char *const names[] = {"\xff\xfe", "", longest};
@@ -236,6 +317,7 @@ static void a_name_that_cannot_be_asked_for_is_a_broker_that_is_lost(void **stat
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(who_moves_bytes_is_not_away_and_who_stops_is),
+                cmocka_unit_test(an_answer_in_many_pieces_wakes_it_a_few_times),
                 cmocka_unit_test(a_name_that_cannot_be_asked_for_is_a_broker_that_is_lost),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
