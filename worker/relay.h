@@ -56,8 +56,8 @@ enum relay_reason {
         RELAY_UNUSUAL,            /* a batch that has to be opened, or an error that has to be looked into */
         RELAY_AWAY,               /* its leaders are not found for long, or take nothing */
         RELAY_SMALL,              /* many small batches wait, which are better joined */
-        RELAY_REFUSED,            /* the destination does not take its next batch */
-        RELAY_CORRUPT,            /* a batch whose checksum is wrong */
+        RELAY_REFUSED,            /* the destination does not take its next batch; maybe for a wrong checksum */
+        RELAY_CORRUPT,            /* a batch that would be left out has a wrong checksum */
         RELAY_REMOVED,            /* relay_remove */
 };
 

@@ -95,17 +95,20 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
                 relay_part_give(part, RELAY_UNUSUAL, -1, "record batches of an older format");
                 return false;
         }
-        if (batch->last_offset < queue->fetch_offset) return true; /* it begins with the batch that holds the offset */
-        if (!wire_batch_sound(batch)) {
+        /* What is sent is summed where it arrives: a destination's broker refuses a batch with a wrong checksum.  What its head
+         * alone makes us leave out is summed here. */
+        bool from_inside = batch->base_offset < queue->fetch_offset; /* an answer begins with the batch that holds the offset */
+        if ((from_inside || batch->control || batch->records == 0) && !wire_batch_sound(batch)) {
                 relay_part_give(part, RELAY_CORRUPT, -1, "a batch at offset %lld with a wrong checksum", (long long)batch->base_offset);
                 return false;
         }
+        if (batch->last_offset < queue->fetch_offset) return true;
         if (batch->control || batch->records == 0) {
                 if (relay_queue_pass(queue, batch->last_offset + 1))
                         relay->events.passed(relay->ctx, part->of, queue->fetch_offset);
                 return true;
         }
-        if (batch->base_offset < queue->fetch_offset) {
+        if (from_inside) {
                 relay_part_give(part, RELAY_PARTIAL, batch->last_offset + 1, "its position is inside a batch");
                 return false;
         }

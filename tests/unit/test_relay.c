@@ -48,7 +48,7 @@ struct log_partition {
         int given;
 };
 
-enum odd { EVEN, TRANSACTIONAL, APPEND_TIME, HOLE, OTHER_CODEC, WRONG_SUM, UNKNOWN_ATTRIBUTE, OLD_FORMAT };
+enum odd { EVEN, TRANSACTIONAL, APPEND_TIME, HOLE, OTHER_CODEC, WRONG_SUM, WRONG_CONTROL, WRONG_EMPTY, UNKNOWN_ATTRIBUTE, OLD_FORMAT };
 
 static struct world {
         uv_loop_t loop;
@@ -72,15 +72,15 @@ static struct world {
 /* ---- bytes ---- */
 
 static void make_batch(struct bytes *b, int partition, const struct entry *entry, bool control, enum odd odd) {
-        static const int attributes[] = {[TRANSACTIONAL] = 0x10, [APPEND_TIME] = 0x08, [OTHER_CODEC] = 4, [UNKNOWN_ATTRIBUTE] = 0x40, [OLD_FORMAT] = 0};
+        static const int attributes[] = {[TRANSACTIONAL] = 0x10, [APPEND_TIME] = 0x08, [OTHER_CODEC] = 4, [UNKNOWN_ATTRIBUTE] = 0x40, [WRONG_CONTROL] = 0x30, [OLD_FORMAT] = 0};
         const struct bytes_batch batch = {.base = entry->base, .magic = odd == OLD_FORMAT ? 1 : 2,
                                           .attributes = control ? 0x30 : attributes[odd], .last = entry->records - 1,
-                                          .records = entry->records - (odd == HOLE), .max_timestamp = 1000 + entry->records};
+                                          .records = odd == WRONG_EMPTY ? 0 : entry->records - (odd == HOLE), .max_timestamp = 1000 + entry->records};
         uint8_t *at = put_batch_head(b, &batch, PAYLOAD);
         put64(b, entry->base);
         put64(b, partition);
         put_fill(b, PAYLOAD - 16);
-        batch_sum(at, BATCH_BYTES, odd == WRONG_SUM);
+        batch_sum(at, BATCH_BYTES, odd == WRONG_SUM || odd == WRONG_CONTROL || odd == WRONG_EMPTY);
 }
 
 /* ---- brokers ---- */
@@ -385,7 +385,7 @@ static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t
         part->relayed = NULL;
         part->place = place;
         part->given++;
-        if (part == &w.parts[1] && reason != RELAY_REMOVED && reason != RELAY_AWAY && reason != RELAY_REFUSED) {
+        if (part == &w.parts[1] && reason != RELAY_REMOVED && reason != RELAY_AWAY && (reason != RELAY_REFUSED || w.odd == WRONG_SUM)) {
                 w.odd_given = true;
                 w.odd_reason = reason;
                 w.odd_until = until;
@@ -625,8 +625,9 @@ static void what_has_to_be_opened_is_given_back_with_all_before_it_there(void **
                 enum relay_reason reason;
         } rows[] = {
                 {TRANSACTIONAL, RELAY_UNUSUAL}, {APPEND_TIME, RELAY_UNUSUAL}, {HOLE, RELAY_UNUSUAL},
-                {OTHER_CODEC, RELAY_UNUSUAL}, {UNKNOWN_ATTRIBUTE, RELAY_UNUSUAL}, {WRONG_SUM, RELAY_CORRUPT},
-                {OLD_FORMAT, RELAY_UNUSUAL},
+                {OTHER_CODEC, RELAY_UNUSUAL}, {UNKNOWN_ATTRIBUTE, RELAY_UNUSUAL}, {WRONG_SUM, RELAY_REFUSED},
+                /* Nothing of these would be sent, and the records that they seem not to have would be lost. */
+                {WRONG_CONTROL, RELAY_CORRUPT}, {WRONG_EMPTY, RELAY_CORRUPT}, {OLD_FORMAT, RELAY_UNUSUAL},
         };
         unsigned first = seed();
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
