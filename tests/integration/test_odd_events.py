@@ -257,11 +257,11 @@ def corrupt(broker, topic, partition, key):
     raise AssertionError(f"{key} was not found in the log")
 
 
-@pytest.mark.parametrize("policy", ("halt", "skip-recorded"))
-def test_a_corrupt_batch_at_the_source(field, topic, run_directory, policy):
+@pytest.mark.parametrize("policy, guarantee", (("halt", "at-least-once"), ("skip-recorded", "at-least-once"), ("halt", "exactly-once")))
+def test_a_corrupt_batch_at_the_source(field, topic, run_directory, policy, guarantee):
     source = KafkaBroker(run_directory / f"{topic}-source", "3.9.1").start()
     try:
-        mirror = field(source=source, **{"poison.record.policy": policy})
+        mirror = field(source=source, **{"poison.record.policy": policy, "delivery.guarantee": guarantee})
         mirror.create(topic, 2)
         for key in "abc":                   # three batches of three
             mirror.oracle.call("produce", bootstrap=source, topic=topic, records=listed(0, 3, key=key))
