@@ -121,6 +121,7 @@ static void send_request(struct way *way) {
         way->sent = true;
         way->begun_ms = uv_now(&loop);
         relay_conn_send(way->conn, &out, NULL, 0, way, TIMEOUT_MS);
+        wire_out_fini(&out);
         (void)uv_timer_start(&way->timer, on_step, STEP_MS, STEP_MS);
 }
 
