@@ -563,10 +563,12 @@ static void so_it_does_when_partitions_leave_and_come_back(void **state) {
         (void)state;
         unsigned first = seed();
         int given = 0;
-        for (unsigned round = 0; round < 2; round++) {
+        /* How many leave goes by how fast the machine is. */
+        for (unsigned round = 0; round < 2 || given <= 5; round++) {
+                assert_true(round < 30);
                 world_begin(first + round, 1);
                 world_relay();
-                (void)uv_timer_start(&w.removal, on_removal, 50, 60);
+                (void)uv_timer_start(&w.removal, on_removal, 20, 30);
                 run_until(all_there);
                 for (int p = 0; p < PARTITIONS; p++) {
                         assert_there(&w.parts[p], BATCHES);
@@ -574,7 +576,6 @@ static void so_it_does_when_partitions_leave_and_come_back(void **state) {
                 }
                 world_end();
         }
-        assert_true(given > 5);
 }
 
 static bool refused_and_others_there(void) {
