@@ -209,6 +209,7 @@ static void lane_open(struct worker_lane *lane) {
         struct pump_settings settings = pump_settings_of(config_shared_get(worker->shared), route->spec, lane->lane, timeout_ms,
                                                          worker->lane_budget_bytes);
         settings.start_rules = route->start_rules;
+        settings.topic_looks = worker->topic_looks;
         struct lane_pump_link *link = calloc(1, sizeof *link);
         if (!link) abort();
         link->worker = worker;

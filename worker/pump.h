@@ -67,6 +67,7 @@ struct pump_events {
         void (*last)(void *ctx, struct pump_snapshot *snapshot);
 };
 
+struct topic_looks;
 struct pump_settings {
         const struct config *config;   /* borrowed for the pump's life */
         const char *route;             /* the strings are copied */
@@ -90,6 +91,7 @@ struct pump_settings {
         uint32_t recommit_interval_ms; /* idle positions are committed again */
         uint32_t message_timeout_ms;
         uint64_t budget_bytes;         /* see budget.h: this lane's share */
+        struct topic_looks *topic_looks; /* borrowed; NULL: the lane's clients ask for all topics */
 };
 
 /* Makes the clients and mirrors nothing yet.  NULL on no memory.  home is the

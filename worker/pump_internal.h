@@ -65,7 +65,7 @@ struct dest_topic {
         struct limit_bucket limit_records, limit_bytes;
         size_t parts;               /* of this lane */
         int64_t shut_us;            /* boot clock: when its limit kept something back last; 0: never */
-        rd_kafka_topic_t *handle;   /* at the producer; NULL until the first start */
+        rd_kafka_topic_t *handle;   /* at the producer; NULL until it has heard of the topic */
         struct dest_topic *next;
 };
 
@@ -222,7 +222,8 @@ struct pump_op {
         uv_work_t read;             /* of the committed offsets */
         rd_kafka_topic_partition_list_t *committed;
         rd_kafka_resp_err_t committed_err;
-        char *source_id, *destination_id; /* START: cluster ids, as the clients have them */
+        bool asks_apart;            /* START: all are to be relayed (pump_topics.c) */
+        char *source_id, *destination_id; /* START: cluster ids */
         Heliostat__Pb__Positions *recorded; /* START: the position record, NULL for none */
         int recorded_rc;
         char recorded_err[320];
@@ -494,6 +495,13 @@ void pump_abandon_ops(struct pump *pump);
  * now.  false: the op has failed, to be tried again. */
 bool op_position_gone(struct pump_op *op, struct part *part);
 
+/* pump_topics.c */
+/* On the thread pool. */
+rd_kafka_resp_err_t topics_ask_source(struct pump_op *op);
+rd_kafka_resp_err_t topics_ask_destination(struct pump_op *op);
+/* A partition of it was assigned to the consumer: its records go by way of the clients. */
+void topics_open(struct pump *pump, struct dest_topic *topic);
+
 /* pump_begin.c */
 /* Makes the questions of a START; partitions that were started before and have
  * no position halt.  false: there are none. */
@@ -549,6 +557,7 @@ void pump_relay_close(struct pump *pump);                      /* they go */
 bool pump_relay_take(struct pump *pump, struct part *part);   /* it flows from its position on; false: by the consumer */
 /* A record that the consumer has read, but the relay sends. */
 /* It was sent to by the other hand under this producer's id: only a new producer may go on. */
+bool pump_relay_wants(const struct pump *pump, const struct part *part); /* as far as its topic's rules go */
 bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool relayed);
 bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset);
 void pump_relay_return(struct pump *pump);

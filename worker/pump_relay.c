@@ -69,11 +69,14 @@ static bool must_open(const struct pump *pump, const struct part *part) {
         return pump->priorities || part->topic->flow.bytes_per_second || part->topic->flow.records_per_second;
 }
 
+bool pump_relay_wants(const struct pump *pump, const struct part *part) {
+        return pump->relay && !must_open(pump, part) && *part->topic->target;
+}
+
 /* From this offset on, which is the next to be sent. */
 static bool part_may_relay(const struct pump *pump, const struct part *part, int64_t offset) {
-        return pump->relay && !must_open(pump, part) && !pump_relay_crosses(pump, part, true) &&
-               relay_fits(part->place, offset) && part->poison < 0 && part->relay_until < 0 && part->single_until <= offset &&
-               part->relay_again_ms <= clock_boot_ms() && *part->topic->target;
+        return pump_relay_wants(pump, part) && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, offset) &&
+               part->poison < 0 && part->relay_until < 0 && part->single_until <= offset && part->relay_again_ms <= clock_boot_ms();
 }
 
 /* ---- by way of the clients, and back ---- */
@@ -83,6 +86,7 @@ static void open_records(struct pump *pump, struct part *part) {
         if (pump_relay_crosses(pump, part, false)) return txn_renew(pump);
         pump_drop_part(pump, part);
         part_assign(pump, part, true);
+        topics_open(pump, part->topic);
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {

@@ -78,40 +78,18 @@ static void op_add(struct pump_op *op, struct part *part) {
 
 static void on_committed(struct pump_op *op);
 
-/* Metadata of all topics that the client has a handle for, in one request. */
-static rd_kafka_resp_err_t ask_topics(rd_kafka_t *client, const rd_kafka_metadata_t **out) {
-        return rd_kafka_metadata(client, 0, NULL, out, PUMP_REQUEST_MS);
-}
-
-/* Loads the source's leaders into the consumer.  A topic that it first hears of
- * with the assignment waits for librdkafka's next look at missing leaders,
- * which comes once a second, and that is most of a planned move's pause. */
-static rd_kafka_resp_err_t warm_consumer(struct pump_op *op) {
-        rd_kafka_t *consumer = op->pump->consumer;
-        const rd_kafka_metadata_t *metadata = NULL;
-        rd_kafka_topic_t **handles = calloc(op->topic_count ? op->topic_count : 1, sizeof(rd_kafka_topic_t *));
-        if (!handles) return RD_KAFKA_RESP_ERR_NO_ERROR; /* slower, no worse */
-        for (size_t i = 0; i < op->topic_count; i++)
-                handles[i] = rd_kafka_topic_new(consumer, op->topics[i].of->name, NULL);
-        rd_kafka_resp_err_t err = ask_topics(consumer, &metadata);
-        for (int k = 0; !err && k < metadata->topic_cnt; k++)
-                for (size_t i = 0; i < op->topic_count; i++)
-                        if (strcmp(metadata->topics[k].topic, op->topics[i].of->name) == 0)
-                                op->topics[i].source_count = metadata->topics[k].partition_cnt;
-        if (!err) rd_kafka_metadata_destroy(metadata);
-        if (!err) op->source_id = rd_kafka_clusterid(consumer, 0); /* known since the metadata */
-        for (size_t i = 0; i < op->topic_count; i++)
-                if (handles[i]) rd_kafka_topic_destroy(handles[i]);
-        free(handles);
-        return err;
+static void read_stage(uv_work_t *work) {
+        struct pump_op *op = work->data;
+        /* The consumer lives: clients are destroyed only when no job runs. */
+        if (op->kind == PUMP_OP_START) op->committed_err = topics_ask_source(op);
+        if (!op->committed_err)
+                op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
 }
 
 static void read_job(uv_work_t *work) {
-        struct pump_op *op = work->data;
-        /* The consumer lives: clients are destroyed only when no job runs. */
-        if (op->kind == PUMP_OP_START) op->committed_err = warm_consumer(op);
-        if (!op->committed_err)
-                op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
+        const struct pump_op *op = work->data;
+        if (op->asks_apart) short_thread_run(read_stage, work);
+        else read_stage(work);
 }
 
 static void read_done(uv_work_t *work, int status) {
@@ -236,25 +214,6 @@ static void read_record(struct pump_op *op) {
                                          op->recorded_err, sizeof op->recorded_err);
 }
 
-/* A destination partition without a leader: what is sent there fails in time,
- * and with it, in a transaction, what is sent elsewhere. */
-static void note_leaders(struct pump_op *op, const rd_kafka_metadata_topic_t *topic) {
-        for (size_t i = 0; i < op->count; i++) {
-                if (strcmp(op->parts[i]->topic->target, topic->topic) != 0) continue;
-                for (int k = 0; k < topic->partition_cnt; k++)
-                        if (op->pump->settings.by_key || topic->partitions[k].id == op->parts[i]->partition)
-                                op->leaderless[i] |= topic->partitions[k].leader < 0;
-        }
-}
-
-/* One of the route's at the destination, which are there before its partitions are assigned.  NULL: not wanted. */
-static rd_kafka_topic_t *own_topic(struct pump *pump, bool wanted, void (*name_of)(char out[static NAMES_TOPIC_SIZE], const char *)) {
-        char name[NAMES_TOPIC_SIZE];
-        if (!wanted) return NULL;
-        name_of(name, pump->settings.group_id);
-        return rd_kafka_topic_new(pump->producer, name, NULL);
-}
-
 static void start_stage(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
@@ -263,32 +222,7 @@ static void start_stage(uv_work_t *work) {
                 txn_settle(&pump->settings);
                 return read_record(op);
         }
-        rd_kafka_topic_t *own[] = {own_topic(pump, pump->settings.exactly_once, names_positions_topic),
-                                   own_topic(pump, pump->settings.offset_map, names_offsets_topic)};
-        for (size_t i = 0; i < op->topic_count; i++) {
-                if (!*op->topics[i].of->target) continue;
-                op->topics[i].handle = rd_kafka_topic_new(pump->producer, op->topics[i].of->target, NULL);
-                op->topics[i].err = op->topics[i].handle ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-                                                         : rd_kafka_last_error();
-        }
-        /* Also warms the producer: a first send to a topic without metadata may
-         * wait for a second (librdkafka #5032), and the end of a transaction with it. */
-        const rd_kafka_metadata_t *metadata = NULL;
-        rd_kafka_resp_err_t err = ask_topics(pump->producer, &metadata);
-        for (size_t i = 0; i < op->topic_count; i++) {
-                if (!op->topics[i].handle) continue;
-                if (err) op->topics[i].err = err;
-                for (int k = 0; !err && k < metadata->topic_cnt; k++) {
-                        if (strcmp(metadata->topics[k].topic, op->topics[i].of->target) != 0) continue;
-                        op->topics[i].err = metadata->topics[k].err;
-                        op->topics[i].count = metadata->topics[k].partition_cnt;
-                        note_leaders(op, &metadata->topics[k]);
-                }
-        }
-        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-                if (own[i]) rd_kafka_topic_destroy(own[i]);
-        if (!err) rd_kafka_metadata_destroy(metadata);
-        if (!err) op->destination_id = rd_kafka_clusterid(pump->producer, 0);
+        rd_kafka_resp_err_t err = topics_ask_destination(op);
         if (!err && pump->settings.exactly_once) read_record(op);
 }
 
@@ -365,15 +299,18 @@ void pump_start_parts(struct pump *pump) {
         halt_answers(pump);
         struct pump_op *op = op_new(pump, PUMP_OP_START);
         if (!op) return pump_retry_soon(pump, 1000);
+        op->asks_apart = pump->settings.topic_looks != NULL;
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 /* What is still under way would be sent twice. */
                 if (part->left) continue;
-                if (part->state == PART_PARKED && !((part->paused || part->leaving) && part->flowed) && part->retry_ms <= now &&
+                bool parked = part->state == PART_PARKED;
+                if (parked && !((part->paused || part->leaving) && part->flowed) && part->retry_ms <= now &&
                     part->under_way == 0 && !part->relayed && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
                 part->starting = true;
+                op->asks_apart &= !parked && !part->topic->handle && pump_relay_wants(pump, part);
                 op_add(op, part);
         }
         if (op->count == 0) return op_free(op);
@@ -594,6 +531,8 @@ void pump_flow_waiting(struct pump *pump) {
                         pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
                         rd_kafka_error_destroy(error);
                 } else {
+                        for (size_t i = 0; i < pump->part_count && list->cnt; i++)
+                                if (pump->parts[i]->state == PART_FLOWING && !pump->parts[i]->relayed) topics_open(pump, pump->parts[i]->topic);
                         if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
                         pump->running_told = true;
                         data_loop_ready(pump->loop, &pump->member);

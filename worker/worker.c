@@ -22,6 +22,7 @@
 #include "common/znode_path.h"
 #include "worker/supervisor.h"
 #include "worker/process_tune.h"
+#include "worker/topic_look.h"
 #include "worker/worker_internal.h"
 
 #define RIVAL_GRACE_MS 2000   /* beyond the session timeout */
@@ -337,6 +338,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
                 goto system;
         worker->data_loop_count = config->worker_loops ? config->worker_loops : uv_available_parallelism();
         worker->data_loops = calloc(worker->data_loop_count, sizeof *worker->data_loops);
+        worker->topic_looks = topic_looks_new(topic_look_ask_brokers); /* NULL: lanes ask for themselves */
         if (!worker->data_loops) abort();
         for (unsigned i = 0; i < worker->data_loop_count; i++)
                 if (data_loop_start(&worker->data_loops[i], i)) goto system;
@@ -368,6 +370,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         }
         for (unsigned i = 0; i < worker->data_loop_count; i++) data_loop_stop(&worker->data_loops[i]);
         free(worker->data_loops);
+        topic_looks_free(worker->topic_looks);
         mailbox_close(&worker->home, NULL, NULL);
         uv_walk(&worker->loop, close_handle, NULL);
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);

@@ -88,6 +88,7 @@ struct worker {
         char http_told[320];       /* its URL as /worker/<id> has it */
         struct data_loop *data_loops;
         unsigned data_loop_count, next_loop;
+        struct topic_looks *topic_looks;
 
         struct totals totals;
         struct loop_lag lag;       /* of the control loop */
