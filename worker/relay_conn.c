@@ -4,7 +4,7 @@
  * what is there gets a buffer of its own, and the rest of it is read into that.
  *
  * A broker writes the records of an answer partition by partition, so that it comes in
- * as many pieces: the system wakes us when the rest of it is there (SO_RCVLOWAT), or much of it. */
+ * as many pieces: the system wakes us when the rest of it is there (SO_RCVLOWAT), if that is little. */
 #include "worker/relay_conn.h"
 
 #include <assert.h>
@@ -21,7 +21,8 @@
 #define ADDRESS_MS 3000 /* of each but the last */
 #define STAGE_BYTES 16384
 #define SPARE_MAX 2
-#define AWAIT_MAX 32768 /* what is read while more of it comes; a receive buffer of the default size holds it */
+/* More than this is read while it comes: the sender would wait for the room in the receive buffer. */
+#define AWAIT_MAX 32768
 /* Read beyond an answer's end: a read that gets less than it asked for is known to be the last. */
 #define SLACK_BYTES 64
 /* Smaller buffers are malloc's business. */
@@ -299,7 +300,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 }
 
 static void await_bytes(struct relay_conn *conn, size_t bytes) {
-        int fd, wanted = bytes < AWAIT_MAX ? (int)bytes : AWAIT_MAX;
+        int fd, wanted = bytes <= AWAIT_MAX ? (int)bytes : 1;
         if (wanted == conn->awaited || uv_fileno((uv_handle_t *)&conn->tcp, &fd)) return;
         if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) conn->awaited = wanted;
 }
