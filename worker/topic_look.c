@@ -138,11 +138,12 @@ void topic_looks_put_back(struct topic_looks *looks, const struct topic_look *lo
 
 bool topic_look_ask_brokers(const struct config *config, const char *alias, const char *const *topics, size_t count,
                             const rd_kafka_metadata_t **out, char **out_cluster_id) {
-        static const struct kafka_setting none[] = {{NULL, NULL}};
+        /* Brokers make a topic that is asked for by its name, if they are let: one that was deleted would come back. */
+        static const struct kafka_setting settings[] = {{"allow.auto.create.topics", "false"}, {NULL, NULL}};
         rd_kafka_t *client = NULL;
         char err[256];
         rd_kafka_topic_t **handles = calloc(count + 1, sizeof(rd_kafka_topic_t *));
-        if (!handles || kafka_client_new(config, alias, NULL, CLIENT_ADMIN, none, NULL, NULL, &client, err, sizeof err)) {
+        if (!handles || kafka_client_new(config, alias, NULL, CLIENT_ADMIN, settings, NULL, NULL, &client, err, sizeof err)) {
                 free(handles);
                 return false;
         }

@@ -143,6 +143,19 @@ def test_a_topic_created_anew_while_nobody_ran_it_halts(behind, topic, guarantee
     assert "new0" not in dump(mirror, topic)[0]
 
 
+def test_a_topic_that_is_gone_is_not_made_again(behind, topic, run_directory):
+    """A broker makes a topic that is asked for by its name, if it is let; a lane asks for its topics when it starts."""
+    source = KafkaBroker(run_directory / f"{topic}-source", "3.9.1", settings={"auto.create.topics.enable": "true"}).start()
+    try:
+        mirror = behind("at-least-once", source=source, **{"refresh.topics.interval.seconds": 600})
+        mirror.oracle.call("delete-topic", bootstrap=source, topic=topic)
+        mirror.start_worker("w2")
+        mirror.wait_status(lambda status: all(p["error"] for p in status["partitions"]), "the partitions do not run")
+        assert mirror.oracle.call("describe-topic", bootstrap=source, topic=topic) == 0
+    finally:
+        source.end()
+
+
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, guarantee):
     """The position lies inside the new log: only the group, which forgot it with the topic, tells."""
