@@ -133,7 +133,6 @@ struct relay_conn {
         struct relay_buffer *frame;  /* an answer that is being read; NULL: the stage */
         size_t frame_bytes, frame_have;
         int awaited;              /* bytes that wake us; as the system has it */
-        int unread;               /* bytes that were there when its time was over */
 };
 
 static void conn_release(struct relay_conn *conn) {
@@ -214,12 +213,18 @@ static bool write_goes_on(struct relay_conn *conn) {
         return true;
 }
 
-/* Of an answer, bytes that have not woken us. */
+static void await_bytes(struct relay_conn *conn, size_t bytes) {
+        int fd, wanted = bytes <= AWAIT_MAX ? (int)bytes : 1;
+        if (wanted == conn->awaited || uv_fileno((uv_handle_t *)&conn->tcp, &fd)) return;
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) conn->awaited = wanted;
+}
+
+/* Of an answer, bytes that have not woken us: they are read now. */
 static bool read_goes_on(struct relay_conn *conn) {
         int fd, there;
-        if (!conn->frame || uv_fileno((uv_handle_t *)&conn->tcp, &fd) || ioctl(fd, FIONREAD, &there) || there <= conn->unread) return false;
-        conn->unread = there;
+        if (!conn->frame || uv_fileno((uv_handle_t *)&conn->tcp, &fd) || ioctl(fd, FIONREAD, &there) || there == 0) return false;
         put_off(conn);
+        await_bytes(conn, 1);
         return true;
 }
 
@@ -299,12 +304,6 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
                 *buf = uv_buf_init((char *)conn->stage + conn->staged, (unsigned)(STAGE_BYTES - conn->staged));
 }
 
-static void await_bytes(struct relay_conn *conn, size_t bytes) {
-        int fd, wanted = bytes <= AWAIT_MAX ? (int)bytes : 1;
-        if (wanted == conn->awaited || uv_fileno((uv_handle_t *)&conn->tcp, &fd)) return;
-        if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) conn->awaited = wanted;
-}
-
 static void take_frame(struct relay_conn *conn) {
         struct relay_buffer *frame = conn->frame;
         conn->frame = NULL;
@@ -324,7 +323,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         }
         if (n < 0) return conn_lost(conn, "%s", n == UV_EOF ? "closed by the broker" : uv_strerror((int)n));
         put_off(conn);
-        conn->unread = 0;
         if (conn->frame) conn->frame_have += (size_t)n;
         else conn->staged += (size_t)n;
         if (conn->frame && conn->frame_have >= conn->frame_bytes) take_frame(conn);
