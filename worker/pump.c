@@ -744,7 +744,7 @@ void pump_wake_fetchers(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *l
 static void wake_fetchers(struct pump *pump) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)pump->part_count);
         for (size_t i = 0; i < pump->part_count; i++)
-                if (pump->parts[i]->state == PART_FLOWING && pump->parts[i]->apart.place == PLACE_MAIN)
+                if (pump->parts[i]->state == PART_FLOWING && !pump->parts[i]->relayed && pump->parts[i]->apart.place == PLACE_MAIN)
                         rd_kafka_topic_partition_list_add(list, pump->parts[i]->topic->name,
                                                           pump->parts[i]->partition)
                                 ->offset = RD_KAFKA_OFFSET_END;

@@ -555,10 +555,10 @@ void map_part_fini(struct part *part);
 void pump_relay_open(struct pump *pump);                     /* the clients are made */
 void pump_relay_close(struct pump *pump);                      /* they go */
 bool pump_relay_take(struct pump *pump, struct part *part);   /* it flows from its position on; false: by the consumer */
-/* A record that the consumer has read, but the relay sends. */
+bool pump_relay_wants(const struct pump *pump, const struct part *part); /* as far as is known before its start */
 /* It was sent to by the other hand under this producer's id: only a new producer may go on. */
-bool pump_relay_wants(const struct pump *pump, const struct part *part); /* as far as its topic's rules go */
 bool pump_relay_crosses(const struct pump *pump, const struct part *part, bool relayed);
+/* A record that the consumer has read, but the relay sends. */
 bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset);
 void pump_relay_return(struct pump *pump);
 void pump_relay_rules(struct pump *pump);                     /* limits or priorities of topics have changed */

@@ -70,13 +70,13 @@ static bool must_open(const struct pump *pump, const struct part *part) {
 }
 
 bool pump_relay_wants(const struct pump *pump, const struct part *part) {
-        return pump->relay && !must_open(pump, part) && *part->topic->target;
+        return pump->relay && !must_open(pump, part) && *part->topic->target && part->poison < 0 && part->relay_again_ms <= clock_boot_ms();
 }
 
 /* From this offset on, which is the next to be sent. */
 static bool part_may_relay(const struct pump *pump, const struct part *part, int64_t offset) {
         return pump_relay_wants(pump, part) && !pump_relay_crosses(pump, part, true) && relay_fits(part->place, offset) &&
-               part->poison < 0 && part->relay_until < 0 && part->single_until <= offset && part->relay_again_ms <= clock_boot_ms();
+               part->relay_until < 0 && part->single_until <= offset;
 }
 
 /* ---- by way of the clients, and back ---- */
