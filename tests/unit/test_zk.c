@@ -679,7 +679,10 @@ static bool session_end(struct fixture *f) {
         assert_int_equal(send(fd, hello, sizeof hello, 0), sizeof hello);
         while (got < sizeof answer) {
                 ssize_t n = recv(fd, answer + got, sizeof answer - got, 0);
-                assert_true(n > 0);
+                if (n <= 0) { /* the client came at the same moment with the session's id, and the server keeps the last */
+                        (void)close(fd);
+                        return false;
+                }
                 got += (size_t)n;
         }
         bool alive = memcmp(answer + 12, f->proxy.hello + 12, 8) == 0;
