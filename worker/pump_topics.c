@@ -41,14 +41,21 @@ static bool all_well(const struct pump_op *op, enum end end, const rd_kafka_meta
         return true;
 }
 
+/* Those of this end that there are.  NULL: no memory. */
+static const char **names_at(const struct pump_op *op, enum end end, size_t *out_count) {
+        const char **names = calloc(op->topic_count + 1, sizeof *names);
+        *out_count = 0;
+        for (size_t i = 0; names && i < op->topic_count; i++)
+                if (*name_at(op, i, end)) names[(*out_count)++] = name_at(op, i, end);
+        return names;
+}
+
 /* NULL: the lane's own client has to. */
 static const struct topic_look *look_apart(const struct pump_op *op, enum end end, char **out_cluster_id) {
         const struct pump_settings *settings = &op->pump->settings;
-        const char **names = op->asks_apart ? calloc(op->topic_count + 1, sizeof *names) : NULL;
         size_t count = 0;
+        const char **names = op->asks_apart ? names_at(op, end, &count) : NULL;
         if (!names) return NULL;
-        for (size_t i = 0; i < op->topic_count; i++)
-                if (*name_at(op, i, end)) names[count++] = name_at(op, i, end);
         const struct topic_look *look = topic_looks_get(settings->topic_looks, settings->config,
                                                         end == SOURCE ? settings->source : settings->destination, names, count);
         free(names);
@@ -73,24 +80,20 @@ static void take_source(struct pump_op *op, const rd_kafka_metadata_t *metadata)
  * with the assignment waits for librdkafka's next look at missing leaders,
  * which comes once a second, and that is most of a planned move's pause. */
 rd_kafka_resp_err_t topics_ask_source(struct pump_op *op) {
-        rd_kafka_t *consumer = op->pump->consumer;
         const rd_kafka_metadata_t *metadata = NULL;
+        size_t count;
         const struct topic_look *look = look_apart(op, SOURCE, &op->source_id);
         if (look) {
                 take_source(op, look->metadata);
                 topic_looks_put_back(op->pump->settings.topic_looks, look);
                 return RD_KAFKA_RESP_ERR_NO_ERROR;
         }
-        rd_kafka_topic_t **handles = calloc(op->topic_count + 1, sizeof(rd_kafka_topic_t *));
-        if (!handles) return RD_KAFKA_RESP_ERR_NO_ERROR; /* slower, no worse */
-        for (size_t i = 0; i < op->topic_count; i++) handles[i] = rd_kafka_topic_new(consumer, name_at(op, i, SOURCE), NULL);
-        rd_kafka_resp_err_t err = ask(consumer, &metadata);
+        const char **names = names_at(op, SOURCE, &count);
+        if (!names) return RD_KAFKA_RESP_ERR_NO_ERROR; /* slower, no worse */
+        rd_kafka_resp_err_t err = topic_look_ask_client(op->pump->consumer, names, count, PUMP_REQUEST_MS, &metadata, &op->source_id);
         if (!err) take_source(op, metadata);
         if (!err) rd_kafka_metadata_destroy(metadata);
-        if (!err) op->source_id = rd_kafka_clusterid(consumer, 0); /* known since the metadata */
-        for (size_t i = 0; i < op->topic_count; i++)
-                if (handles[i]) rd_kafka_topic_destroy(handles[i]);
-        free(handles);
+        free(names);
         return err;
 }
 

@@ -12,14 +12,14 @@
 
 /* asking -> asked: the rest of it is set, and does not change. */
 struct entry {
-        struct topic_look look;   /* first: a look is its entry */
+        struct topic_look look;   /* first: a look is its entry; without metadata it could not be asked */
         struct entry *next;
         const struct config *config;
         char *alias;
         char **topics;
         size_t count;
         int64_t begun_ms;         /* boot clock */
-        bool asked, there;
+        bool asked;
         unsigned refs;            /* of callers; in the list without any until it is old */
 };
 
@@ -81,28 +81,26 @@ void topic_looks_free(struct topic_looks *looks) {
         free(looks);
 }
 
-/* One that is young enough; takes the others out that nobody uses. */
-static struct entry *find(struct topic_looks *looks, const struct config *config, const char *alias, const char *const *topics, size_t count) {
-        int64_t now = clock_boot_ms();
-        struct entry *found = NULL;
+static bool young(const struct entry *entry) { return clock_boot_ms() - entry->begun_ms < TOPIC_LOOK_SHARED_MS; }
+
+static void drop_old(struct topic_looks *looks) {
         for (struct entry **at = &looks->entries; *at;) {
                 struct entry *entry = *at;
-                bool young = now - entry->begun_ms < TOPIC_LOOK_SHARED_MS;
-                if (young && is_of(entry, config, alias, topics, count)) found = entry;
-                if (young || entry->refs) {
+                if (young(entry) || entry->refs) {
                         at = &entry->next;
                 } else {
                         *at = entry->next;
                         entry_free(entry);
                 }
         }
-        return found;
 }
 
 const struct topic_look *topic_looks_get(struct topic_looks *looks, const struct config *config, const char *alias,
                                          const char *const *topics, size_t count) {
         uv_mutex_lock(&looks->lock);
-        struct entry *entry = find(looks, config, alias, topics, count);
+        drop_old(looks);
+        struct entry *entry = looks->entries;
+        while (entry && !(young(entry) && is_of(entry, config, alias, topics, count))) entry = entry->next;
         if (entry) {
                 entry->refs++;
                 while (!entry->asked) uv_cond_wait(&looks->asked, &looks->lock);
@@ -114,14 +112,13 @@ const struct topic_look *topic_looks_get(struct topic_looks *looks, const struct
                 uv_mutex_unlock(&looks->lock);
                 const rd_kafka_metadata_t *metadata = NULL;
                 char *cluster_id = NULL;
-                bool there = looks->ask(config, alias, topics, count, &metadata, &cluster_id);
+                (void)looks->ask(config, alias, topics, count, &metadata, &cluster_id);
                 uv_mutex_lock(&looks->lock);
                 entry->look = (struct topic_look){metadata, cluster_id};
-                entry->there = there;
                 entry->asked = true;
                 uv_cond_broadcast(&looks->asked);
         }
-        bool there = entry && entry->there;
+        bool there = entry && entry->look.metadata;
         if (entry && !there) entry->refs--;
         uv_mutex_unlock(&looks->lock);
         return there ? &entry->look : NULL;
@@ -132,8 +129,21 @@ void topic_looks_put_back(struct topic_looks *looks, const struct topic_look *lo
         uv_mutex_lock(&looks->lock);
         assert(entry->refs > 0);
         entry->refs--;
-        (void)find(looks, NULL, "", NULL, 0); /* for what it takes out */
+        drop_old(looks);
         uv_mutex_unlock(&looks->lock);
+}
+
+rd_kafka_resp_err_t topic_look_ask_client(rd_kafka_t *client, const char *const *topics, size_t count, int limit_ms,
+                                          const rd_kafka_metadata_t **out, char **out_cluster_id) {
+        rd_kafka_topic_t **handles = calloc(count + 1, sizeof(rd_kafka_topic_t *));
+        if (!handles) return RD_KAFKA_RESP_ERR__FAIL;
+        for (size_t i = 0; i < count; i++) handles[i] = rd_kafka_topic_new(client, topics[i], NULL);
+        rd_kafka_resp_err_t err = rd_kafka_metadata(client, 0, NULL, out, limit_ms);
+        if (!err) *out_cluster_id = rd_kafka_clusterid(client, 0); /* known since the metadata */
+        for (size_t i = 0; i < count; i++)
+                if (handles[i]) rd_kafka_topic_destroy(handles[i]);
+        free(handles);
+        return err;
 }
 
 bool topic_look_ask_brokers(const struct config *config, const char *alias, const char *const *topics, size_t count,
@@ -142,17 +152,8 @@ bool topic_look_ask_brokers(const struct config *config, const char *alias, cons
         static const struct kafka_setting settings[] = {{"allow.auto.create.topics", "false"}, {NULL, NULL}};
         rd_kafka_t *client = NULL;
         char err[256];
-        rd_kafka_topic_t **handles = calloc(count + 1, sizeof(rd_kafka_topic_t *));
-        if (!handles || kafka_client_new(config, alias, NULL, CLIENT_ADMIN, settings, NULL, NULL, &client, err, sizeof err)) {
-                free(handles);
-                return false;
-        }
-        for (size_t i = 0; i < count; i++) handles[i] = rd_kafka_topic_new(client, topics[i], NULL);
-        bool there = !rd_kafka_metadata(client, 0, NULL, out, ASK_MS);
-        if (there) *out_cluster_id = rd_kafka_clusterid(client, 0); /* known since the metadata */
-        for (size_t i = 0; i < count; i++)
-                if (handles[i]) rd_kafka_topic_destroy(handles[i]);
-        free(handles);
+        if (kafka_client_new(config, alias, NULL, CLIENT_ADMIN, settings, NULL, NULL, &client, err, sizeof err)) return false;
+        bool there = !topic_look_ask_client(client, topics, count, ASK_MS, out, out_cluster_id);
         rd_kafka_destroy(client);
         return there;
 }

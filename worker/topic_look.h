@@ -13,11 +13,14 @@
 /* An answer is given to whoever asks the same until it is so old. */
 #define TOPIC_LOOK_SHARED_MS 500
 
-/* Asks the cluster; blocks.  false: it cannot be asked.  What it puts into the two is
+/* Asks the cluster; blocks.  false: it cannot be asked, and nothing is put out.  What it puts into the two is
  * the caller's, who frees them with rd_kafka_metadata_destroy and free.  cluster_id: NULL if it is not told. */
 typedef bool topic_look_ask(const struct config *config, const char *alias, const char *const *topics, size_t count,
                             const rd_kafka_metadata_t **out, char **out_cluster_id);
 topic_look_ask topic_look_ask_brokers; /* for two seconds at most */
+/* The same by way of this client, which knows the topics from then on. */
+rd_kafka_resp_err_t topic_look_ask_client(rd_kafka_t *client, const char *const *topics, size_t count, int limit_ms,
+                                          const rd_kafka_metadata_t **out, char **out_cluster_id);
 
 struct topic_look {
         const rd_kafka_metadata_t *metadata;
