@@ -113,10 +113,9 @@ void halt_probe(struct pump *pump, struct part *part) {
         struct halt_probe *probe = calloc(1, sizeof *probe);
         if (!probe) return pump_retry_soon(pump, PROBE_RETRY_MS);
         *probe = (struct halt_probe){.pump = pump, .part = part};
-        probe->work.data = probe;
         part->halt_probing = true;
         pump->jobs++;
-        (void)uv_queue_work(&pump->loop->loop, &probe->work, probe_job, probe_done); /* cannot fail */
+        short_thread_queue(&pump->loop->loop, &probe->work, probe, probe_job, probe_done);
 }
 
 /* ---- answered ---- */

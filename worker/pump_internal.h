@@ -27,6 +27,7 @@
 #include "heliostat.pb-c.h"
 #include "worker/pump.h"
 #include "worker/relay.h"
+#include "worker/short_thread.h"
 
 #define PUMP_BATCH 500          /* records of one turn */
 #define PUMP_GONE_MS 3000       /* for so long a group has to say that a position has gone */
@@ -73,7 +74,7 @@ struct dest_topic {
 enum txn_state { TXN_NONE, TXN_OPEN, TXN_ENDING };
 
 struct txn_job {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         int rc;
         rd_kafka_resp_err_t code;
@@ -185,7 +186,7 @@ struct part {
 
 /* The source's range of a halted partition, on the thread pool. */
 struct halt_probe {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         struct part *part;
         int64_t low, high;
@@ -218,8 +219,8 @@ struct pump_op {
         char error[352];            /* first failure of the chain */
         bool destination_away;      /* START: its topics could not be asked for */
         /* the job on the thread pool */
-        uv_work_t work;
-        uv_work_t read;             /* of the committed offsets */
+        struct short_job work;
+        struct short_job read;      /* of the committed offsets */
         rd_kafka_topic_partition_list_t *committed;
         rd_kafka_resp_err_t committed_err;
         bool asks_apart;            /* START: all are to be relayed (pump_topics.c) */

@@ -18,7 +18,6 @@
 #include "common/sabotage.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump_internal.h"
-#include "worker/short_thread.h"
 
 #define DRAIN_COMMIT_MS 3000  /* for the last commit, after the drain's limit */
 #define BACKOFF_MAX_MS 10000
@@ -103,7 +102,7 @@ void pump_set_error(struct pump *pump, const char *text) {
 /* ---- clients ---- */
 
 struct client_job {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         rd_kafka_t *consumer, *producer;
         rd_kafka_queue_t *queues[3];
@@ -177,8 +176,6 @@ static void open_clients(uv_work_t *work) {
                 job->expedite = expedite_new(job->producer); /* NULL: the linger decides */
 }
 
-static void open_job(uv_work_t *work) { short_thread_run(open_clients, work); }
-
 static void destroy_clients(uv_work_t *work) {
         struct client_job *job = work->data;
         expedite_free(job->expedite);
@@ -190,8 +187,6 @@ static void destroy_clients(uv_work_t *work) {
         /* No group membership: nothing to leave. */
         if (job->consumer) rd_kafka_destroy_flags(job->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
-
-static void destroy_job(uv_work_t *work) { short_thread_run(destroy_clients, work); }
 
 static void on_wake(uv_poll_t *poll, int status, int events) {
         struct pump *pump = poll->data;
@@ -218,11 +213,10 @@ static void pump_open_clients(struct pump *pump) {
         struct client_job *job = calloc(1, sizeof *job);
         if (!job) return pump_retry_soon(pump, 1000);
         job->pump = pump;
-        job->work.data = job;
         job->sizes = sizes_open(pump);
         pump->jobs++;
         pump->opening = true;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, open_job, open_done);
+        short_thread_queue(&pump->loop->loop, &job->work, job, open_clients, open_done);
 }
 
 static uint64_t backoff_ms(struct pump *pump) {
@@ -308,7 +302,6 @@ static void pump_close_clients(struct pump *pump) {
         pump_relay_close(pump);
         txn_fini(pump);
         job->pump = pump;
-        job->work.data = job;
         for (struct dest_topic *t = pump->topics; t; t = t->next) topics++;
         job->topics = calloc(topics ? topics : 1, sizeof(rd_kafka_topic_t *));
         if (!job->topics) abort();
@@ -353,7 +346,7 @@ static void pump_close_clients(struct pump *pump) {
         pump->txn = TXN_NONE;
         pump->clients_closing = true;
         pump->jobs++;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, destroy_job, close_done);
+        short_thread_queue(&pump->loop->loop, &job->work, job, destroy_clients, close_done);
 }
 
 static void pump_purge(struct pump *pump) {

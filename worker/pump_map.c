@@ -28,7 +28,6 @@
 #include "common/log.h"
 #include "common/offset_maps.h"
 #include "worker/pump_internal.h"
-#include "worker/short_thread.h"
 
 #define WRITE_MS 5000
 #define RELOAD_MS 15000       /* after a failed reading */
@@ -40,7 +39,7 @@
 static atomic_int loads;
 
 struct map_job {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         atomic_bool stop;
         struct offset_maps *maps;
@@ -83,8 +82,6 @@ static void load_maps(uv_work_t *work) {
                 job->rc = offset_maps_refresh(job->maps, LOAD_LIMIT_MS, &job->stop, job->err, sizeof job->err);
         if (job->maps) offset_maps_close(job->maps); /* what is left is free of waiting, for the loop */
 }
-
-static void load_job(uv_work_t *work) { short_thread_run(load_maps, work); }
 
 static void stale_add(struct part *part, uint64_t generation) {
         for (int i = 0; i < PUMP_MAP_STALE; i++)
@@ -150,10 +147,9 @@ static void load(struct pump *pump) {
         struct map_job *job = calloc(1, sizeof *job);
         if (!job) abort();
         job->pump = pump;
-        job->work.data = job;
         pump->map_job = job;
         pump->map_state = MAP_LOADING;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, load_job, load_done); /* cannot fail */
+        short_thread_queue(&pump->loop->loop, &job->work, job, load_maps, load_done);
 }
 
 void map_stop(struct pump *pump) {

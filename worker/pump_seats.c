@@ -17,7 +17,6 @@
 #include "common/kafka.h"
 #include "common/log.h"
 #include "worker/pump_internal.h"
-#include "worker/short_thread.h"
 
 #define LOOK_MS 200
 #define LIMIT_LOOK_MS 10
@@ -154,7 +153,7 @@ void part_assign(struct pump *pump, struct part *part, bool in) {
 /* ---- the client ---- */
 
 struct seats_job {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         rd_kafka_t *client;
         struct budget_sizes sizes;
@@ -182,8 +181,6 @@ static void new_client(uv_work_t *work) {
         job->rc = kafka_client_new(pump->settings.config, pump->settings.source, pump->settings.route, CLIENT_CONSUMER,
                                    consumer, pump_configure_consumer, pump, &job->client, job->err, sizeof job->err);
 }
-
-static void open_job(uv_work_t *work) { short_thread_run(new_client, work); }
 
 static void open_done(uv_work_t *work, int status) {
         struct seats_job *job = work->data;
@@ -214,11 +211,10 @@ static void open_client(struct pump *pump) {
         struct seats_job *job = calloc(1, sizeof *job);
         if (!job) return; /* at the next look */
         job->pump = pump;
-        job->work.data = job;
         job->sizes = budget_seats(&pump->sizes, CATCH_UP_SEATS);
         pump->jobs++;
         pump->seats.opening = true;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, open_job, open_done);
+        short_thread_queue(&pump->loop->loop, &job->work, job, new_client, open_done);
 }
 
 struct seats_remains seats_leave(struct pump *pump) {
@@ -251,7 +247,7 @@ void seats_destroy(struct seats_remains *remains) {
 }
 
 struct close_job {
-        uv_work_t work;
+        struct short_job work;
         struct pump *pump;
         struct seats_remains remains;
 };
@@ -260,8 +256,6 @@ static void close_client(uv_work_t *work) {
         struct close_job *job = work->data;
         seats_destroy(&job->remains);
 }
-
-static void close_job(uv_work_t *work) { short_thread_run(close_client, work); }
 
 static void close_done(uv_work_t *work, int status) {
         struct close_job *job = work->data;
@@ -279,11 +273,10 @@ static void close_unused(struct pump *pump) {
         struct close_job *job = calloc(1, sizeof *job);
         if (!job) return;
         job->pump = pump;
-        job->work.data = job;
         pump_forget_slots(pump);
         job->remains = seats_leave(pump);
         pump->jobs++;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, close_job, close_done);
+        short_thread_queue(&pump->loop->loop, &job->work, job, close_client, close_done);
 }
 
 /* ---- looks ---- */

@@ -28,7 +28,6 @@
 #include "common/sabotage.h"
 #include "worker/positions.h"
 #include "worker/pump_internal.h"
-#include "worker/short_thread.h"
 
 static void op_fail(struct pump_op *op, const char *what, const char *why) {
         if (!*op->error) (void)snprintf(op->error, sizeof op->error, "%s: %s", what, why);
@@ -59,7 +58,6 @@ static struct pump_op *op_new(struct pump *pump, enum pump_op_kind kind) {
         op->parts = calloc(pump->part_count ? pump->part_count : 1, sizeof *op->parts);
         op->leaderless = calloc(pump->part_count ? pump->part_count : 1, sizeof *op->leaderless);
         op->list = rd_kafka_topic_partition_list_new((int)pump->part_count);
-        op->work.data = op;
         if (!op->parts || !op->leaderless) {
                 free(op->parts);
                 free(op->leaderless);
@@ -78,18 +76,12 @@ static void op_add(struct pump_op *op, struct part *part) {
 
 static void on_committed(struct pump_op *op);
 
-static void read_stage(uv_work_t *work) {
+static void read_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         /* The consumer lives: clients are destroyed only when no job runs. */
         if (op->kind == PUMP_OP_START) op->committed_err = topics_ask_source(op);
         if (!op->committed_err)
                 op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
-}
-
-static void read_job(uv_work_t *work) {
-        const struct pump_op *op = work->data;
-        if (op->asks_apart) short_thread_run(read_stage, work);
-        else read_stage(work);
 }
 
 static void read_done(uv_work_t *work, int status) {
@@ -113,10 +105,9 @@ static void read_done(uv_work_t *work, int status) {
 static void op_list_committed(struct pump_op *op) {
         struct pump *pump = op->pump;
         op->committed = rd_kafka_topic_partition_list_copy(op->list);
-        op->read.data = op;
         op->pending++;
         pump->jobs++;
-        (void)uv_queue_work(&pump->loop->loop, &op->read, read_job, read_done); /* cannot fail */
+        short_thread_queue(&pump->loop->loop, &op->read, op, read_job, read_done);
 }
 
 /* Its position belongs to a log that is gone. */
@@ -214,7 +205,7 @@ static void read_record(struct pump_op *op) {
                                          op->recorded_err, sizeof op->recorded_err);
 }
 
-static void start_stage(uv_work_t *work) {
+static void start_job(uv_work_t *work) {
         struct pump_op *op = work->data;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
         if (op->stage == START_BEGIN) return begin_job(op);
@@ -225,8 +216,6 @@ static void start_stage(uv_work_t *work) {
         rd_kafka_resp_err_t err = topics_ask_destination(op);
         if (!err && pump->settings.exactly_once) read_record(op);
 }
-
-static void start_job(uv_work_t *work) { short_thread_run(start_stage, work); }
 
 static bool broker_away(rd_kafka_resp_err_t err) {
         return err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT ||
@@ -289,8 +278,7 @@ static void start_queue_job(struct pump_op *op) {
         struct pump *pump = op->pump;
         op->pending++;
         pump->jobs++;
-        /* Fails only without a work callback. */
-        (void)uv_queue_work(&pump->loop->loop, &op->work, start_job, start_job_done);
+        short_thread_queue(&pump->loop->loop, &op->work, op, start_job, start_job_done);
 }
 
 void pump_start_parts(struct pump *pump) {

@@ -292,7 +292,6 @@ void txn_end(struct pump *pump) {
         atomic_store(&pump->times.end_sent_us, 0);
         atomic_store(&pump->txn_end_requests, 0);
         job->pump = pump;
-        job->work.data = job;
         pump->txn_job = job;
         if (pump->relayed_under_way == 0) txn_relay_settled(pump);
 }
@@ -302,7 +301,7 @@ void txn_relay_settled(struct pump *pump) {
         if (!job) return;
         pump->txn_job = NULL;
         pump->jobs++;
-        (void)uv_queue_work(&pump->loop->loop, &job->work, end_job, end_done); /* cannot fail */
+        short_thread_queue(&pump->loop->loop, &job->work, job, end_job, end_done);
 }
 
 /* The position record says that it is there. */
