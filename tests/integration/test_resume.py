@@ -2,20 +2,15 @@
 
 import contextlib
 import re
-import subprocess
 import threading
 
 import kazoo.client
 import pytest
 
-from local_cluster import REPO, wait_until
+from local_cluster import wait_until
+from records import message
 
 ROUTE = "east->west"
-
-
-def message(text, kind="Lane", way="encode"):
-    return subprocess.run(["protoc", f"--proto_path={REPO / 'proto'}", f"--{way}=heliostat.pb.{kind}", "heliostat.proto"],
-                          input=text if way == "decode" else text.encode(), capture_output=True, check=True).stdout
 
 
 def halt(topic, partition, kind, from_, to, reason="gone"):
