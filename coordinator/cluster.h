@@ -198,8 +198,11 @@ bool cluster_next_event(struct cluster *cluster, struct event *out);
  * when its new owner has claimed it, or nobody has it any more.  What is under
  * way when a leadership ends is not told to its end.  false: there is none.
  * route and worker are the caller's (free both). */
+#define CLUSTER_REASON_DISABLED "route-disabled"
+#define CLUSTER_REASON_EMPTY "empty" /* it has no partitions any more */
 #define CLUSTER_REASONS(X) \
-        X("free") X("lost") X("incarnation") X("draining") X("move") X("stuck") X("drained") X("pinned") X("route-disabled")
+        X("free") X("lost") X("incarnation") X("draining") X("move") X("stuck") X("drained") X("pinned") \
+        X(CLUSTER_REASON_DISABLED) X(CLUSTER_REASON_EMPTY)
 #define CLUSTER_REASON_ONE(text) +1
 enum { CLUSTER_REASON_COUNT = CLUSTER_REASONS(CLUSTER_REASON_ONE) };
 struct cluster_move {

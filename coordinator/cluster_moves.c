@@ -49,7 +49,8 @@ bool cluster_move_counts(const struct cluster *cluster, const struct lane *lane,
 static bool arrived(const struct lane *lane) {
         if (lane->record->state == HELIOSTAT__PB__LANE_STATE__LANE_OWNED) return true;
         return lane->record->state == HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
-               (!lane->route->spec || strcmp(lane->cause, "route-disabled") == 0);
+               (!lane->route->spec || strcmp(lane->cause, CLUSTER_REASON_DISABLED) == 0 ||
+                strcmp(lane->cause, CLUSTER_REASON_EMPTY) == 0);
 }
 
 void cluster_move_look(struct cluster *cluster, struct lane *lane, int64_t now_ms) {

@@ -219,7 +219,7 @@ static int lane_assign(struct draft *draft, struct lane *lane, struct worker *to
                               lane->weight, from ? from->id : "-", reason));
 }
 
-static int lane_clear(struct draft *draft, struct lane *lane, const char *reason) {
+static int lane_clear(struct draft *draft, struct lane *lane, const char *cause, const char *reason) {
         struct worker *from = lane->owner;
         if (!draft_reserve(draft, from, NULL)) return 0;
         lane->why = reason;
@@ -228,7 +228,7 @@ static int lane_clear(struct draft *draft, struct lane *lane, const char *reason
         lane->next->state = (Heliostat__Pb__LaneState)FREE;
         text_replace(&lane->next->owner, (char *)protobuf_c_empty_string);
         text_replace(&lane->next->incarnation, (char *)protobuf_c_empty_string);
-        return of_lane(draft, lane, "route-disabled",
+        return of_lane(draft, lane, cause,
                        decide(draft, "coordinator.free", "route=%s lane=%u gen=%llu from=%s reason=%s",
                               lane->route->name, lane->number, (unsigned long long)lane->next->generation, from->id,
                               reason));
@@ -246,14 +246,15 @@ static int lane_revoke(struct draft *draft, struct lane *lane, const char *to, c
                               (unsigned long long)lane->next->generation, to, reason));
 }
 
-/* A lane of a route that is disabled (or a lane that lost its partitions). */
+/* A lane that nobody is to run: its route rests, or it has lost its partitions. */
 static int retire_lane(struct draft *draft, struct lane *lane) {
+        const char *cause = route_wanted(lane->route) ? CLUSTER_REASON_EMPTY : CLUSTER_REASON_DISABLED;
         if (!lane->owner) return 0;
-        if (!lane->owner->alive) return lane_clear(draft, lane, "lost");
-        if (!lane_owner_present(lane)) return lane_clear(draft, lane, "incarnation");
-        if (lane->record->state == (int)ASSIGNED) return lane_clear(draft, lane, "route-disabled");
+        if (!lane->owner->alive) return lane_clear(draft, lane, cause, "lost");
+        if (!lane_owner_present(lane)) return lane_clear(draft, lane, cause, "incarnation");
+        if (lane->record->state == (int)ASSIGNED) return lane_clear(draft, lane, cause, cause);
         if (lane->record->state == (int)OWNED && !lane->owner->draining)
-                return lane_revoke(draft, lane, "-", "route-disabled");
+                return lane_revoke(draft, lane, "-", cause);
         return 0; /* the worker releases it */
 }
 

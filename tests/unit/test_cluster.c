@@ -738,6 +738,31 @@ static void a_change_of_hands_is_told_when_decided_and_when_done(void **state) {
         rig_free(rig);
 }
 
+/* Its last partition has gone to another lane. */
+static void a_lane_without_partitions_is_taken_back(void **state) {
+        (void)state;
+        struct rig *rig = rig_new();
+        Heliostat__Pb__Lane lane = HELIOSTAT__PB__LANE__INIT;
+        rig->workers_claim = true;
+        put_route(rig, ROUTE, 4, true);
+        put_worker(rig, "w1", "a", false);
+        for (uint32_t k = 0; k < 4; k++) put_lane(rig, k, OWNED, "w1", "a", 1, k);
+        lane.owner = (char *)"w1";
+        lane.incarnation = (char *)"a";
+        lane.state = (Heliostat__Pb__LaneState)OWNED;
+        lane.generation = 1;
+        write_lane(rig, 2, &lane);
+        lead(rig);
+        run_until(rig, 9000);
+        assert_string_equal(lane_text(rig, 2), "FREE / g1 s0");
+        assert_int_equal(count_state(rig, 4, OWNED), 3);
+        assert_non_null(strstr(rig->decisions, "lane=2 worker=w1 gen=1 to=- reason=empty"));
+        const char *text = moves_text(rig);
+        assert_non_null(strstr(text, "begun empty 2 w1 0\n"));
+        assert_non_null(strstr(text, "done empty 2 - "));
+        rig_free(rig);
+}
+
 /* ---- what operators want ---- */
 
 
@@ -1381,6 +1406,7 @@ int main(void) {
                 cmocka_unit_test(planned_moves_are_few_at_a_time),
                 cmocka_unit_test(a_disabled_route_gives_all_lanes_back),
                 cmocka_unit_test(a_change_of_hands_is_told_when_decided_and_when_done),
+                cmocka_unit_test(a_lane_without_partitions_is_taken_back),
                 cmocka_unit_test(a_pinned_lane_moves_in_peace_and_stays),
                 cmocka_unit_test(a_rebalance_moves_what_the_bound_leaves_once),
                 cmocka_unit_test(the_load_moves_lanes_in_quiet_times),
