@@ -402,6 +402,8 @@ bool pump_behind(const struct pump *pump);
 bool pump_opened_waits(const struct pump *pump);
 /* A relayed one: its source has more, as far as is known. */
 static inline bool part_relay_more(const struct part *part) { return part->end_seen > ledger_next(&part->ledger); }
+/* An opened one's end_seen, by the last answer to a fetch: does not ask. */
+void part_look_end(struct pump *pump, struct part *part);
 /* What was read before a partition stopped must not meet its new ledger. */
 void pump_drop_part(struct pump *pump, struct part *part);
 void pump_drop_batch_part(struct pump *pump, struct part *part); /* of the batch alone */

@@ -5,7 +5,9 @@
  *   relayed -> opened, up to an offset        the position is inside a batch
  *   relayed -> opened, for a while            something has to be opened, or looked into
  *   opened -> relayed                         that offset is reached, or the while is over
- *                                             (exactly-once: and a new producer is made)
+ *                                             (exactly-once: and a new producer is made; for
+ *                                             these two, and when small batches are no
+ *                                             backlog any more, but not for what would come again)
  *
  * The ledger has one entry for a batch, at its first offset, so that the position
  * is where the oldest batch begins that has no acknowledgement.  A record that
@@ -21,6 +23,7 @@
 
 #define OPENED_MS 30000      /* then relaying is tried again; doubles */
 #define OPENED_MAX_MS 600000
+#define SMALL_MS 5000        /* the same for small batches, whose backlog has to be gone as well */
 #define TOGETHER_MS 2000     /* exactly-once: those that come back wait so long for others to come as far */
 
 /* ---- whether ---- */
@@ -142,14 +145,38 @@ bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
         return true;
 }
 
+/* Where records keep coming no answer is empty, so that the end itself is never told. */
+static bool small_is_over(struct pump *pump, struct part *part) {
+        if (!part->eof) part_look_end(pump, part);
+        return part->eof || (part->end_seen >= 0 && part->end_seen - ledger_next(&part->ledger) < RELAY_SMALL_BATCHES / 2);
+}
+
+/* Exactly-once: the whole lane stops for a new producer, which is not worth it for what would be opened once
+ * more, but is for a backlog that is gone: opened, a small load costs several times as much. */
+static void small_return(struct pump *pump) {
+        bool returns = false;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                struct part *part = pump->parts[i];
+                if (!part->small || part->relayed || part->state != PART_FLOWING || !pump_relay_wants(pump, part)) continue;
+                if (!small_is_over(pump, part)) continue;
+                part->small = false; /* once */
+                returns = true;
+        }
+        if (returns) txn_renew(pump);
+}
+
 void pump_relay_tick(struct pump *pump) {
         if (!pump->relay || pump->state != PUMP_RUNNING) return;
-        if (pump->settings.exactly_once) return pump_relay_return(pump);
+        if (pump->settings.exactly_once) {
+                pump_relay_return(pump);
+                if (pump->state == PUMP_RUNNING && !pump->held) small_return(pump);
+                return;
+        }
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 int64_t next = ledger_next(&part->ledger);
-                if (part->relayed || part->state != PART_FLOWING || (part->small && !part->eof)) continue;
-                if (!part_may_relay(pump, part, next)) continue;
+                if (part->relayed || part->state != PART_FLOWING || !part_may_relay(pump, part, next)) continue;
+                if (part->small && !small_is_over(pump, part)) continue;
                 part->relay_until = next;
                 pump->relay_returning = true;
         }
@@ -255,13 +282,14 @@ static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t
                  pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
                  (long long)part_position(part), (long long)until, why);
         part->relay_until = -1;
-        part->small = reason == RELAY_SMALL; /* until its end is reached */
+        part->small = reason == RELAY_SMALL; /* until its end is near */
         if (reason == RELAY_PARTIAL) {
                 part->relay_until = until;
         } else {
-                int64_t ms = (int64_t)OPENED_MS << (part->opened < 5 ? part->opened : 5);
+                int64_t ms = (int64_t)(part->small ? SMALL_MS : OPENED_MS) << (part->opened < 5 ? part->opened : 5);
                 part->opened++;
-                if (ms > OPENED_MAX_MS || pump->settings.exactly_once) ms = OPENED_MAX_MS; /* it costs the lane a producer */
+                /* it costs the lane a producer */
+                if (ms > OPENED_MAX_MS || (pump->settings.exactly_once && !part->small)) ms = OPENED_MAX_MS;
                 part->relay_again_ms = clock_boot_ms() + ms;
         }
         open_records(pump, part);

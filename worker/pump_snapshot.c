@@ -7,19 +7,24 @@
 #include "worker/pump_internal.h"
 #include "worker/stall.h"
 
+void part_look_end(struct pump *pump, struct part *part) {
+        int64_t low = -1, high = -1;
+        if (pump->consumer && part->state == PART_FLOWING && !part->relayed &&
+            rd_kafka_get_watermark_offsets(seats_client(pump, part), part->topic->name, part->partition, &low,
+                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high >= 0)
+                part->end_seen = high;
+}
+
 static void part_row(struct pump *pump, struct part *part, double seconds, struct pump_row *row) {
-        int64_t low = -1, high = -1, now = clock_boot_ms();
+        int64_t now = clock_boot_ms();
         bool flowing = part->state == PART_FLOWING;
         *row = (struct pump_row){.partition = part->partition, .end_offset = -1, .lag_seconds = -1};
         row->topic = strdup(part->topic->name);
         row->target = strdup(part->topic->target);
         if (!row->topic || !row->target) abort();
         row->position = part_position(part);
-        if (pump->consumer && flowing && !part->relayed &&
-            rd_kafka_get_watermark_offsets(seats_client(pump, part), part->topic->name, part->partition, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high >= 0)
-                part->end_seen = high;
+        part_look_end(pump, part);
         /* While it cannot flow, what was last known says how far behind it is at least. */
         if (part->state != PART_HALTED && part->end_seen >= 0)
                 row->end_offset = part->end_seen > row->position ? part->end_seen : row->position;

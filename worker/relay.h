@@ -51,6 +51,9 @@ struct relay_batch {
         size_t bytes;             /* as it is stored */
 };
 
+/* So many that wait, of less than 4 KiB each, are given back. */
+#define RELAY_SMALL_BATCHES 100
+
 enum relay_reason {
         RELAY_PARTIAL,            /* the position is inside a batch: `until` */
         RELAY_UNUSUAL,            /* a batch that has to be opened, or an error that has to be looked into */

@@ -15,7 +15,6 @@
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
 /* Of a partition that is behind: so many wait, of so few bytes on average. */
-#define SMALL_BATCHES 100
 #define SMALL_BYTES 4096
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
@@ -178,7 +177,7 @@ static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
         int64_t end = fetched->last_stable >= 0 ? fetched->last_stable : fetched->high_watermark;
         part->behind = part->queue.fetch_offset < end;
         uint32_t waiting = part->queue.count - part->queue.sent;
-        if (waiting >= SMALL_BATCHES && part->queue.waiting_bytes / waiting < SMALL_BYTES)
+        if (waiting >= RELAY_SMALL_BATCHES && part->queue.waiting_bytes / waiting < SMALL_BYTES)
                 return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
         relay->events.end(relay->ctx, part->of, fetched->high_watermark, !part->behind);
 }

@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -109,6 +110,13 @@ def opened(mirror, topic):
     """Why the records of a topic were opened."""
     log = "".join(worker.log_text() for worker in mirror.workers.values())
     return set(re.findall(rf'msg=partition\.opened .*topic="?{re.escape(topic)}"? .*reason="([^"]*)"', log))
+
+
+def relayed(mirror):
+    """How many partitions go by unopened at present."""
+    urls = [worker["http"] for worker in mirror.status()["workers"] if worker["http"]]
+    pages = [urllib.request.urlopen(f"{url}/metrics", timeout=5).read().decode() for url in urls]
+    return sum(float(value) for value in re.findall(r"^heliostat_relayed_partitions\{.*\} (.*)$", "\n".join(pages), re.M))
 
 
 def keys(mirror, broker, topic):
@@ -218,6 +226,25 @@ def test_a_refused_batch_is_overtaken_by_none(mirrored, name, guarantee):
     for topic in topics:
         mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
         assert "destination: MESSAGE_TOO_LARGE" in opened(mirror, topic)
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, nodes, guarantee):
+    mirror = mirrored(**{"delivery.guarantee": guarantee, "lanes": 1})
+    topic = f"{name}.small"
+    create(mirror, topic, replicas=(2,))
+    mirror.up().wait_running(1)
+    load = mirror.load(topic, 1, 300)
+    wait_until(lambda: relayed(mirror) == 1, 20, mirror.describe)
+    nodes[1].pause()
+    try:
+        wait_until(lambda: opened(mirror, topic) == {"a backlog of small batches"}, 20, mirror.describe)
+    finally:
+        nodes[1].resume()
+    mirror.wait_status(lambda status: status["partitions"][0]["lag"] < 300, "the backlog is gone")
+    wait_until(lambda: relayed(mirror) == 1, 40, mirror.describe, interval_s=0.3)
+    load.stop()
+    mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
 
 
 def test_a_record_that_is_refused_halts_its_partition_at_its_offset(mirrored, name):
