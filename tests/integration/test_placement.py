@@ -208,7 +208,7 @@ CHANGES = ("guarantee", "disabled", "promoted")
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee, change):
     """One has left its lane and is in none, one is told to leave by a record that its owner has not read, and no leader is
-    there; then the route changes.  Both get where they were going, and nothing is missing, repeated or out of order."""
+    there; then the route changes.  Both get where they were going, and nothing is missing or out of order."""
     def between(letter):
         return f"{topic}.{guarantee}.{letter}"
 
@@ -230,6 +230,7 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
         owner = mirror.workers[tell_to_leave(client, between("a"))]
         wait_until(lambda: has_left(client, between("a")), 20, mirror.describe)
         owner.pause()
+        stack.callback(owner.resume)
         tell_to_leave(client, between("c"))
         if change == "guarantee":
             change_route(**{"delivery.guarantee": {"at-least-once": "exactly-once", "exactly-once": "at-least-once"}[guarantee]})
@@ -254,5 +255,6 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
     time.sleep(1)
     for load in mirror.loads:
         load.stop()
+    # At-least-once, one that stopped for a second sends again what it has no answer for.
     for letter in HOT:
-        mirror.assert_mirrored(between(letter), "exact")
+        mirror.assert_mirrored(between(letter), guarantee.replace("exactly-once", "exact"))
