@@ -24,8 +24,8 @@ const char *stall_text(enum stall stall) {
                 [STALL_DESTINATION] = "waits for the destination's acknowledgements",
                 [STALL_GENERATION] = "waits for the check of its generation",
                 [STALL_SOURCE] = "no record arrives from the source",
-                [STALL_TRANSACTION] = "a transaction at the source has been open for over 16 minutes: nothing behind "
-                                      "its first record can be read (kafka-transactions.sh find-hanging)",
+                [STALL_TRANSACTION] = ("a transaction at the source has been open for over 16 minutes: nothing behind "
+                                       "its first record can be read (kafka-transactions.sh find-hanging)"),
                 [STALL_SILENT] = "the worker's data loop does not answer",
         };
         return texts[stall];
