@@ -157,7 +157,9 @@ struct part {
         struct relay_part *relayed; /* its batches pass unopened; NULL: its records come by the consumer */
         int64_t relay_until;        /* not relayed: is so from this offset on; -1: not that soon */
         int64_t relay_again_ms;     /* boot clock: not before */
-        unsigned opened;            /* how often it was given back */
+        unsigned opened, opened_small; /* how often it was given back, for its small batches or else */
+        int64_t relayed_ms;         /* boot clock: when that began last */
+        bool opened_told;           /* the log says that its records are opened */
         bool small;                 /* for its small batches, which came faster than they went */
         struct relay_place place;   /* of this producer's relay */
         /* Which of the two has sent under this producer's id: each counts its own sequences. */
@@ -326,6 +328,7 @@ struct pump {
         int64_t producer_id;        /* exactly-once; -1: not known (under denied.lock, as the next) */
         int16_t producer_epoch;
         bool relay_returning;       /* a partition may be on the way back to it */
+        int64_t small_over_ms;      /* boot clock: exactly-once: since when a backlog of small batches is gone; 0: none is */
         int64_t relay_there_ms;     /* boot clock: exactly-once: since when one has come as far, and waits for others; 0: none */
         struct burst_limits burst_limits;
         struct expedite *expedite;  /* of the producer; NULL: linger.ms decides */

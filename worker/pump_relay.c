@@ -24,6 +24,7 @@
 #define OPENED_MS 30000      /* then relaying is tried again; doubles */
 #define OPENED_MAX_MS 600000
 #define SMALL_MS 5000        /* the same for small batches, whose backlog has to be gone as well */
+#define SMALL_TOGETHER_MS 60000 /* exactly-once: those whose backlog is gone wait so long for others of the lane */
 #define TOGETHER_MS 2000     /* exactly-once: those that come back wait so long for others to come as far */
 
 /* ---- whether ---- */
@@ -73,7 +74,8 @@ static bool must_open(const struct pump *pump, const struct part *part) {
 }
 
 bool pump_relay_wants(const struct pump *pump, const struct part *part) {
-        return pump->relay && !must_open(pump, part) && *part->topic->target && part->poison < 0 && part->relay_again_ms <= clock_boot_ms();
+        return pump->relay && !must_open(pump, part) && *part->topic->target && part->poison < 0 && !part->small &&
+               part->relay_again_ms <= clock_boot_ms();
 }
 
 /* From this offset on, which is the next to be sent. */
@@ -93,7 +95,12 @@ static void open_records(struct pump *pump, struct part *part) {
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
+        part->relayed_ms = clock_boot_ms();
         part->relayed = relay_add(pump->relay, part, part->topic->name, part->partition, part->topic->target, offset, part->place);
+        if (part->relayed && part->opened_told)
+                log_info("partition.relayed", "route=%s lane=%u topic=%s partition=%d position=%lld", pump->settings.route,
+                         pump->settings.lane, part->topic->name, part->partition, (long long)offset);
+        if (part->relayed) part->opened_told = false;
         return part->relayed;
 }
 
@@ -145,24 +152,32 @@ bool pump_relay_past(struct pump *pump, struct part *part, int64_t offset) {
         return true;
 }
 
-/* Where records keep coming no answer is empty, so that the end itself is never told. */
+/* It would be relayed, but for its small batches, which are no backlog any more.  Where records keep coming no
+ * answer is empty, so that the end itself is never told. */
 static bool small_is_over(struct pump *pump, struct part *part) {
-        if (!part->eof) part_look_end(pump, part);
-        return part->eof || (part->end_seen >= 0 && part->end_seen - ledger_next(&part->ledger) < RELAY_SMALL_BATCHES / 2);
+        if (!part->small || part->relayed || part->state != PART_FLOWING || part->relay_again_ms > clock_boot_ms()) return false;
+        if (part->eof) return true;
+        part_look_end(pump, part);
+        int64_t left = part->end_seen - ledger_next(&part->ledger);
+        return left >= 0 && left < RELAY_SMALL_BATCHES / 2;
 }
 
 /* Exactly-once: the whole lane stops for a new producer, which is not worth it for what would be opened once
  * more, but is for a backlog that is gone: opened, a small load costs several times as much. */
 static void small_return(struct pump *pump) {
-        bool returns = false;
+        bool over = false, left = false;
         for (size_t i = 0; i < pump->part_count; i++) {
-                struct part *part = pump->parts[i];
-                if (!part->small || part->relayed || part->state != PART_FLOWING || !pump_relay_wants(pump, part)) continue;
-                if (!small_is_over(pump, part)) continue;
-                part->small = false; /* once */
-                returns = true;
+                if (!pump->parts[i]->small) continue;
+                if (small_is_over(pump, pump->parts[i])) over = true;
+                else left = true;
         }
-        if (returns) txn_renew(pump);
+        int64_t now = clock_boot_ms();
+        if (!over || !pump->small_over_ms) pump->small_over_ms = over ? now : 0;
+        if (!over || (left && now - pump->small_over_ms < SMALL_TOGETHER_MS)) return;
+        pump->small_over_ms = 0;
+        for (size_t i = 0; i < pump->part_count; i++)
+                if (small_is_over(pump, pump->parts[i])) pump->parts[i]->small = false;
+        txn_renew(pump);
 }
 
 void pump_relay_tick(struct pump *pump) {
@@ -175,8 +190,9 @@ void pump_relay_tick(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 int64_t next = ledger_next(&part->ledger);
-                if (part->relayed || part->state != PART_FLOWING || !part_may_relay(pump, part, next)) continue;
-                if (part->small && !small_is_over(pump, part)) continue;
+                if (part->relayed || part->state != PART_FLOWING) continue;
+                if (small_is_over(pump, part)) part->small = false;
+                if (!part_may_relay(pump, part, next)) continue;
                 part->relay_until = next;
                 pump->relay_returning = true;
         }
@@ -268,6 +284,15 @@ static void on_end(void *ctx, void *of, int64_t end_offset, bool at_end) {
         part->eof = at_end;
 }
 
+/* How long it stays so at least. */
+static int64_t opened_ms(const struct pump *pump, struct part *part) {
+        if (clock_boot_ms() - part->relayed_ms > OPENED_MAX_MS) part->opened = part->opened_small = 0;
+        if (pump->settings.exactly_once && !part->small) return OPENED_MAX_MS; /* it costs the lane a producer */
+        unsigned times = part->small ? part->opened_small++ : part->opened++;
+        int64_t ms = (int64_t)(part->small ? SMALL_MS : OPENED_MS) << (times < 7 ? times : 7);
+        return ms < OPENED_MAX_MS ? ms : OPENED_MAX_MS;
+}
+
 static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t until, struct relay_place place,
                           const char *why) {
         struct pump *pump = ctx;
@@ -282,16 +307,11 @@ static void on_given_back(void *ctx, void *of, enum relay_reason reason, int64_t
                  pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
                  (long long)part_position(part), (long long)until, why);
         part->relay_until = -1;
-        part->small = reason == RELAY_SMALL; /* until its end is near */
-        if (reason == RELAY_PARTIAL) {
-                part->relay_until = until;
-        } else {
-                int64_t ms = (int64_t)(part->small ? SMALL_MS : OPENED_MS) << (part->opened < 5 ? part->opened : 5);
-                part->opened++;
-                /* it costs the lane a producer */
-                if (ms > OPENED_MAX_MS || (pump->settings.exactly_once && !part->small)) ms = OPENED_MAX_MS;
-                part->relay_again_ms = clock_boot_ms() + ms;
-        }
+        part->small = reason == RELAY_SMALL;
+        part->opened_told = true;
+        part->eof = false; /* of what was fetched, not of what was sent */
+        if (reason == RELAY_PARTIAL) part->relay_until = until;
+        else part->relay_again_ms = clock_boot_ms() + opened_ms(pump, part);
         open_records(pump, part);
         on_ready(pump);
 }

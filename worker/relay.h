@@ -51,7 +51,7 @@ struct relay_batch {
         size_t bytes;             /* as it is stored */
 };
 
-/* So many that wait, of less than 4 KiB each, are given back. */
+/* So many that wait for two seconds while others go, of less than 4 KiB each, are given back. */
 #define RELAY_SMALL_BATCHES 100
 
 enum relay_reason {

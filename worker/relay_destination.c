@@ -92,6 +92,7 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
                 part->failures = 0;
                 part->trouble_ms = 0;
                 relay->acked = true;
+                relay_part_acked(part);
                 relay_buffer_unref(slot.buffer);
                 relay->events.acked(relay->ctx, part->of, &batch, produced->base_offset);
                 relay_part_ready(part);

@@ -61,6 +61,8 @@ struct relay_part {
         uint64_t retry_ms;        /* LOOKING: not before */
         unsigned unknown;         /* LOOKING: bits of the sides whose leader is asked for */
         bool cut;                 /* its last answer had a part of a batch alone */
+        uint64_t small_since_ms;  /* since when a backlog of small batches flows and stays one; 0: there is none */
+        uint64_t acked_ms;        /* its last acknowledgement */
         struct relay_part *ready_next;
         bool ready;               /* in its destination's list */
 };
@@ -144,6 +146,7 @@ void relay_part_look(struct relay_part *part);   /* LOOKING, after a failure */
 void relay_part_unref(struct relay_part *part);  /* a request names it no longer */
 /* Nothing is sent any more; told soon. */
 void relay_fail(struct relay *relay, bool fenced, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void relay_part_acked(struct relay_part *part);  /* one of its batches */
 void relay_part_ready(struct relay_part *part);  /* has a batch to be sent */
 struct relay_batch relay_batch_of(const struct relay_slot *slot);
 void relay_broker_open(struct relay_broker *broker);

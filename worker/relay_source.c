@@ -16,6 +16,7 @@
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
 /* Of a partition that is behind: so many wait, of so few bytes on average. */
 #define SMALL_BYTES 4096
+#define SMALL_MS 2000
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
 /* One answer is being read while others wait for their acknowledgements; each broker may answer at the same time. */
@@ -85,6 +86,27 @@ struct fetched_ctx {
         struct relay_request *request;
         struct relay_buffer *buffer;
 };
+
+static bool backlog_of_small(const struct relay_queue *queue) {
+        uint32_t waiting = queue->count - queue->sent;
+        return waiting >= RELAY_SMALL_BATCHES && queue->waiting_bytes / waiting < SMALL_BYTES;
+}
+
+/* One that has waited for a broker, or for its lane to begin, goes in no time: what counts is
+ * that it does not get shorter while it flows. */
+void relay_part_acked(struct relay_part *part) {
+        uint64_t now = uv_now(part->relay->loop);
+        bool stood_still = now - part->acked_ms > SMALL_MS;
+        if (!backlog_of_small(&part->queue)) part->small_since_ms = 0;
+        else if (!part->small_since_ms || stood_still) part->small_since_ms = now;
+        part->acked_ms = now;
+}
+
+static bool better_joined(const struct relay_part *part) {
+        uint64_t now = uv_now(part->relay->loop);
+        return backlog_of_small(&part->queue) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
+               now - part->acked_ms <= SMALL_MS;
+}
 
 /* false: the rest of the answer is not for us. */
 static bool take_batch(struct relay_part *part, const struct wire_batch *batch, struct relay_buffer *buffer) {
@@ -176,9 +198,7 @@ static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
         part->cut = fetched->records_bytes > 0 && part->queue.fetch_offset == before;
         int64_t end = fetched->last_stable >= 0 ? fetched->last_stable : fetched->high_watermark;
         part->behind = part->queue.fetch_offset < end;
-        uint32_t waiting = part->queue.count - part->queue.sent;
-        if (waiting >= RELAY_SMALL_BATCHES && part->queue.waiting_bytes / waiting < SMALL_BYTES)
-                return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
+        if (better_joined(part)) return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
         relay->events.end(relay->ctx, part->of, fetched->high_watermark, !part->behind);
 }
 
