@@ -4,10 +4,11 @@
  *   flows -> relayed                          whenever it starts
  *   relayed -> opened, up to an offset        the position is inside a batch
  *   relayed -> opened, for a while            something has to be opened, or looked into
- *   opened -> relayed                         that offset is reached, or the while is over
- *                                             (exactly-once: and a new producer is made; for
- *                                             these two, and when small batches are no
- *                                             backlog any more, but not for what would come again)
+ *   opened -> relayed                         that offset is reached, or small batches are no
+ *                                             backlog any more, or the while is over
+ *
+ * Exactly-once needs a new producer to come back.  The lane gets one for the first two; what would
+ * only be opened once more waits until it has one for another reason.
  *
  * The ledger has one entry for a batch, at its first offset, so that the position
  * is where the oldest batch begins that has no acknowledgement.  A record that
