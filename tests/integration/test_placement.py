@@ -201,11 +201,8 @@ def has_left(client, topic):
     return entry and "left: true" in entry.group(1)
 
 
-CHANGES = ("guarantee", "disabled", "promoted")
-
-
-@pytest.mark.parametrize("guarantee", ["at-least-once", "exactly-once"])
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change,guarantee", [("guarantee", "at-least-once"), ("guarantee", "exactly-once"),
+                                              ("disabled", "at-least-once"), ("promoted", "exactly-once")])
 def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee, change):
     """One has left its lane and is in none, one is told to leave by a record that its owner has not read, and no leader is
     there; then the route changes.  Both get where they were going, and nothing is missing or out of order."""
