@@ -157,7 +157,7 @@ struct part {
         struct relay_part *relayed; /* its batches pass unopened; NULL: its records come by the consumer */
         int64_t relay_until;        /* not relayed: is so from this offset on; -1: not that soon */
         int64_t relay_again_ms;     /* boot clock: not before */
-        unsigned opened, opened_small; /* how often it was given back, for its small batches or else */
+        unsigned opened, opened_small; /* how often it was given back; for its small batches */
         int64_t relayed_ms;         /* boot clock: when that began last */
         bool opened_told;           /* the log says that its records are opened */
         bool small;                 /* for its small batches, which came faster than they went */

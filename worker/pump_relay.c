@@ -96,13 +96,14 @@ static void open_records(struct pump *pump, struct part *part) {
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
-        part->relayed_ms = clock_boot_ms();
         part->relayed = relay_add(pump->relay, part, part->topic->name, part->partition, part->topic->target, offset, part->place);
-        if (part->relayed && part->opened_told)
+        if (!part->relayed) return false;
+        part->relayed_ms = clock_boot_ms();
+        if (part->opened_told)
                 log_info("partition.relayed", "route=%s lane=%u topic=%s partition=%d position=%lld", pump->settings.route,
                          pump->settings.lane, part->topic->name, part->partition, (long long)offset);
-        if (part->relayed) part->opened_told = false;
-        return part->relayed;
+        part->opened_told = false;
+        return true;
 }
 
 bool pump_relay_take(struct pump *pump, struct part *part) {

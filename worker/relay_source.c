@@ -14,7 +14,7 @@
 #define WAIT_BLOCKED_MS 100  /* and nothing was acknowledged meanwhile */
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
-/* Of a partition that is behind: so many wait, of so few bytes on average. */
+/* RELAY_SMALL_BATCHES that wait, of so few bytes on average, for so long. */
 #define SMALL_BYTES 4096
 #define SMALL_MS 2000
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
