@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -126,6 +127,14 @@ class Field:
                                     **more)
         self.loads.append(command)
         return command
+
+    def metric(self, name):
+        """The sum of its series at all workers."""
+        total = 0.0
+        for worker in self.status()["workers"]:
+            with urllib.request.urlopen(f"{worker['http']}/metrics", timeout=10) as answer:
+                total += sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", answer.read().decode(), re.M))
+        return total
 
     def watch(self, topic, partitions):
         command = self.oracle.begin("watch", source=self.source, destination=self.destination, topic=topic,

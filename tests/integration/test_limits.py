@@ -1,11 +1,9 @@
 """Limits are held, change while lanes run, and are no trouble."""
 
 import pathlib
-import re
 import signal
 import sys
 import time
-import urllib.request
 
 import pytest
 from local_cluster import wait_until
@@ -23,12 +21,6 @@ def setting(mirror, **keys):
     mirror.routes["east->west"].update({key.replace("_", "."): value for key, value in keys.items()})
     mirror.write_config()
     mirror.apply()
-
-
-def metric(mirror, name):
-    url = mirror.status()["workers"][0]["http"] + "/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", answer.read().decode(), re.M))
 
 
 @pytest.mark.quiet
@@ -56,7 +48,7 @@ def test_limits_are_held_and_changed(field, topic, destination, guarantee):
     assert status["health"]["level"] == "OK", status["health"]
     assert {row["state"] for row in status["partitions"]} == {"RUNNING"}, status["partitions"]
     assert any((row["error"] or "").startswith("LIMITED") for row in status["partitions"]), status["partitions"]
-    assert metric(mirror, "heliostat_throttled_seconds_total") > 1 and metric(mirror, "heliostat_limited_lanes") >= 1
+    assert mirror.metric("heliostat_throttled_seconds_total") > 1 and mirror.metric("heliostat_limited_lanes") >= 1
 
     # Changed by the lanes that are there: the route's, then the worker's.
     opened = mirror.workers["w1"].log_text().count("msg=lane.open ")

@@ -93,7 +93,7 @@ def test_api_and_page_show_a_running_mirror(field, topic, oracle, source, destin
     # Nothing waits: the page, `status` and the Java tools agree on every offset.
     compared = mirror.assert_mirrored(topic)
     # A report of a second ago may tell of no lag too: at the ends of then.
-    status = mirror.wait_status(lambda s: all(p["lag"] == 0 for p in s["partitions"]) and
+    status = mirror.wait_status(lambda s: all(p["lag"] == 0 and p["position"] for p in s["partitions"]) and
                                 sum(p["end_offset"] for p in s["partitions"]) == compared["total"]["source"],
                                 f"no lag at the ends of {sent}")
     ends = {p["partition"]: p["end_offset"] for p in status["partitions"]}

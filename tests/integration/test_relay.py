@@ -9,7 +9,6 @@ import re
 import struct
 import sys
 import time
-import urllib.request
 
 import pytest
 
@@ -57,12 +56,30 @@ def nodes(run_directory):
 
 
 @pytest.fixture
+def proxy(nodes):
+    """Before both nodes: links "1" and "2"."""
+    proxy = fault_proxy.Proxy()
+    try:
+        for number, node in enumerate(nodes, 1):
+            proxy.link(str(number), node.far_port, node.view_port("far"), kafka=True)
+        yield proxy
+    finally:
+        proxy.close()
+
+
+@pytest.fixture
 def mirrored(field, source, nodes, name):
     """mirrored(...) -> a mirror of all topics that begin with the test's name; topics are made beforehand at both ends."""
     def make(**more):
         return field(topics=re.escape(name) + r"\..*", source=source, destination=nodes[0],
                      **{"sync.topic.configs.enabled": "false", "lanes": 2, **more})
     return make
+
+
+def far_config(mirror, nodes):
+    """Of a worker that reaches the destination by the proxy."""
+    return mirror.write_config(mirror.directory / "far.properties", clusters={
+        "east": mirror.source, "west": f"{LOOPBACK}:{nodes[0].far_port}"})
 
 
 def create(mirror, topic, partitions=1, at_source=None, at_destination=None, replicas=(1,)):
@@ -114,9 +131,7 @@ def opened(mirror, topic):
 
 def relayed(mirror):
     """How many partitions go by unopened at present."""
-    urls = [worker["http"] for worker in mirror.status()["workers"] if worker["http"]]
-    pages = [urllib.request.urlopen(f"{url}/metrics", timeout=5).read().decode() for url in urls]
-    return sum(float(value) for value in re.findall(r"^heliostat_relayed_partitions\{.*\} (.*)$", "\n".join(pages), re.M))
+    return mirror.metric("heliostat_relayed_partitions")
 
 
 def keys(mirror, broker, topic):
@@ -229,34 +244,28 @@ def test_a_refused_batch_is_overtaken_by_none(mirrored, name, guarantee):
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
-def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, nodes, guarantee):
+def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, nodes, proxy, guarantee):
     """A far destination takes five requests at a time; records that come one by one are more than that."""
-    proxy = fault_proxy.Proxy()
-    try:
-        links = [proxy.link(str(i), node.far_port, node.view_port("far"), kafka=True) for i, node in enumerate(nodes, 1)]
-        mirror = mirrored(settings={"report.interval.ms": 300}, **{"delivery.guarantee": guarantee, "lanes": 1})
-        config = mirror.write_config(mirror.directory / "far.properties", clusters={
-            "east": mirror.source, "west": f"{LOOPBACK}:{nodes[0].far_port}"})
-        topic = f"{name}.small"
-        create(mirror, topic, replicas=(2,))
-        mirror.apply()
-        mirror.start_coordinator("c1")
-        worker = mirror.start_worker("w1", config=config)
-        mirror.wait_running(1)
-        load = mirror.load(topic, 1, 100)
-        mirror.wait_status(lambda status: status["partitions"][0]["position"] > 100, "records flow")
-        assert relayed(mirror) == 1 and not opened(mirror, topic)
-        links[1].delay(0.1)
-        wait_until(lambda: opened(mirror, topic) == {"a backlog of small batches"}, 30, mirror.describe)
-        links[1].delay(0)       # at once: a lane that goes on in spite of it would soon be relayed, and opened again
-        worker.wait_log("msg=partition.relayed ", 40)
-        at = mirror.status()["partitions"][0]["position"]
-        mirror.wait_status(lambda status: status["partitions"][0]["position"] > at + 300, "it flows on")
-        assert relayed(mirror) == 1 and worker.log_text().count("msg=partition.opened ") == 1, mirror.describe()
-        load.stop()
-        mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
-    finally:
-        proxy.close()
+    mirror = mirrored(settings={"report.interval.ms": 300}, **{"delivery.guarantee": guarantee, "lanes": 1})
+    config = far_config(mirror, nodes)
+    topic = f"{name}.small"
+    create(mirror, topic, replicas=(2,))
+    mirror.apply()
+    mirror.start_coordinator("c1")
+    worker = mirror.start_worker("w1", config=config)
+    mirror.wait_running(1)
+    load = mirror.load(topic, 1, 100)
+    mirror.wait_status(lambda status: status["partitions"][0]["position"] > 100, "records flow")
+    assert relayed(mirror) == 1 and not opened(mirror, topic)
+    proxy.links["2"].delay(0.1)
+    wait_until(lambda: opened(mirror, topic) == {"a backlog of small batches"}, 30, mirror.describe)
+    proxy.links["2"].delay(0)       # at once: a lane that goes on in spite of it would soon be relayed, and opened again
+    worker.wait_log("msg=partition.relayed ", 40)
+    at = mirror.status()["partitions"][0]["position"]
+    mirror.wait_status(lambda status: status["partitions"][0]["position"] > at + 300, "it flows on")
+    assert relayed(mirror) == 1 and worker.log_text().count("msg=partition.opened ") == 1, mirror.describe()
+    load.stop()
+    mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
 
 
 def test_a_record_that_is_refused_halts_its_partition_at_its_offset(mirrored, name):
@@ -349,41 +358,35 @@ def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
     assert opened(mirror, topic) <= {AWAY}
 
 
-def test_a_batch_without_an_answer_is_in_no_transaction(mirrored, name, nodes):
+def test_a_batch_without_an_answer_is_in_no_transaction(mirrored, name, nodes, proxy):
     """One node takes batches, and nobody hears of it, while the other answers; then the worker is killed. Of what the lane has
     sent to either nothing is committed, for the next owner begins below it."""
-    proxy = fault_proxy.Proxy()
-    try:
-        links = [proxy.link(str(i), node.far_port, node.view_port("far"), kafka=True) for i, node in enumerate(nodes, 1)]
-        mirror = mirrored(**{"delivery.guarantee": "exactly-once", "lanes": 1, "offset.map.enabled": "false"})
-        config = mirror.write_config(mirror.directory / "far.properties", clusters={
-            "east": mirror.source, "west": f"{LOOPBACK}:{nodes[0].far_port}"})
-        mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=f"heliostat.{name}.positions", partitions=1,
-                           replicas=(1,), configs={"cleanup.policy": "compact"})
-        heard, unheard = f"{name}.1", f"{name}.2"
-        create(mirror, heard, replicas=(1,))
-        create(mirror, unheard, replicas=(2,))
-        mirror.apply()
-        mirror.start_coordinator("c1")
-        mirror.start_worker("w1", config=config)
-        mirror.wait_running(2)
-        for topic in (heard, unheard):
-            produce(mirror, topic, "a", 5)
-            mirror.assert_mirrored(topic, "exact")
-        for _ in range(1000):
-            links[1].fault(fault_proxy.API_KEYS["Produce"], "lose-answer")
-        before = len(batches(nodes[1], unheard))
-        produce(mirror, unheard, "b", 5)
-        wait_until(lambda: len(batches(nodes[1], unheard)) > before, 10, mirror.describe)
-        produce(mirror, heard, "b", 5)
-        wait_until(lambda: "a batch was not acknowledged" in mirror.workers["w1"].log_text()
-                   or len(keys(mirror, mirror.destination, heard)) > 5, 20, mirror.describe)
-        mirror.workers["w1"].kill()
-        proxy.heal()
-        mirror.start_worker("w2", config=config)
-        mirror.wait_running(2, workers={"w2"})
-        for topic in (heard, unheard):
-            produce(mirror, topic, "c", 5)
-            mirror.assert_mirrored(topic, "exact")
-    finally:
-        proxy.close()
+    mirror = mirrored(**{"delivery.guarantee": "exactly-once", "lanes": 1, "offset.map.enabled": "false"})
+    config = far_config(mirror, nodes)
+    mirror.oracle.call("create-topic", bootstrap=mirror.destination, topic=f"heliostat.{name}.positions", partitions=1,
+                       replicas=(1,), configs={"cleanup.policy": "compact"})
+    heard, unheard = f"{name}.1", f"{name}.2"
+    create(mirror, heard, replicas=(1,))
+    create(mirror, unheard, replicas=(2,))
+    mirror.apply()
+    mirror.start_coordinator("c1")
+    mirror.start_worker("w1", config=config)
+    mirror.wait_running(2)
+    for topic in (heard, unheard):
+        produce(mirror, topic, "a", 5)
+        mirror.assert_mirrored(topic, "exact")
+    for _ in range(1000):
+        proxy.links["2"].fault(fault_proxy.API_KEYS["Produce"], "lose-answer")
+    before = len(batches(nodes[1], unheard))
+    produce(mirror, unheard, "b", 5)
+    wait_until(lambda: len(batches(nodes[1], unheard)) > before, 10, mirror.describe)
+    produce(mirror, heard, "b", 5)
+    wait_until(lambda: "a batch was not acknowledged" in mirror.workers["w1"].log_text()
+               or len(keys(mirror, mirror.destination, heard)) > 5, 20, mirror.describe)
+    mirror.workers["w1"].kill()
+    proxy.heal()
+    mirror.start_worker("w2", config=config)
+    mirror.wait_running(2, workers={"w2"})
+    for topic in (heard, unheard):
+        produce(mirror, topic, "c", 5)
+        mirror.assert_mirrored(topic, "exact")
