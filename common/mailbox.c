@@ -44,8 +44,8 @@ void mailbox_post(struct mailbox *mailbox, void (*fn)(void *arg), void *arg) {
         uv_mutex_lock(&mailbox->lock);
         *mailbox->tail = letter;
         mailbox->tail = &letter->next;
-        uv_mutex_unlock(&mailbox->lock);
         (void)uv_async_send(&mailbox->async); /* fails only on a bad handle */
+        uv_mutex_unlock(&mailbox->lock); /* who gets the letter may close the mailbox */
 }
 
 static void mailbox_on_closed(uv_handle_t *handle) {

@@ -12,7 +12,7 @@
 #include "common/config.h"
 #include "heliostat.pb-c.h"
 
-/* Blocks for up to limit_ms: for the thread pool only.
+/* Blocks for up to limit_ms: for a short thread only.
  * 0 and a record (codec_free releases it), or NULL where the partition holds
  * none | ERR_KAFKA (err: one line; worth a retry) | ERR_INVALID (the newest
  * record is not readable, or a tombstone: a person must look) | ERR_NOMEM */

@@ -19,8 +19,9 @@ static void tune_allocator(void) {
 
 void process_tune(void) {
         tune_allocator();
-        /* Blocking Kafka calls of all lanes share the pool; libuv reads this at
-         * the first use of it. */
-        (void)setenv("UV_THREADPOOL_SIZE", "64", 0);
+        /* The relay's connections look names up on the pool, in half of its
+         * threads at once; libuv reads this at the first use of it.  What calls
+         * librdkafka has threads of its own (short_thread.h). */
+        (void)setenv("UV_THREADPOOL_SIZE", "32", 0);
         (void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
 }

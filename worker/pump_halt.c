@@ -66,8 +66,8 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
 
 /* ---- the log's range ---- */
 
-static void probe_job(uv_work_t *work) {
-        struct halt_probe *probe = work->data;
+static void probe_job(void *arg) {
+        struct halt_probe *probe = arg;
         /* The consumer lives: clients are destroyed only when no job runs. */
         probe->err = rd_kafka_query_watermark_offsets(probe->pump->consumer, probe->part->topic->name,
                                                       probe->part->partition, &probe->low, &probe->high,
@@ -88,11 +88,10 @@ static void found_out_of_range(struct pump *pump, struct part *part, int64_t low
 
 static void answer_carry_out(struct pump *pump, struct part *part, int64_t target);
 
-static void probe_done(uv_work_t *work, int status) {
-        struct halt_probe *probe = work->data;
+static void probe_done(void *arg) {
+        struct halt_probe *probe = arg;
         struct pump *pump = probe->pump;
         struct part *part = probe->part;
-        (void)status;
         data_loop_tick(pump->loop);
         pump->jobs--;
         part->halt_probing = false;
@@ -115,7 +114,7 @@ void halt_probe(struct pump *pump, struct part *part) {
         *probe = (struct halt_probe){.pump = pump, .part = part};
         part->halt_probing = true;
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &probe->work, probe, probe_job, probe_done);
+        short_thread_queue(&pump->loop->mailbox, &probe->work, probe, probe_job, probe_done);
 }
 
 /* ---- answered ---- */

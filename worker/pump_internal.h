@@ -186,7 +186,7 @@ struct part {
         int64_t poison;             /* the record at this offset is not sent, but answered; -1: none */
 };
 
-/* The source's range of a halted partition, on the thread pool. */
+/* The source's range of a halted partition, in a short thread. */
 struct halt_probe {
         struct short_job work;
         struct pump *pump;
@@ -195,7 +195,7 @@ struct halt_probe {
         rd_kafka_resp_err_t err;
 };
 
-/* Reads an earlier owner's maps, on the thread pool. */
+/* Reads an earlier owner's maps, in a short thread. */
 enum map_state { MAP_OFF, MAP_LOADING, MAP_WAITING, MAP_READY };
 struct map_job;
 
@@ -220,7 +220,7 @@ struct pump_op {
         uint64_t fenced;            /* a higher generation that was seen */
         char error[352];            /* first failure of the chain */
         bool destination_away;      /* START: its topics could not be asked for */
-        /* the job on the thread pool */
+        /* the job in a short thread */
         struct short_job work;
         struct short_job read;      /* of the committed offsets */
         rd_kafka_topic_partition_list_t *committed;
@@ -470,7 +470,7 @@ struct seats_remains {
         rd_kafka_topic_t *topics[CATCH_UP_SEATS];
 };
 struct seats_remains seats_leave(struct pump *pump);
-void seats_destroy(struct seats_remains *remains); /* blocks: for the thread pool */
+void seats_destroy(struct seats_remains *remains); /* blocks: for a short thread */
 
 /* pump_request.c */
 void request_take_update(struct pump *pump); /* the one that waits, if it may come now */
@@ -502,7 +502,7 @@ void pump_abandon_ops(struct pump *pump);
 bool op_position_gone(struct pump_op *op, struct part *part);
 
 /* pump_topics.c */
-/* On the thread pool. */
+/* In a short thread. */
 rd_kafka_resp_err_t topics_ask_source(struct pump_op *op);
 rd_kafka_resp_err_t topics_ask_destination(struct pump_op *op);
 /* A partition of it was assigned to the consumer: its records go by way of the clients. */
@@ -512,7 +512,7 @@ void topics_open(struct pump *pump, struct dest_topic *topic);
 /* Makes the questions of a START; partitions that were started before and have
  * no position halt.  false: there are none. */
 bool begin_collect(struct pump_op *op);
-void begin_job(struct pump_op *op);  /* asks them: on the thread pool */
+void begin_job(struct pump_op *op);  /* asks them: in a short thread */
 void begin_take(struct pump_op *op); /* positions, or parked, or halted */
 void begin_free(struct pump_op *op);
 
@@ -573,11 +573,11 @@ void pump_relay_tick(struct pump *pump);                      /* now and then: t
 /* pump_txn.c */
 void txn_configure(struct pump *pump, rd_kafka_conf_t *conf);
 /* Ends what a predecessor left open, and begins the first transaction.  Blocks:
- * for the thread pool.  0 | ERR_KAFKA, err then holds one line */
+ * for a short thread.  0 | ERR_KAFKA, err then holds one line */
 int txn_init(rd_kafka_t *producer, char *err, size_t err_size);
 bool txn_error_fences(rd_kafka_resp_err_t err);
 /* At-least-once, where the lane was exactly-once: ends what an earlier owner has left
- * open, which nobody else would.  Blocks: for the thread pool. */
+ * open, which nobody else would.  Blocks: for a short thread. */
 void txn_settle(const struct pump_settings *settings);
 bool txn_dirty(const struct pump *pump);    /* something is not committed */
 bool txn_full(const struct pump *pump);

@@ -1,6 +1,6 @@
 /* The pump's states and clients.
  *
- * Clients are made and destroyed on the thread pool: both read files, wait for
+ * Clients are made and destroyed in short threads: both read files, wait for
  * threads and may take seconds.  A consumed message that the producer still
  * holds keeps the consumer alive, so clients are only destroyed when no record
  * is under way: purge first, then wait for the reports. */
@@ -123,8 +123,8 @@ static double setting(rd_kafka_t *client, const char *name) {
         return strtod(value, NULL);
 }
 
-static void open_clients(uv_work_t *work) {
-        struct client_job *job = work->data;
+static void open_clients(void *arg) {
+        struct client_job *job = arg;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
         char queue_kb[24], queue_records[24], fetch[24], timeout[24], transactional_id[NAMES_TRANSACTIONAL_ID_SIZE];
         (void)snprintf(queue_kb, sizeof queue_kb, "%" PRIu64, job->sizes.queue_bytes / 1024);
@@ -176,8 +176,8 @@ static void open_clients(uv_work_t *work) {
                 job->expedite = expedite_new(job->producer); /* NULL: the linger decides */
 }
 
-static void destroy_clients(uv_work_t *work) {
-        struct client_job *job = work->data;
+static void destroy_clients(void *arg) {
+        struct client_job *job = arg;
         expedite_free(job->expedite);
         for (size_t i = 0; i < job->topic_count; i++) rd_kafka_topic_destroy(job->topics[i]);
         for (int i = 0; i < 3; i++)
@@ -207,7 +207,7 @@ static void watch_queue(const struct pump *pump, rd_kafka_queue_t *queue) {
         rd_kafka_queue_io_event_enable(queue, pump->eventfd, &one, sizeof one);
 }
 
-static void open_done(uv_work_t *work, int status);
+static void open_done(void *arg);
 
 static void pump_open_clients(struct pump *pump) {
         struct client_job *job = calloc(1, sizeof *job);
@@ -216,7 +216,7 @@ static void pump_open_clients(struct pump *pump) {
         job->sizes = sizes_open(pump);
         pump->jobs++;
         pump->opening = true;
-        short_thread_queue(&pump->loop->loop, &job->work, job, open_clients, open_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, open_clients, open_done);
 }
 
 static uint64_t backoff_ms(struct pump *pump) {
@@ -226,10 +226,9 @@ static uint64_t backoff_ms(struct pump *pump) {
         return ms / 2 + (uint64_t)rand() % ms; /* jitter: lanes fail together */
 }
 
-static void open_done(uv_work_t *work, int status) {
-        struct client_job *job = work->data;
+static void open_done(void *arg) {
+        struct client_job *job = arg;
         struct pump *pump = job->pump;
-        (void)status;
         pump->jobs--;
         pump->opening = false;
         pump->consumer = job->consumer;
@@ -273,10 +272,9 @@ static void open_done(uv_work_t *work, int status) {
         pump_advance(pump);
 }
 
-static void close_done(uv_work_t *work, int status) {
-        struct client_job *job = work->data;
+static void close_done(void *arg) {
+        struct client_job *job = arg;
         struct pump *pump = job->pump;
-        (void)status;
         free(job->topics);
         free(job);
         pump->jobs--;
@@ -346,7 +344,7 @@ static void pump_close_clients(struct pump *pump) {
         pump->txn = TXN_NONE;
         pump->clients_closing = true;
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &job->work, job, destroy_clients, close_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, destroy_clients, close_done);
 }
 
 static void pump_purge(struct pump *pump) {

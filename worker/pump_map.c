@@ -3,7 +3,7 @@
  *   OFF
  *   WAITING -> LOADING -> READY        LOADING -> WAITING on failure
  *
- *   LOADING  reads what an earlier owner has written, on the thread pool, while
+ *   LOADING  reads what an earlier owner has written, in a short thread, while
  *            records flow: a takeover never waits for it
  *   READY    every few seconds what has changed is sent by the lane's producer,
  *            in exactly-once within a transaction that ends
@@ -34,7 +34,7 @@
 #define FAILED_MS 60000       /* after a failed writing; it doubles, for it may cost the lane new clients */
 #define FAILED_DOUBLED_MAX 6
 #define LOAD_LIMIT_MS 5000
-/* At once, of all lanes: the pool has more to do, and more urgent things. */
+/* At once, of all lanes: their threads have more to do, and more urgent things. */
 #define LOADS_MAX 4
 static atomic_int loads;
 
@@ -72,8 +72,8 @@ void map_on_flow(struct pump *pump, struct part *part) {
 
 /* ---- reading ---- */
 
-static void load_maps(uv_work_t *work) {
-        struct map_job *job = work->data;
+static void load_maps(void *arg) {
+        struct map_job *job = arg;
         const struct pump_settings *settings = &job->pump->settings; /* what does not change */
         names_offsets_topic(job->topic, settings->group_id);
         job->rc = offset_maps_new(settings->config, settings->destination, settings->route, job->topic,
@@ -116,10 +116,9 @@ static void take_loaded(struct pump *pump, const struct offset_maps *maps) {
         }
 }
 
-static void load_done(uv_work_t *work, int status) {
-        struct map_job *job = work->data;
+static void load_done(void *arg) {
+        struct map_job *job = arg;
         struct pump *pump = job->pump;
-        (void)status;
         data_loop_tick(pump->loop);
         pump->map_job = NULL;
         atomic_fetch_sub(&loads, 1);
@@ -149,7 +148,7 @@ static void load(struct pump *pump) {
         job->pump = pump;
         pump->map_job = job;
         pump->map_state = MAP_LOADING;
-        short_thread_queue(&pump->loop->loop, &job->work, job, load_maps, load_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, load_maps, load_done);
 }
 
 void map_stop(struct pump *pump) {

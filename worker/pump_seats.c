@@ -161,8 +161,8 @@ struct seats_job {
         int rc;
 };
 
-static void new_client(uv_work_t *work) {
-        struct seats_job *job = work->data;
+static void new_client(void *arg) {
+        struct seats_job *job = arg;
         struct pump *pump = job->pump; /* settings only: they do not change while this runs */
         char queue_kb[24], queue_records[24], fetch[24], one[24];
         (void)snprintf(queue_kb, sizeof queue_kb, "%" PRIu64, job->sizes.queue_bytes / 1024);
@@ -182,11 +182,10 @@ static void new_client(uv_work_t *work) {
                                    consumer, pump_configure_consumer, pump, &job->client, job->err, sizeof job->err);
 }
 
-static void open_done(uv_work_t *work, int status) {
-        struct seats_job *job = work->data;
+static void open_done(void *arg) {
+        struct seats_job *job = arg;
         struct pump *pump = job->pump;
         static const uint64_t event = 1;
-        (void)status;
         pump->jobs--;
         pump->seats.opening = false;
         pump->seats.client = job->client;
@@ -214,7 +213,7 @@ static void open_client(struct pump *pump) {
         job->sizes = budget_seats(&pump->sizes, CATCH_UP_SEATS);
         pump->jobs++;
         pump->seats.opening = true;
-        short_thread_queue(&pump->loop->loop, &job->work, job, new_client, open_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, new_client, open_done);
 }
 
 struct seats_remains seats_leave(struct pump *pump) {
@@ -252,15 +251,14 @@ struct close_job {
         struct seats_remains remains;
 };
 
-static void close_client(uv_work_t *work) {
-        struct close_job *job = work->data;
+static void close_client(void *arg) {
+        struct close_job *job = arg;
         seats_destroy(&job->remains);
 }
 
-static void close_done(uv_work_t *work, int status) {
-        struct close_job *job = work->data;
+static void close_done(void *arg) {
+        struct close_job *job = arg;
         struct pump *pump = job->pump;
-        (void)status;
         pump->jobs--;
         free(job);
         pump_advance(pump);
@@ -276,7 +274,7 @@ static void close_unused(struct pump *pump) {
         pump_forget_slots(pump);
         job->remains = seats_leave(pump);
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &job->work, job, close_client, close_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, close_client, close_done);
 }
 
 /* ---- looks ---- */

@@ -1,9 +1,9 @@
 /* Positions: how partitions start, and how positions are committed.
  *
  * START, for NEW partitions
- *   destination metadata (pool)  ||  committed offsets (pool)
+ *   destination metadata (short thread)  ||  committed offsets (short thread)
  *     -> a higher generation there: fenced
- *     -> first start: the offset that start.from says (pool; pump_begin.c)
+ *     -> first start: the offset that start.from says (short thread; pump_begin.c)
  *     -> commit position + generation
  *     -> started before: fetch; first start: tell the caller, wait for pump_go
  * COMMIT, for partitions whose position moved
@@ -76,18 +76,17 @@ static void op_add(struct pump_op *op, struct part *part) {
 
 static void on_committed(struct pump_op *op);
 
-static void read_job(uv_work_t *work) {
-        struct pump_op *op = work->data;
+static void read_job(void *arg) {
+        struct pump_op *op = arg;
         /* The consumer lives: clients are destroyed only when no job runs. */
         if (op->kind == PUMP_OP_START) op->committed_err = topics_ask_source(op);
         if (!op->committed_err)
                 op->committed_err = rd_kafka_committed(op->pump->consumer, op->committed, PUMP_REQUEST_MS);
 }
 
-static void read_done(uv_work_t *work, int status) {
-        struct pump_op *op = work->data;
+static void read_done(void *arg) {
+        struct pump_op *op = arg;
         struct pump *pump = op->pump;
-        (void)status;
         data_loop_tick(pump->loop);
         pump->jobs--;
         for (size_t i = 0; i < op->topic_count; i++) {
@@ -100,14 +99,14 @@ static void read_done(uv_work_t *work, int status) {
         pump_advance(pump);
 }
 
-/* On the pool: the asynchronous admin call for it runs into an assertion of
+/* In a short thread: the asynchronous admin call for it runs into an assertion of
  * librdkafka 2.0.2 when the group's coordinator goes away. */
 static void op_list_committed(struct pump_op *op) {
         struct pump *pump = op->pump;
         op->committed = rd_kafka_topic_partition_list_copy(op->list);
         op->pending++;
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &op->read, op, read_job, read_done);
+        short_thread_queue(&pump->loop->mailbox, &op->read, op, read_job, read_done);
 }
 
 /* Its position belongs to a log that is gone. */
@@ -205,8 +204,8 @@ static void read_record(struct pump_op *op) {
                                          op->recorded_err, sizeof op->recorded_err);
 }
 
-static void start_job(uv_work_t *work) {
-        struct pump_op *op = work->data;
+static void start_job(void *arg) {
+        struct pump_op *op = arg;
         struct pump *pump = op->pump; /* only what does not change while a job runs */
         if (op->stage == START_BEGIN) return begin_job(op);
         if (op->stage == START_RECORD) {
@@ -225,10 +224,9 @@ static bool broker_away(rd_kafka_resp_err_t err) {
 
 static void start_next(struct pump_op *op);
 
-static void start_job_done(uv_work_t *work, int status) {
-        struct pump_op *op = work->data;
+static void start_job_done(void *arg) {
+        struct pump_op *op = arg;
         struct pump *pump = op->pump;
-        (void)status;
         data_loop_tick(pump->loop);
         char why[KAFKA_TROUBLE_MAX + 80], text[300];
         pump->jobs--;
@@ -278,7 +276,7 @@ static void start_queue_job(struct pump_op *op) {
         struct pump *pump = op->pump;
         op->pending++;
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &op->work, op, start_job, start_job_done);
+        short_thread_queue(&pump->loop->mailbox, &op->work, op, start_job, start_job_done);
 }
 
 void pump_start_parts(struct pump *pump) {

@@ -6,7 +6,7 @@
  *
  *   OPEN    records may be sent.  An empty transaction is unknown to the broker
  *   ENDING  the position record is sent; when no batch of the relay's is under
- *           way, the commit runs on the thread pool; nothing else is sent;
+ *           way, the commit runs in a short thread; nothing else is sent;
  *           delivery reports go on coming to the loop
  *
  * A commit that fails, or whose outcome is not known, is never repeated: the
@@ -159,8 +159,8 @@ static int pack_positions(struct pump *pump, void **out_data, size_t *out_bytes)
 
 /* ---- the end ---- */
 
-static void end_job(uv_work_t *work) {
-        struct txn_job *job = work->data;
+static void end_job(void *arg) {
+        struct txn_job *job = arg;
         rd_kafka_t *producer = job->pump->producer; /* clients live while a job runs */
         rd_kafka_error_t *error = rd_kafka_commit_transaction(producer, PUMP_REQUEST_MS);
         if (SABOTAGE(RECYCLE_OFF) && error) {
@@ -201,10 +201,9 @@ static void log_times(struct pump *pump) {
                   sent ? now - sent : -1, atomic_load(&times->adds));
 }
 
-static void end_done(uv_work_t *work, int status) {
-        struct txn_job *job = work->data;
+static void end_done(void *arg) {
+        struct txn_job *job = arg;
         struct pump *pump = job->pump;
-        (void)status;
         FAULT_POINT("endtxn", "answered");
         data_loop_tick(pump->loop);
         pump->jobs--;
@@ -301,7 +300,7 @@ void txn_relay_settled(struct pump *pump) {
         if (!job) return;
         pump->txn_job = NULL;
         pump->jobs++;
-        short_thread_queue(&pump->loop->loop, &job->work, job, end_job, end_done);
+        short_thread_queue(&pump->loop->mailbox, &job->work, job, end_job, end_done);
 }
 
 /* The position record says that it is there. */

@@ -22,6 +22,7 @@
 #include "common/znode_path.h"
 #include "worker/supervisor.h"
 #include "worker/process_tune.h"
+#include "worker/short_thread.h"
 #include "worker/topic_look.h"
 #include "worker/worker_internal.h"
 
@@ -375,6 +376,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
         uv_walk(&worker->loop, close_handle, NULL);
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&worker->loop);
+        short_threads_join();
         assign_fini(worker);
         config_shared_unref(worker->shared);
         free(worker);
