@@ -370,6 +370,7 @@ int worker_main(const struct config *config, const char *id, int supervisor_fd) 
                 _exit(exit_code);
         }
         for (unsigned i = 0; i < worker->data_loop_count; i++) data_loop_stop(&worker->data_loops[i]);
+        while (worker->memory.trimming) (void)uv_run(&worker->loop, UV_RUN_ONCE); /* it comes home */
         free(worker->data_loops);
         topic_looks_free(worker->topic_looks);
         mailbox_close(&worker->home, NULL, NULL);

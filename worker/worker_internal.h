@@ -118,9 +118,7 @@ struct worker {
         int64_t limits_ms;         /* boot clock: when limits were divided last */
         struct {
                 uv_timer_t timer;
-                uv_work_t work;
                 struct memory_trim trim;
-                uint64_t before_bytes;
                 bool trimming;
         } memory;
 
