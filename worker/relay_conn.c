@@ -4,7 +4,7 @@
  * what is there gets a buffer of its own, and the rest of it is read into that.
  *
  * A broker writes the records of an answer partition by partition, so that it comes in
- * as many pieces: the system wakes us when the rest of it is there (SO_RCVLOWAT), if that is little. */
+ * as many pieces: the system wakes us when the rest of it is there, or a good part (SO_RCVLOWAT). */
 #include "worker/relay_conn.h"
 
 #include <assert.h>
@@ -21,8 +21,8 @@
 #define ADDRESS_MS 3000 /* of each but the last */
 #define STAGE_BYTES 16384
 #define SPARE_MAX 2
-/* More than this is read while it comes: the sender would wait for the room in the receive buffer. */
-#define AWAIT_MAX 32768
+/* Of more than this, so much at a time is read while it comes: the sender would wait for the room in the receive buffer. */
+#define AWAIT_MAX 131072
 /* Read beyond an answer's end: a read that gets less than it asked for is known to be the last. */
 #define SLACK_BYTES 64
 /* Smaller buffers are malloc's business. */
@@ -214,7 +214,7 @@ static bool write_goes_on(struct relay_conn *conn) {
 }
 
 static void await_bytes(struct relay_conn *conn, size_t bytes) {
-        int fd, wanted = bytes <= AWAIT_MAX ? (int)bytes : 1;
+        int fd, wanted = bytes < AWAIT_MAX ? (int)bytes : AWAIT_MAX;
         if (wanted == conn->awaited || uv_fileno((uv_handle_t *)&conn->tcp, &fd)) return;
         if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0) conn->awaited = wanted;
 }
