@@ -120,6 +120,15 @@ static void relay_again(struct pump *pump, struct part *part) {
         if (!relay_part_of(pump, part, ledger_next(&part->ledger))) pump_recycle(pump, "no memory to relay");
 }
 
+/* It does not go back to the relay after all, though what was read from relay_until on was let go of: it is read
+ * again. */
+static void stay_opened(struct pump *pump, struct part *part) {
+        part->relay_until = -1;
+        if (pump_relay_crosses(pump, part, false)) return; /* it is read with the next producer */
+        if (!seats_stop(pump, part)) part_assign(pump, part, false);
+        open_records(pump, part);
+}
+
 /* Exactly-once: a new producer has to go on, from where all that wait for it have come to, and that is
  * committed.  They wait for each other, and for the end of the transaction. */
 void pump_relay_return(struct pump *pump) {
@@ -128,8 +137,8 @@ void pump_relay_return(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count && pump->state == PUMP_RUNNING; i++) {
                 struct part *part = pump->parts[i];
                 if (part->relay_until < 0 || part->relayed || part->state != PART_FLOWING) continue;
-                if (!relay_fits(part->place, ledger_next(&part->ledger))) {
-                        part->relay_until = -1; /* stays opened */
+                if (must_open(pump, part) || !relay_fits(part->place, ledger_next(&part->ledger))) {
+                        stay_opened(pump, part);
                         continue;
                 }
                 bool there = part->under_way == 0 && ledger_next(&part->ledger) >= part->relay_until;
@@ -137,6 +146,7 @@ void pump_relay_return(struct pump *pump) {
                 else if (there && part_position(part) == ledger_next(&part->ledger)) renew = true;
                 else left = true;
         }
+        if (pump->state != PUMP_RUNNING) return;
         pump->relay_returning = left || renew;
         if (!renew) pump->relay_there_ms = 0;
         else if (!pump->relay_there_ms) pump->relay_there_ms = clock_boot_ms();
@@ -169,7 +179,7 @@ static bool small_is_over(struct pump *pump, struct part *part) {
 static void small_return(struct pump *pump) {
         bool over = false, left = false;
         for (size_t i = 0; i < pump->part_count; i++) {
-                if (!pump->parts[i]->small) continue;
+                if (!pump->parts[i]->small || pump->parts[i]->state != PART_FLOWING) continue;
                 if (small_is_over(pump, pump->parts[i])) over = true;
                 else left = true;
         }
@@ -205,8 +215,8 @@ void pump_relay_rules(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 if (!must_open(pump, part)) continue;
-                part->relay_until = -1;
                 if (part->relayed) relay_remove(part->relayed);
+                else if (part->relay_until >= 0) pump->relay_returning = true; /* that stays opened now */
         }
 }
 

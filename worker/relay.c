@@ -333,7 +333,7 @@ struct relay_part *relay_add(struct relay *relay, void *of, const char *topic, i
         }
         relay_queue_init(&part->queue, offset);
         part->queue.sequence = place.sequence;
-        part->sent_next = place.sent_next;
+        part->sent_next = place.sent_next > place.offset ? place.sent_next : offset; /* maybe below: of a log that is gone */
         part->trouble_ms = uv_now(relay->loop);
         part->unknown = 1u << RELAY_SOURCE | 1u << RELAY_DESTINATION;
         /* Partitions of a topic stand together: a request names it once. */
@@ -382,6 +382,8 @@ void relay_turn(struct relay *relay, double allowed) {
                 if (broker->side == RELAY_SOURCE) relay_fetch(broker);
         if (again) relay->events.ready(relay->ctx); /* one request a turn: other lanes wait for theirs */
 }
+
+void relay_note_limited(struct relay *relay) { relay->limited_ms = uv_now(relay->loop); }
 
 uint64_t relay_held_bytes(const struct relay *relay) { return relay->pool.bytes + relay->pool.spare_bytes; }
 

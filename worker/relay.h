@@ -111,6 +111,8 @@ static inline bool relay_fits(struct relay_place place, int64_t offset) { return
 void relay_remove(struct relay_part *part);
 /* Sends and fetches what can be, at most so many records more or less.  An event says when there is more to do. */
 void relay_turn(struct relay *relay, double records_allowed);
+/* The caller's limit holds back what waits, which says nothing of the way. */
+void relay_note_limited(struct relay *relay);
 /* Transactions: the client's producer.  Nothing is sent before. */
 void relay_set_producer(struct relay *relay, int64_t id, int16_t epoch);
 /* The transaction has ended, with nothing of the relay's under way. */

@@ -104,6 +104,7 @@ struct relay {
         struct relay_part **parts;
         size_t part_count, part_capacity;
         bool acked;               /* something was, since the last fetch */
+        uint64_t limited_ms;      /* when a limit held back what waits; 0: never */
         size_t rotation;          /* which partition a fetch begins with */
         struct wire_out out;
         bool failed, failed_told, fenced;

@@ -103,9 +103,9 @@ void relay_part_acked(struct relay_part *part) {
 }
 
 static bool better_joined(const struct relay_part *part) {
-        uint64_t now = uv_now(part->relay->loop);
+        uint64_t now = uv_now(part->relay->loop), limited_ms = part->relay->limited_ms;
         return backlog_of_small(&part->queue) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
-               now - part->acked_ms <= SMALL_MS;
+               now - part->acked_ms <= SMALL_MS && (!limited_ms || now - limited_ms > SMALL_MS);
 }
 
 /* false: the rest of the answer is not for us. */

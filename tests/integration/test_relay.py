@@ -21,6 +21,7 @@ import fault_proxy  # noqa: E402
 GUARANTEES = ("at-least-once", "exactly-once")
 LARGE = 100_000         # max.message.bytes of some topics at the destination
 TRANSACTIONAL, CONTROL = 0x10, 0x20
+PRODUCE = 0             # the request's key
 AWAY = "no leader takes or gives records"       # after ten seconds
 
 
@@ -241,6 +242,38 @@ def test_a_refused_batch_is_overtaken_by_none(mirrored, name, guarantee):
     for topic in topics:
         mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
         assert "destination: MESSAGE_TOO_LARGE" in opened(mirror, topic)
+
+
+def test_a_topic_that_gets_a_limit_on_its_way_back_to_the_relay(mirrored, name, nodes, proxy):
+    """What follows the batch that had to be opened is left to the relay, and is read again when it stays opened instead."""
+    mirror = mirrored(settings={"report.interval.ms": 300}, session_timeout_ms=10_000,     # a delivery may take as long
+                      **{"start.from": f"group:{name}.start", "lanes": 1})
+    config = far_config(mirror, nodes)
+    topic = f"{name}.middle"
+    create(mirror, topic, replicas=(2,))
+    for run in "abc":
+        produce(mirror, topic, run, 20)
+    mirror.oracle.call("set-group-offsets", bootstrap=mirror.source, group=f"{name}.start", topic=topic, offsets={"0": 30})
+    mirror.apply()
+    mirror.start_coordinator("c1")
+    proxy.links["2"].fault(PRODUCE, "stall", 7)
+    worker = mirror.start_worker("w1", config=config)
+    worker.wait_log("msg=partition.opened .*inside a batch", 30)
+    wait_until(lambda: proxy.links["2"].pending() == 0, 10, mirror.describe)
+
+    def version():
+        return mirror.status()["lanes"][0]["route_version"] or 0
+    before = version()
+    mirror.routes["east->west"]["limit.topics.records.per.second"] = f"{topic}=100000"
+    mirror.write_config()
+    mirror.apply()
+    wait_until(lambda: version() > before, 10, mirror.describe)
+    assert mirror.status()["partitions"][0]["position"] == 30, "the rest of the batch is still under way"
+    mirror.wait_status(lambda status: status["partitions"][0]["position"] >= 40, "it has arrived")
+    produce(mirror, topic, "d", 20)
+    mirror.wait_status(lambda status: status["partitions"][0]["position"] == 80, "all is read")
+    there = keys(mirror, mirror.destination, topic)
+    assert there == [f"{run}{i}" for run in "bcd" for i in range(20)][10:], there
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)

@@ -485,6 +485,7 @@ static void close_all(uv_handle_t *handle, void *arg) {
 }
 
 static void world_end(void) {
+        (void)uv_timer_stop(&w.removal);
         relay_close(w.relay);
         run_until(is_closed);
         uv_walk(&w.loop, close_all, NULL);
@@ -662,6 +663,22 @@ static void a_position_inside_a_batch_is_given_back_with_the_batch_s_end(void **
         }
 }
 
+static void what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened(void **state) {
+        (void)state;
+        world_begin(seed(), 0);
+        struct log_partition *part = &w.parts[1];
+        int at = 0;
+        while (part->control[at] || part->batches[at].records < 2) at++;
+        part->place = (struct relay_place){7, 5000, 5000};
+        part->position = part->batches[at].base + 1;
+        world_relay();
+        run_until(odd_and_others_there);
+        assert_int_equal(w.odd_reason, RELAY_PARTIAL);
+        assert_true(relay_fits(part->place, w.odd_until));
+        assert_int_equal(part->place.sequence, 7);
+        world_end();
+}
+
 static void closed_at_any_time_it_counts_only_what_is_there(void **state) {
         (void)state;
         unsigned first = seed();
@@ -687,6 +704,7 @@ int main(void) {
                 cmocka_unit_test(so_it_is_when_what_follows_has_to_be_opened),
                 cmocka_unit_test(what_has_to_be_opened_is_given_back_with_all_before_it_there),
                 cmocka_unit_test(a_position_inside_a_batch_is_given_back_with_the_batch_s_end),
+                cmocka_unit_test(what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened),
                 cmocka_unit_test(closed_at_any_time_it_counts_only_what_is_there),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
