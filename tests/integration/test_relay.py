@@ -303,6 +303,18 @@ def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, n
     mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
 
 
+def test_a_limit_makes_no_backlog_of_small_batches(mirrored, name):
+    mirror = mirrored(settings={"report.interval.ms": 300}, **{"lanes": 1, "limit.records.per.second": 30})
+    topic = f"{name}.slow"
+    create(mirror, topic)
+    mirror.up().wait_running(1)
+    load = mirror.load(topic, 1, 120)
+    # A hundred batches wait after a second; two more seconds of that would make a backlog.
+    mirror.wait_status(lambda status: (status["partitions"][0]["lag"] or 0) > 500, "its limit holds it back")
+    assert relayed(mirror) == 1 and not opened(mirror, topic)
+    load.stop()
+
+
 def test_a_record_that_is_refused_halts_its_partition_at_its_offset(mirrored, name):
     mirror = mirrored()
     topic = f"{name}.future"
