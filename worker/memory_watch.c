@@ -5,12 +5,12 @@
  *   on_look: control loop's own --> give, on each data loop --> arrived --> trim --> on_trimmed
  */
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/process_stats.h"
+#include "worker/arenas.h"
 #include "worker/short_thread.h"
 #include "worker/thread_cache.h"
 #include "worker/worker_internal.h"
@@ -43,9 +43,7 @@ static void trim(void *arg) {
         uv_thread_t thread;
         if (uv_thread_create(&thread, free_handovers, arg)) free_handovers(arg);
         else (void)uv_thread_join(&thread); /* fails for what is no thread */
-#ifdef __GLIBC__
-        (void)malloc_trim(0); /* 0: nothing was free */
-#endif
+        arenas_trim();
 }
 
 static void on_trimmed(void *arg) {
