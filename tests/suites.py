@@ -25,8 +25,8 @@ def parse_arguments():
     parser.add_argument("--sanitize", choices=("address", "thread"), help="address includes undefined")
     parser.add_argument("--werror", action="store_true", help="warnings are errors")
     parser.add_argument("--exitfirst", "-x", action="store_true", help="stop at the first failed integration test")
-    parser.add_argument("--jobs", "-j", type=int, default=3,
-                        help="integration tests side by side, but for those that measure times (default: 3)")
+    parser.add_argument("--jobs", "-j", type=int, default=4,
+                        help="integration tests side by side, but for those that measure times (default: %(default)s)")
     return parser.parse_args()
 
 
