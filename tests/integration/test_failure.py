@@ -221,6 +221,7 @@ def test_no_coordinator_at_all(running, topic):
     finish(mirror, topic, load, "exact")
 
 
+@pytest.mark.quiet
 def test_zookeeper_away_for_a_minute(running, topic, run_directory):
     zookeeper = ZooKeeper(run_directory / f"{topic}-zookeeper").start()
     try:
