@@ -38,14 +38,19 @@ static void run_job(struct short_job *job) {
         mailbox_post(job->home, tell_done, job);
 }
 
-/* Each waits for the end of the one before. */
-static void *serve(void *arg) {
-        (void)arg;
+/* All that wait; returns locked. */
+static void run_jobs(void) {
         lock();
         for (struct short_job *job; (job = next_job()); lock()) {
                 unlock();
                 run_job(job);
         }
+}
+
+/* Each waits for the end of the one before. */
+static void *serve(void *arg) {
+        (void)arg;
+        run_jobs();
         pthread_t before = queue.last;
         bool join = queue.ending;
         queue.last = pthread_self();
@@ -57,11 +62,7 @@ static void *serve(void *arg) {
 
 static void serve_on_pool(uv_work_t *work) {
         (void)work;
-        lock();
-        for (struct short_job *job; (job = next_job()); lock()) {
-                unlock();
-                run_job(job);
-        }
+        run_jobs();
         unlock();
 }
 
