@@ -14,6 +14,7 @@ import pytest
 
 from conftest import COMMIT_INTERVAL_MS
 from local_cluster import LOOPBACK, KafkaBroker, reserve_port, start_together, wait_until
+from test_limits import setting
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
 import fault_proxy  # noqa: E402
@@ -264,9 +265,7 @@ def test_a_topic_that_gets_a_limit_on_its_way_back_to_the_relay(mirrored, name, 
     def version():
         return mirror.status()["lanes"][0]["route_version"] or 0
     before = version()
-    mirror.routes["east->west"]["limit.topics.records.per.second"] = f"{topic}=100000"
-    mirror.write_config()
-    mirror.apply()
+    setting(mirror, **{"limit.topics.records.per.second": f"{topic}=100000"})
     wait_until(lambda: version() > before, 10, mirror.describe)
     assert mirror.status()["partitions"][0]["position"] == 30, "the rest of the batch is still under way"
     mirror.wait_status(lambda status: status["partitions"][0]["position"] >= 40, "it has arrived")

@@ -1,11 +1,10 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "test.h"
+#include "pages_held.h"
 #include "worker/thread_cache.h"
 
 #define PIECES (THREAD_CACHE_SIZES * THREAD_CACHE_DEPTH)
@@ -37,17 +36,6 @@ static void live_long(void *arg) {
 
 static void live_short(void *arg) { thread_cache_free(arg); }
 
-/* Of the pages that the pieces were in. */
-static size_t pages_held(void) {
-        uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-        size_t held = 0;
-        for (size_t i = 0; i < PIECES; i++) {
-                unsigned char in_memory = 0;
-                if (mincore((void *)(places[i] / page * page), page, &in_memory) == 0) held += in_memory & 1;
-        }
-        return held;
-}
-
 static void what_a_thread_keeps_goes_back_without_its_end(void **state) {
         (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -58,13 +46,13 @@ static void what_a_thread_keeps_goes_back_without_its_end(void **state) {
         assert_int_equal(uv_thread_create(&longer, live_long, NULL), 0);
         uv_sem_wait(&kept);
         (void)malloc_trim(0);
-        assert_in_range(pages_held(), PIECES * 9 / 10, PIECES); /* what this is about */
+        assert_in_range(pages_held(places, PIECES), PIECES * 9 / 10, PIECES); /* what this is about */
         uv_sem_post(&asked);
         uv_sem_wait(&given);
         assert_int_equal(uv_thread_create(&shorter, live_short, &cache), 0);
         assert_int_equal(uv_thread_join(&shorter), 0);
         (void)malloc_trim(0);
-        assert_in_range(pages_held(), 0, PIECES / 10);
+        assert_in_range(pages_held(places, PIECES), 0, PIECES / 10);
         uv_sem_post(&over);
         assert_int_equal(uv_thread_join(&longer), 0);
 }
