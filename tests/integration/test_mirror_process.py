@@ -123,11 +123,11 @@ def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source,
         oracle.call("preload", bootstrap=source, topic=one, partitions=4, count=20_000, size=1000)
     arguments = ("--from", source, "--to", destination, "--topics", f"{topic}-.*", "--group", topic, "--exactly-once",
                  "--until-end", "--output", "json", "--num.streams", "3")
-    # The same, slow enough to be killed before its end.
+    # The same, slow enough (20 s) to be killed before its end, also on a busy machine.
     (run_directory / name).mkdir(exist_ok=True)
     slow = run_directory / name / "slow.properties"
     route = {"enabled": "true", "topics": f"{topic}-.*", "group.id": topic, "delivery.guarantee": "exactly-once", "lanes": 3,
-             "limit.bytes.per.second": "10MiB"}
+             "limit.bytes.per.second": "2MiB"}
     slow.write_text("\n".join(["clusters = east, west", f"east.bootstrap.servers = {source.address}",
                                f"west.bootstrap.servers = {destination.address}"]
                               + [f"east->west.{key} = {value}" for key, value in route.items()]) + "\n")
