@@ -54,7 +54,7 @@ double relay_produce(struct relay_broker *broker, double allowed) {
                 pieces[i] = (struct relay_piece){.buffer = slot->buffer, .data = slot->data, .bytes = slot->bytes};
                 struct relay_batch told = relay_batch_of(slot);
                 relay_queue_sent(&part->queue);
-                if (told.next > part->sent_next) part->sent_next = told.next;
+                if (told.last >= part->sent_next) part->sent_next = told.last + 1;
                 relay->events.sent(relay->ctx, part->of, &told);
         }
         if (wire_produce(&relay->out, request->version, relay_conn_next_correlation(broker->conn), relay->client_id,

@@ -124,6 +124,12 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
                 return false;
         }
         if (batch->last_offset < queue->fetch_offset) return true;
+        /* Under the sequence of one that may be there, what follows it in its place would be taken for it, and be nowhere. */
+        bool in_place = batch->base_offset <= queue->fetch_offset && (batch->control || batch->records > 0);
+        if (queue->fetch_offset < part->sent_next && !in_place) {
+                relay_part_give(part, RELAY_UNUSUAL, -1, "the source no longer has what was sent and not acknowledged");
+                return false;
+        }
         if (batch->control || batch->records == 0) {
                 if (relay_queue_pass(queue, batch->last_offset + 1))
                         relay->events.passed(relay->ctx, part->of, queue->fetch_offset);

@@ -39,6 +39,7 @@ static struct world {
                 int leader[2];                /* -1: none */
                 int count;                    /* batches of one record each at the source */
                 int transactional;            /* the one that is; -1: none */
+                int gone, empty;              /* to a compaction, its records alone; -1: none */
                 int there;                    /* at the destination */
                 struct relay_part *relayed;
                 int64_t position;
@@ -52,6 +53,9 @@ static struct world {
         bool hold_fetches;                    /* those of the source's broker 1 that find nothing, until it is over */
         bool hold_find;                       /* the coordinator is asked for, and nobody answers */
         bool breaks_off;                      /* the destination, at the next batch; then nobody leads there */
+        bool swallows;                        /* the destination has the next batch, and does not say so; the source has it no longer */
+        bool keeps_empty;                     /* ... but for its head */
+        bool swallowed;
         int not_coordinator;                  /* so many additions are answered with that */
         int finds, adds, held_finds, held_fetches;
         int ready, troubles;
@@ -63,8 +67,8 @@ static struct world {
 
 /* ---- bytes ---- */
 
-static void make_batch(struct bytes *b, int64_t offset, bool transactional) {
-        const struct bytes_batch batch = {.base = offset, .magic = 2, .attributes = transactional ? 0x10 : 0, .records = 1,
+static void make_batch(struct bytes *b, int64_t offset, bool transactional, bool empty) {
+        const struct bytes_batch batch = {.base = offset, .magic = 2, .attributes = transactional ? 0x10 : 0, .records = !empty,
                                           .max_timestamp = 1000};
         uint8_t *at = put_batch_head(b, &batch, PAYLOAD);
         put_fill(b, PAYLOAD);
@@ -155,11 +159,12 @@ static bool answer_fetch(struct client *c, uint8_t *at) {
                 put64(&c->out, part->count);
                 put64(&c->out, part->count);
                 put32(&c->out, -1);
-                put32(&c->out, (int32_t)(offset < part->count ? part->count - offset : 0) * BATCH_BYTES);
-                for (; offset < part->count; offset++) {
-                        make_batch(&c->out, offset, offset == part->transactional);
-                        found = true;
-                }
+                int there = 0;
+                for (int64_t i = offset; i < part->count; i++) there += i != part->gone;
+                put32(&c->out, there * BATCH_BYTES);
+                for (; offset < part->count; offset++)
+                        if (offset != part->gone) make_batch(&c->out, offset, offset == part->transactional, offset == part->empty);
+                found |= there > 0;
         }
         return found;
 }
@@ -237,7 +242,11 @@ static void serve(struct client *c) {
                                 return client_end(c);
                         }
                         answer_produce(c, at);
-                        break;
+                        if (!w.swallows) break;
+                        w.swallows = false;
+                        w.swallowed = true;
+                        *(w.keeps_empty ? &w.parts[0].empty : &w.parts[0].gone) = 0;
+                        return client_end(c);
                 case FETCH:
                         if (answer_fetch(c, at)) break;
                         c->waiting = true;
@@ -362,7 +371,7 @@ static const struct relay_events events = {on_ready,  on_sent,       on_acked,  
 static void world_begin(void) {
         memset(&w, 0, sizeof w);
         w.part_count = 1;
-        for (int p = 0; p < PARTITIONS; p++) w.parts[p].transactional = -1;
+        for (int p = 0; p < PARTITIONS; p++) w.parts[p].transactional = w.parts[p].gone = w.parts[p].empty = -1;
         for (int side = 0; side < 2; side++)
                 for (int i = 0; i < BROKERS; i++) w.brokers[side][i].host = "127.0.0.1";
 }
@@ -521,12 +530,41 @@ static void a_partition_that_looks_is_away_in_time_though_an_answer_came(void **
         world_end();
 }
 
+/* A broker takes what has a batch's sequence for that batch. */
+static void what_follows_a_batch_that_is_gone_does_not_get_its_sequence(void **state) {
+        static const struct { bool empty, removed; } rows[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                world_begin();
+                w.parts[0].count = 2;
+                w.swallows = true;
+                w.keeps_empty = rows[i].empty;
+                world_relay();
+                if (rows[i].removed) {
+                        assert_true(loop_until(&w.loop, loop_flag, &w.swallowed, LIMIT_MS));
+                        relay_remove(w.parts[0].relayed);
+                        assert_true(loop_until(&w.loop, first_given, NULL, LIMIT_MS));
+                        assert_int_equal(w.parts[0].reason, RELAY_REMOVED);
+                        w.parts[0].given = 0;
+                        assert_true(relay_fits(w.parts[0].place, 0));
+                        add(&w.parts[0]);
+                }
+                assert_true(loop_until(&w.loop, first_given, NULL, LIMIT_MS));
+                assert_int_equal(w.parts[0].reason, RELAY_UNUSUAL);
+                assert_int_equal(w.parts[0].there, 1);
+                assert_int_equal(w.parts[0].position, 0);
+                assert_true(relay_fits(w.parts[0].place, 0) && !relay_fits(w.parts[0].place, 1));
+                world_end();
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_waits_for_a_lost_broker_does_not_keep_its_partition),
                 cmocka_unit_test(a_broker_s_name_that_cannot_be_asked_for_is_trouble_until_it_is_right),
                 cmocka_unit_test(nothing_turns_while_the_coordinator_is_asked_for),
                 cmocka_unit_test(a_partition_that_looks_is_away_in_time_though_an_answer_came),
+                cmocka_unit_test(what_follows_a_batch_that_is_gone_does_not_get_its_sequence),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
