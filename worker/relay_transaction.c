@@ -1,13 +1,14 @@
 /* Partitions that are to be sent to are added to the open transaction first, in
  * one request for all that wait.  An addition that got no answer ends the
  * producer: a late copy of it would begin a transaction that nobody ends. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "worker/relay_internal.h"
 
 #define AGAIN_MS 10 /* the broker is still ending the last transaction */
 
-enum { CONCURRENT_TRANSACTIONS = 51, NOT_COORDINATOR = 16, COORDINATOR_NOT_AVAILABLE = 15 };
+enum { UNKNOWN_TOPIC_OR_PARTITION = 3, COORDINATOR_NOT_AVAILABLE = 15, NOT_COORDINATOR = 16, CONCURRENT_TRANSACTIONS = 51 };
 
 void relay_forget_coordinator(struct relay *relay) {
         relay_broker_close(&relay->coordinator);
@@ -66,6 +67,7 @@ static void on_added(void *ctx, struct wire_text topic, int32_t partition, int16
         struct relay_row *row = relay_row_of(at->request, topic, partition, true);
         if (!row || row->part->given) return;
         struct relay_part *part = row->part;
+        char why[64];
         switch (error ? wire_produce_verdict(error) : WIRE_DONE) {
         case WIRE_DONE:
                 part->transaction = row->epoch;
@@ -77,13 +79,18 @@ static void on_added(void *ctx, struct wire_text topic, int32_t partition, int16
                 at->elsewhere |= error == NOT_COORDINATOR || error == COORDINATOR_NOT_AVAILABLE;
                 if (error != CONCURRENT_TRANSACTIONS)
                         relay_tell_trouble(relay, "destination: the coordinator of transactions: %s", wire_error_name(error));
+                if (error != UNKNOWN_TOPIC_OR_PARTITION) break;
+                part->add_wanted = false; /* all others of the request are refused with it */
+                if (part->state == RELAY_FLOWING) relay_part_look(part);
+                relay_part_check(part);
                 break;
         case WIRE_SEQUENCE:
                 relay_fail(relay, wire_error_fences(error), "transaction: %s", wire_error_name(error));
                 break;
         case WIRE_REFUSED:
                 part->add_wanted = false;
-                relay_part_give(part, RELAY_REFUSED, -1, "destination: %s", wire_error_name(error));
+                (void)snprintf(why, sizeof why, "destination: %s", wire_error_name(error)); /* it fits */
+                relay_part_drop(part, RELAY_REFUSED, why); /* with what waits: it was not sent in this transaction */
                 break;
         }
 }

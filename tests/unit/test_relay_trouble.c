@@ -22,7 +22,7 @@
 
 enum { SOURCE, DESTINATION };
 enum { PRODUCE = 0, FETCH = 1, METADATA = 3, FIND = 10, VERSIONS = 18, PRODUCER_ID = 22, ADD = 24 };
-enum { NOT_LEADER = 6, NOT_COORDINATOR = 16 };
+enum { UNKNOWN_TOPIC = 3, NOT_LEADER = 6, NOT_COORDINATOR = 16, TOPIC_DENIED = 29, NOT_ATTEMPTED = 55 };
 
 static struct world {
         uv_loop_t loop;
@@ -57,6 +57,7 @@ static struct world {
         bool keeps_empty;                     /* ... but for its head */
         bool swallowed;
         int not_coordinator;                  /* so many additions are answered with that */
+        int add_error;                        /* of partition 0's addition; one of a topic that is not there concerns all */
         int finds, adds, held_finds, held_fetches;
         int ready, troubles;
         char trouble[256];                    /* the first */
@@ -202,10 +203,17 @@ static void answer_add(struct client *c, uint8_t *at) {
         put_string(&c->out, "out");
         int32_t rows = get32(&at);
         put32(&c->out, rows);
+        bool first = false;
         while (rows-- > 0) {
-                put32(&c->out, get32(&at));
-                put16(&c->out, w.not_coordinator > 0 ? NOT_COORDINATOR : 0);
+                int32_t p = get32(&at);
+                first |= p == 0; /* they are in order */
+                put32(&c->out, p);
+                put16(&c->out, w.not_coordinator > 0                              ? NOT_COORDINATOR
+                               : p == 0                                           ? w.add_error
+                               : first && w.add_error == UNKNOWN_TOPIC            ? NOT_ATTEMPTED
+                                                                                  : 0);
         }
+        if (w.add_error == UNKNOWN_TOPIC && first) w.parts[0].leader[DESTINATION] = -1;
         w.not_coordinator--;
         w.adds++;
 }
@@ -425,6 +433,7 @@ static void world_end(void) {
 
 static bool first_given(void *ctx) { (void)ctx; return w.parts[0].given > 0; }
 static bool first_mirrored(void *ctx) { (void)ctx; return w.parts[0].position == w.parts[0].count; }
+static bool second_mirrored(void *ctx) { (void)ctx; return w.parts[1].position == w.parts[1].count; }
 static bool find_is_held(void *ctx) { (void)ctx; return w.held_finds > 0; }
 static bool in_trouble(void *ctx) { (void)ctx; return w.troubles > 0; }
 static bool fetch_is_held(void *ctx) { (void)ctx; return w.held_fetches > 0; }
@@ -558,6 +567,40 @@ static void what_follows_a_batch_that_is_gone_does_not_get_its_sequence(void **s
         }
 }
 
+static void a_partition_that_is_not_there_keeps_no_other_out_of_the_transaction(void **state) {
+        (void)state;
+        world_begin();
+        w.part_count = 2;
+        w.parts[0].count = w.parts[1].count = 1;
+        w.transactional_id = "lane";
+        w.add_error = UNKNOWN_TOPIC;
+        world_relay();
+        assert_true(loop_until(&w.loop, second_mirrored, NULL, LIMIT_MS));
+        assert_int_equal(w.parts[0].given, 0);
+        w.parts[0].relayed->trouble_ms -= RELAY_AWAY_MS; /* it is as if so much time had gone by */
+        assert_true(loop_until(&w.loop, first_given, NULL, LIMIT_MS));
+        assert_int_equal(w.parts[0].reason, RELAY_AWAY);
+        world_end();
+}
+
+/* At once, or behind a batch that has to be opened. */
+static void a_partition_that_may_not_be_added_is_given_back(void **state) {
+        (void)state;
+        for (int count = 1; count <= 2; count++) {
+                world_begin();
+                w.parts[0].count = count;
+                w.parts[0].transactional = 1;
+                w.transactional_id = "lane";
+                w.add_error = TOPIC_DENIED;
+                world_relay();
+                assert_true(loop_until(&w.loop, first_given, NULL, LIMIT_MS));
+                assert_int_equal(w.parts[0].reason, RELAY_REFUSED);
+                assert_int_equal(w.parts[0].there, 0);
+                assert_true(relay_fits(w.parts[0].place, 0));
+                world_end();
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_waits_for_a_lost_broker_does_not_keep_its_partition),
@@ -565,6 +608,8 @@ int main(void) {
                 cmocka_unit_test(nothing_turns_while_the_coordinator_is_asked_for),
                 cmocka_unit_test(a_partition_that_looks_is_away_in_time_though_an_answer_came),
                 cmocka_unit_test(what_follows_a_batch_that_is_gone_does_not_get_its_sequence),
+                cmocka_unit_test(a_partition_that_is_not_there_keeps_no_other_out_of_the_transaction),
+                cmocka_unit_test(a_partition_that_may_not_be_added_is_given_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
