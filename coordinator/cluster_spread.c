@@ -269,7 +269,10 @@ int cluster_spread_choose(struct cluster *cluster, struct lane **out_lane, Helio
 
 size_t cluster_spread_under_way(const struct cluster *cluster) {
         size_t count = 0;
-        for (size_t i = 0; i < cluster->route_count; i++)
-                for (size_t k = 0; k < cluster->routes[i]->lane_count; k++) count += cluster->routes[i]->lanes[k]->leaving;
+        for (size_t i = 0; i < cluster->route_count; i++) {
+                const struct route *route = cluster->routes[i];
+                if (!route->spec || !codec_route_runs(route->spec)) continue; /* nothing of it goes on, and others need not wait */
+                for (size_t k = 0; k < route->lane_count; k++) count += route->lanes[k]->leaving;
+        }
         return count;
 }

@@ -26,12 +26,12 @@ struct loads {
 struct read {
         struct loads *loads;
         uint64_t round;
-        uint32_t chunk;
+        uint32_t chunk, chunks; /* so many there are, as far as is known */
         char worker[260];
 };
 
 static void go_on(struct loads *loads);
-static bool ask(struct loads *loads, const char *worker, uint32_t chunk);
+static bool ask(struct loads *loads, const char *worker, uint32_t chunk, uint32_t chunks);
 
 static void on_report(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct read *read = ctx;
@@ -43,21 +43,24 @@ static void on_report(void *ctx, int code, const void *data, size_t bytes, const
         if (ours) loads->reads--;
         if (ours && cluster && code == 0 && codec_unpack_report(data, bytes, &report) == 0) {
                 cluster_on_report(cluster, clock_boot_ms(), report);
-                if (read->chunk + 1 < report->chunks && read->chunk < CHUNKS_MAX)
-                        (void)ask(loads, read->worker, read->chunk + 1); /* refused: it counts the next time */
+                read->chunks = report->chunks;
         }
+        /* Also behind one that is not there: its lane may be too large for a report. */
+        if (ours && cluster && read->chunk + 1 < read->chunks && read->chunk < CHUNKS_MAX)
+                (void)ask(loads, read->worker, read->chunk + 1, read->chunks); /* refused: it counts the next time */
         codec_free(report);
         free(read);
         if (ours) go_on(loads);
 }
 
-static bool ask(struct loads *loads, const char *worker, uint32_t chunk) {
+static bool ask(struct loads *loads, const char *worker, uint32_t chunk, uint32_t chunks) {
         char path[ZNODE_PATH_MAX];
         struct read *read = calloc(1, sizeof *read);
         if (!read) abort();
         read->loads = loads;
         read->round = loads->round;
         read->chunk = chunk;
+        read->chunks = chunks;
         (void)snprintf(read->worker, sizeof read->worker, "%s", worker);
         if (znode_path_report(path, worker, chunk) || zk_get(loads->zk, path, NULL, NULL, on_report, read)) {
                 free(read);
@@ -74,7 +77,7 @@ static void go_on(struct loads *loads) {
                 const char *worker = cluster_worker_after(cluster, loads->last);
                 if (!worker) break;
                 (void)snprintf(loads->last, sizeof loads->last, "%s", worker);
-                if (!ask(loads, worker, 0)) loads->running = false;
+                if (!ask(loads, worker, 0, 1)) loads->running = false;
         }
         if (!loads->running || loads->reads) return;
         loads->running = false;
