@@ -30,7 +30,7 @@ void cluster_load_changed(struct cluster *cluster, int64_t now_ms) {
 
 /* ---- a report ------------------------------------------------------------ */
 
-static struct told told_of(const Heliostat__Pb__LaneReport *report, int64_t now_ms) {
+static struct told told_of(const struct lane *lane, const Heliostat__Pb__LaneReport *report, int64_t now_ms) {
         struct told told = {.at_ms = now_ms, .generation = report->generation, .measured = report->measured};
         struct lane_load load = {report->n_partitions, report->bytes_rate, report->records_rate, 0};
         size_t stalled = 0, moving = 0, flowing = 0;
@@ -44,7 +44,8 @@ static struct told told_of(const Heliostat__Pb__LaneReport *report, int64_t now_
                 flowing += runs && p->rate > 0;
                 if ((runs || still) && behind) load.lag += (uint64_t)(p->end_offset - p->position);
         }
-        told.stalled = stalled && !moving && !flowing;
+        bool closed = report->n_partitions == 0 && lane->weight > lane->leaving; /* its owner has not opened it, or not again */
+        told.stalled = closed || (stalled && !moving && !flowing);
         told.moves = flowing > 0;
         told.weight = lane_weight(&load);
         return told;
@@ -58,7 +59,7 @@ void cluster_on_report(struct cluster *cluster, int64_t now_ms, const Heliostat_
                 if (!route || report->lanes[i]->lane >= route->lane_count) continue;
                 struct lane *lane = route->lanes[report->lanes[i]->lane];
                 if (lane->owner != worker || !lane->record || lane->record->generation != report->lanes[i]->generation) continue;
-                lane->told = told_of(report->lanes[i], now_ms);
+                lane->told = told_of(lane, report->lanes[i], now_ms);
                 cluster_spread_note(cluster, lane, report->lanes[i]);
         }
 }
@@ -69,6 +70,11 @@ static bool lane_told(const struct lane *lane, int64_t now_ms) {
 }
 
 /* ---- lanes that get nowhere ---------------------------------------------- */
+
+/* Its owner is to open it, and has not yet. */
+static bool lane_awaited(const struct lane *lane) {
+        return lane->record && lane->record->state == (int)ASSIGNED && lane_owner_present(lane) && !lane->owner->draining;
+}
 
 /* Some other worker's lane of the route moves on. */
 static bool others_move(const struct route *route, const struct worker *owner, int64_t now_ms) {
@@ -97,9 +103,10 @@ static void lane_leaves(struct cluster *cluster, struct lane *lane, int64_t now_
         if (!worker_moves_any(cluster, owner, now_ms) && owner->ailing_until_ms <= now_ms)
                 owner->ailing_until_ms = now_ms + stuck_ailing_ms(owner->ailings++);
         cluster->dirty = cluster->plan_dirty = true;
-        cluster_notice(cluster, "coordinator.stuck", "route=%s lane=%u worker=%s try=%u ailing=%s note=\"its partitions are "
-                       "stalled while other workers mirror this route\"", lane->route->name, lane->number, owner->id,
-                       lane->stuck.tries, owner->ailing_until_ms > now_ms ? "true" : "false");
+        cluster_notice(cluster, "coordinator.stuck", "route=%s lane=%u worker=%s try=%u ailing=%s note=\"%s while other workers "
+                       "mirror this route\"", lane->route->name, lane->number, owner->id,
+                       lane->stuck.tries, owner->ailing_until_ms > now_ms ? "true" : "false",
+                       lane_awaited(lane) ? "it is not opened" : "its partitions are stalled");
 }
 
 static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
@@ -107,8 +114,9 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
                 struct route *route = cluster->routes[i];
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
-                        if (!lane_told(lane, now_ms)) continue;
-                        struct stuck_facts facts = {.stalled = lane->told.stalled};
+                        bool awaited = lane_awaited(lane);
+                        if (!awaited && !lane_told(lane, now_ms)) continue;
+                        struct stuck_facts facts = {.stalled = awaited || lane->told.stalled};
                         if (facts.stalled) facts.others_move = others_move(route, lane->owner, now_ms);
                         if (stuck_look(&lane->stuck, &facts, now_ms)) lane_leaves(cluster, lane, now_ms);
                         if (stuck_remembers(&lane->stuck) || !lane->avoid) continue;
@@ -137,6 +145,7 @@ bool cluster_quiet(const struct cluster *cluster, int64_t now_ms) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         const struct lane *lane = route->lanes[k];
                         if (!lane->record || !lane->planned) continue;
+                        if (lane_awaited(lane) && stuck_given_up(&lane->stuck)) continue; /* nobody opens it */
                         if (lane->record->state != (int)OWNED || lane->owner != lane->planned || !lane_owner_present(lane))
                                 return false;
                         if (lane_told(lane, now_ms) && !lane->told.measured) return false; /* it will be soon */

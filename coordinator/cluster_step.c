@@ -278,21 +278,23 @@ static int hand_out_lane(struct draft *draft, struct lane *lane) {
         return 0;
 }
 
+static const char *move_reason(const struct lane *lane, const struct worker *to) {
+        if (lane->owner->drained) return "drained";
+        if (lane->pin && strcmp(lane->pin, to->id) == 0) return "pinned";
+        return lane->avoid && strcmp(lane->avoid, lane->owner->id) == 0 ? "stuck" : "move";
+}
+
 static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
         struct worker *to = lane->planned;
         if (!to || to == lane->owner || !lane->owner || lane->owner->draining ||
             !lane_owner_present(lane))
                 return 0;
         if (lane->record->state == (int)ASSIGNED) /* the version decides against the claim */
-                return lane_assign(draft, lane, to, "coordinator.assign", "move");
+                return lane_assign(draft, lane, to, "coordinator.assign", move_reason(lane, to));
         if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max)
                 return 0;
         ++*moving;
-        return lane_revoke(draft, lane, to->id,
-                           lane->owner->drained                          ? "drained"
-                           : lane->pin && strcmp(lane->pin, to->id) == 0 ? "pinned"
-                           : lane->avoid && strcmp(lane->avoid, lane->owner->id) == 0 ? "stuck"
-                                                                         : "move");
+        return lane_revoke(draft, lane, to->id, move_reason(lane, to));
 }
 
 /* Its record may be old: decide once it is read. */
@@ -440,7 +442,10 @@ static int partition_arrives(struct draft *draft, struct lane *from, size_t topi
         /* The lane that was chosen is gone or unreadable: back. */
         bool there = entry->to <= route->lane_count && route->lanes[entry->to - 1]->record;
         struct lane *to = there ? route->lanes[entry->to - 1] : from;
-        if (!lane_rests(from) || !lane_rests(to)) return 0;
+        if (!lane_rests(from) || !lane_rests(to)) {
+                from->skipped = to->skipped = true; /* what they are next decides: nothing else tells that they rest */
+                return 0;
+        }
         if (draft->lanes + 2 > draft->lanes_max || draft->ops + 4 > CLUSTER_WRITES_MAX) return 0;
         if (!draft_reserve(draft, from->owner, NULL) || (to != from && !draft_reserve(draft, to->owner, NULL))) return 0;
         char *name = strdup(in->topic);

@@ -1,8 +1,8 @@
 /* When does a lane leave an owner that gets it nowhere?  PURE.
  *
- * The owner is at fault when the lane's partitions are STALLED while other
- * workers mirror other lanes of the same route: the clusters are there, and
- * somebody reaches them.  A lane that stands still everywhere is not helped by
+ * The owner is at fault when the lane's partitions are STALLED, or it does not
+ * open the lane at all, while other workers mirror other lanes of the same route:
+ * the clusters are there, and somebody reaches them.  A lane that stands still everywhere is not helped by
  * moving: it is tried elsewhere three times, after one, four and sixteen
  * minutes, and then stays until it has gone well for ten. */
 #ifndef HELIOSTAT_COORDINATOR_STUCK_H
@@ -24,12 +24,14 @@ struct stuck {
 };
 
 struct stuck_facts {
-        bool stalled;          /* STALLED partitions, and none behind that moves on */
+        bool stalled;          /* not opened; or STALLED partitions, and none behind that moves on */
         bool others_move;      /* lanes of its route that other workers have do move on */
 };
 
-/* To be called with each report of the lane.  true: it is to be moved, once. */
+/* To be called with each report of the lane, or of others while it is not opened.  true: it is to be moved, once. */
 bool stuck_look(struct stuck *stuck, const struct stuck_facts *facts, int64_t now_ms);
+/* Moving does not help it. */
+bool stuck_given_up(const struct stuck *stuck);
 /* It has been moved for this lately: it stays away from that owner. */
 bool stuck_remembers(const struct stuck *stuck);
 /* How long its worker gets no lanes, the count-th time (from 0). */

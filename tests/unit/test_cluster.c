@@ -9,15 +9,11 @@
 #include "common/codec.h"
 #include "common/err.h"
 #include "common/znode_path.h"
-#include "coordinator/cluster.h"
+#include "coordinator/cluster_internal.h"
 #include "tests/sim/znodes.h"
 #include "tests/unit/test.h"
 
 #define ROUTE "e->w"
-enum { FREE = HELIOSTAT__PB__LANE_STATE__LANE_FREE,
-       ASSIGNED = HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED,
-       OWNED = HELIOSTAT__PB__LANE_STATE__LANE_OWNED,
-       REVOKING = HELIOSTAT__PB__LANE_STATE__LANE_REVOKING };
 
 struct rig {
         struct znodes zk;
@@ -30,6 +26,8 @@ struct rig {
         char notices[4096], decisions[65536];
         size_t steps, refused, writes, bytes_max;
         bool workers_claim;       /* model workers claim and release at once */
+        const char *idler;        /* but for this one, which claims nothing */
+        uint32_t closed;          /* lane of which its owner's report has no partitions, from 1; 0: none */
         const char *fail_path;    /* reads of it fail */
         bool always_refuse;
 };
@@ -267,14 +265,18 @@ static bool step_once(struct rig *rig) {
         return true;
 }
 
-static void claim_all(struct rig *rig) {
+static bool claim_all(struct rig *rig) {
+        bool any = false;
         for (uint32_t k = 0; k < ROUTE_LANES_MAX; k++) {
                 Heliostat__Pb__Lane *lane = read_lane(rig, k);
                 if (!lane) continue;
-                if (lane->state == (int)ASSIGNED) set_lane(rig, k, OWNED, 0);
+                bool assigned = lane->state == (int)ASSIGNED && !(rig->idler && strcmp(lane->owner, rig->idler) == 0);
+                if (assigned) set_lane(rig, k, OWNED, 0);
                 if (lane->state == (int)REVOKING) set_lane(rig, k, FREE, 0);
+                any |= assigned || lane->state == (int)REVOKING;
                 codec_free(lane);
         }
+        return any;
 }
 
 /* Reads and steps until there is nothing more to do now. */
@@ -290,11 +292,7 @@ static void turn(struct rig *rig) {
                         busy = true;
                 }
                 if (busy) continue;
-                if (rig->workers_claim &&
-                    count_state(rig, ROUTE_LANES_MAX, ASSIGNED) + count_state(rig, ROUTE_LANES_MAX, REVOKING)) {
-                        claim_all(rig);
-                        continue;
-                }
+                if (rig->workers_claim && claim_all(rig)) continue;
                 while (cluster_next_notice(rig->cluster, &event, &text)) {
                         append(rig->notices, sizeof rig->notices, event, text);
                         free(text);
@@ -855,7 +853,7 @@ static void tell(struct rig *rig, uint32_t count, const uint64_t *rates, const b
                 one.lane = k;
                 one.generation = lane->generation;
                 one.partitions = parts;
-                one.n_partitions = 1;
+                one.n_partitions = rig->closed != k + 1;
                 one.bytes_rate = rates[k];
                 one.measured = true;
                 report.worker = lane->owner;
@@ -1059,6 +1057,87 @@ static void a_partition_without_its_new_lane_comes_back(void **state) {
         lane = read_lane(rig, 0);
         assert_true(!lane->topics[0]->partitions[1]->left && lane->raised_from == 1);
         codec_free(lane);
+        rig_free(rig);
+}
+
+static void a_partition_arrives_as_soon_as_its_lane_is_opened(void **state) {
+        (void)state;
+        struct rig *rig = hot_field();
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        lane->topics[0]->partitions[0]->to = 2;
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        run_until(rig, 160000); /* the full re-read sees it */
+        rig->workers_claim = false;
+        drop(rig, ZNODE_WORKERS "/w2");
+        run_until(rig, rig->now_ms + 1000);
+        assert_string_equal(lane_text(rig, 1), "ASSIGNED w1/a g2 s2 t1 t3 t5");
+        owner_takes_out(rig, 0, false);
+        assert_null(strstr(rig->decisions, "partition.move"));
+        set_lane(rig, 1, OWNED, 0);
+        turn(rig); /* no time passes */
+        assert_non_null(strstr(rig->decisions, "coordinator.partition.move route=e->w topic=t partition=0 from=0 to=1"));
+        rig_free(rig);
+}
+
+static void partitions_of_a_route_at_rest_keep_no_others_from_moving(void **state) {
+        (void)state;
+        struct rig *rig = hot_field();
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        lane->topics[0]->partitions[0]->to = 2;
+        write_lane(rig, 0, lane);
+        codec_free(lane);
+        run_until(rig, 160000); /* the full re-read sees it */
+        assert_int_equal(cluster_spread_under_way(rig->cluster), 1);
+        put_route(rig, ROUTE, 2, false);
+        turn(rig);
+        assert_int_equal(cluster_spread_under_way(rig->cluster), 0);
+        rig_free(rig);
+}
+
+/* Its worker cannot reach the destination, or may not write there. */
+static void a_lane_that_its_worker_does_not_open_goes_elsewhere(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        bool all[4] = {true, true, true, true};
+        rig->idler = "w3";
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 10000);
+        uint32_t victim = 0;
+        while (victim < 4 && !strstr(lane_text(rig, victim), "ASSIGNED w3/a")) victim++;
+        assert_true(victim < 4);
+        for (int i = 0; i < 10; i++) { /* nobody gets anywhere: the clusters are away */
+                run_until(rig, 20000 + i * 30000);
+                tell(rig, 4, rates, all);
+        }
+        assert_non_null(strstr(lane_text(rig, victim), "ASSIGNED w3/a"));
+        *rig->decisions = '\0';
+        for (int i = 0; i < 3; i++) {
+                run_until(rig, 310000 + i * 30000);
+                assert_non_null(strstr(lane_text(rig, victim), "ASSIGNED w3/a"));
+                tell(rig, 4, rates, NULL);
+        }
+        assert_non_null(strstr(rig->decisions, "reason=stuck"));
+        assert_non_null(strstr(rig->notices, "it is not opened"));
+        assert_non_null(strstr(rig->notices, "ailing=true"));
+        for (uint32_t k = 0; k < 4; k++) assert_null(strstr(lane_text(rig, k), "w3/a"));
+        rig_free(rig);
+}
+
+static void a_lane_that_its_owner_does_not_open_again_goes_elsewhere(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        rig->closed = 1;
+        run_until(rig, 10000);
+        for (int i = 0; i < 3; i++) {
+                run_until(rig, 20000 + i * 30000);
+                assert_non_null(strstr(lane_text(rig, 0), "OWNED w1/a g1"));
+                tell(rig, 4, rates, NULL);
+        }
+        assert_non_null(strstr(rig->decisions, "reason=stuck"));
+        assert_non_null(strstr(lane_text(rig, 0), "OWNED w2/a g2"));
         rig_free(rig);
 }
 
@@ -1414,6 +1493,10 @@ int main(void) {
                 cmocka_unit_test(partitions_stay_where_they_are_well),
                 cmocka_unit_test(a_partition_without_its_new_lane_comes_back),
                 cmocka_unit_test(a_stuck_lane_leaves_its_owner),
+                cmocka_unit_test(a_lane_that_its_worker_does_not_open_goes_elsewhere),
+                cmocka_unit_test(a_lane_that_its_owner_does_not_open_again_goes_elsewhere),
+                cmocka_unit_test(a_partition_arrives_as_soon_as_its_lane_is_opened),
+                cmocka_unit_test(partitions_of_a_route_at_rest_keep_no_others_from_moving),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
                 cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),
