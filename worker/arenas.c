@@ -22,6 +22,7 @@ void arenas_tune(void) {
 #endif
 }
 
+#ifdef __GLIBC__
 struct visitor {
         uv_thread_t thread;
         uv_sem_t *there, *go;
@@ -38,14 +39,14 @@ static void visit(void *arg) {
 
 /* malloc_trim gives back what is free between pieces in use, and the end of the first heap, but not of the others:
  * that is done by whoever frees something large there, if it is more than what is to be kept.  Threads that live at the
- * same time get an arena each, as long as there are some. */
+ * same time get the heaps that no thread has, of which there are less than ARENAS, and then all of them in turn. */
 static void trim_ends(void) {
-        struct visitor visitors[ARENAS];
+        struct visitor visitors[2 * ARENAS];
         uv_sem_t there, go;
         int count = 0;
         if (uv_sem_init(&there, 0)) return;
         if (uv_sem_init(&go, 0)) return uv_sem_destroy(&there);
-        for (; count < ARENAS; count++) {
+        for (; count < 2 * ARENAS; count++) {
                 visitors[count] = (struct visitor){.there = &there, .go = &go};
                 if (uv_thread_create(&visitors[count].thread, visit, &visitors[count])) break;
                 uv_sem_wait(&there);
@@ -55,11 +56,12 @@ static void trim_ends(void) {
         uv_sem_destroy(&there);
         uv_sem_destroy(&go);
 }
+#endif
 
 void arenas_trim(void) {
 #ifdef __GLIBC__
         (void)malloc_trim(0); /* 0: nothing was free */
-        (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+        (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES); /* one word: others read the old one, or the new one */
         trim_ends();
         (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 #endif

@@ -16,7 +16,7 @@ struct thread_cache {
         void *pieces[THREAD_CACHE_SIZES][THREAD_CACHE_DEPTH];
 };
 
-/* Takes as many as can be there: some 240 KB, in 50 us at most. */
+/* Takes as many as can be there, and leaves none: some 240 KB. */
 void thread_cache_take(struct thread_cache *cache);
 /* In a thread that is about to end. */
 void thread_cache_free(struct thread_cache *cache);

@@ -7,6 +7,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OTHER_ALLOCATOR 1
+#endif
+#endif
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OTHER_ALLOCATOR 1
+#endif
+
 /* Of the pages that these places are in. */
 static inline size_t pages_held(const uintptr_t *places, size_t count) {
         uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
