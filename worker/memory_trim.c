@@ -20,8 +20,11 @@ bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, ui
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
 }
 
+void memory_trim_begun(struct memory_trim *trim, int64_t now_ms) {
+        if (lanes_have_gone(trim, now_ms)) trim->gone_ms = 0;
+}
+
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {
         trim->kept_bytes = resident_bytes;
         trim->done_ms = now_ms;
-        if (lanes_have_gone(trim, now_ms)) trim->gone_ms = 0;
 }

@@ -24,6 +24,8 @@ struct memory_trim {
 
 void memory_trim_lane_gone(struct memory_trim *trim, int64_t now_ms);
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms);
+/* A lane that goes from now on is followed by the next one. */
+void memory_trim_begun(struct memory_trim *trim, int64_t now_ms);
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* Looks at the process's memory and gives back what is free (memory_trim.h), in
- * a short thread: the walk through the heap takes milliseconds.  Before, each
- * loop hands over what is kept for its thread (thread_cache.h).
+ * a thread of its own: the walk through the heap takes milliseconds, and the short
+ * threads may all be waiting for brokers.  Before, each loop hands over what is
+ * kept for its thread (thread_cache.h).
  *
  *   on_look: control loop's own --> give, on each data loop --> arrived --> trim --> on_trimmed
  */
@@ -11,7 +12,6 @@
 #include "common/log.h"
 #include "common/process_stats.h"
 #include "worker/arenas.h"
-#include "worker/short_thread.h"
 #include "worker/thread_cache.h"
 #include "worker/worker_internal.h"
 
@@ -25,7 +25,7 @@ struct handover {
 };
 
 struct trim_job {
-        struct short_job work;
+        uv_thread_t thread;
         struct worker *worker;
         uint64_t before_bytes;
         unsigned awaited; /* handovers */
@@ -38,16 +38,7 @@ static void free_handovers(void *arg) {
         for (unsigned i = 0; i < job->count; i++) thread_cache_free(&job->handovers[i].cache);
 }
 
-/* In a short thread.  What the pieces' own has kept of them is free at its end. */
-static void trim(void *arg) {
-        uv_thread_t thread;
-        if (uv_thread_create(&thread, free_handovers, arg)) free_handovers(arg);
-        else (void)uv_thread_join(&thread); /* fails for what is no thread */
-        arenas_trim();
-}
-
-static void on_trimmed(void *arg) {
-        struct trim_job *job = arg;
+static void done(struct trim_job *job) {
         struct worker *worker = job->worker;
         uint64_t resident = process_resident_bytes();
         worker->memory.trimming = false;
@@ -56,9 +47,30 @@ static void on_trimmed(void *arg) {
         free(job);
 }
 
+static void on_trimmed(void *arg) {
+        struct trim_job *job = arg;
+        (void)uv_thread_join(&job->thread); /* fails for what is no thread */
+        done(job);
+}
+
+/* In the job's thread.  What the pieces' own has kept of them is free at its end. */
+static void trim(void *arg) {
+        struct trim_job *job = arg;
+        uv_thread_t thread;
+        if (uv_thread_create(&thread, free_handovers, job)) free_handovers(job);
+        else (void)uv_thread_join(&thread);
+        arenas_trim();
+        mailbox_post(&job->worker->home, on_trimmed, job);
+}
+
 static void arrived(void *arg) {
         struct trim_job *job = arg;
-        if (--job->awaited == 0) short_thread_queue(&job->worker->home, &job->work, job, trim, on_trimmed);
+        if (--job->awaited > 0) return;
+        int rc = uv_thread_create(&job->thread, trim, job);
+        if (rc == 0) return;
+        log_warn("worker.thread", "error=\"%s\" note=\"free memory is kept for now\"", uv_strerror(rc));
+        free_handovers(job);
+        done(job);
 }
 
 /* On a data loop. */
@@ -82,6 +94,7 @@ static void on_look(uv_timer_t *timer) {
         job->count = count;
         job->awaited = worker->data_loop_count;
         worker->memory.trimming = true;
+        memory_trim_begun(&worker->memory.trim, clock_boot_ms());
         thread_cache_take(&job->handovers[0].cache);
         for (unsigned i = 0; i < worker->data_loop_count; i++) {
                 struct handover *handover = &job->handovers[1 + i];
