@@ -945,7 +945,7 @@ bool pump_turn(struct data_loop_member *member) {
         if (!pump->relay) return opened_turn(pump);
         double room = relay_room(pump);
         bool opened_first = limits_opened_first(pump, room);
-        if (limits_waited(pump, NULL)) relay_note_limited(pump->relay);
+        if (limits_wait(pump)) relay_note_limited(pump->relay);
         relay_turn(pump->relay, opened_first ? 0 : room);
         bool more = opened_turn(pump);
         /* It could take none: none of it must wait for that. */

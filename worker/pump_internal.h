@@ -435,6 +435,7 @@ double limits_room(struct pump *pump);
 bool limits_opened_first(struct pump *pump, double room);
 void limits_note_taken(struct pump *pump, bool relayed, uint64_t records, uint64_t bytes);
 void limits_set(struct pump *pump, double records, double bytes);
+bool limits_wait(const struct pump *pump); /* hold something back, by limits_room's last word */
 bool limits_waited(const struct pump *pump, const struct part *part); /* lately; part NULL: for the lane's */
 /* Takes rules. */
 void limits_set_rules(struct pump *pump, struct flow_rules *rules);
@@ -479,6 +480,10 @@ void request_drop_update(struct pump *pump);
 /* pump_leave.c */
 /* Stops what leaves, and tells what may be taken out of the lane. */
 void leave_look(struct pump *pump);
+/* It does not flow, for it leaves. */
+bool leave_rests(const struct part *part);
+/* PARKED because it is to rest, and there is nothing to start it again for. */
+bool part_rests(const struct pump *pump, const struct part *part);
 /* Nothing of it is under way, and nothing is left to be said about it. */
 bool leave_still(const struct pump *pump, const struct part *part);
 /* Exactly-once: a transaction has to end for its sake. */

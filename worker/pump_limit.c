@@ -105,6 +105,8 @@ void limits_set(struct pump *pump, double records, double bytes) {
         if (pump->state == PUMP_RUNNING) data_loop_ready(pump->loop, &pump->member);
 }
 
+bool limits_wait(const struct pump *pump) { return atomic_load_explicit(&pump->flow.since_us, memory_order_relaxed) != 0; }
+
 bool limits_waited(const struct pump *pump, const struct part *part) {
         if (part && part->topic->shut_us && pump->loop->last_us - part->topic->shut_us < SHOWN_MS * 1000) return true;
         return pump->limited_ms && pump->loop->last_us / 1000 - pump->limited_ms < SHOWN_MS;
