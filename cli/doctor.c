@@ -20,6 +20,7 @@
 
 #define TIMEOUT_S 10
 #define FILES_SELF 64 /* of a worker without lanes */
+#define LANE_FILES 16 /* 18 were counted with one broker at each end */
 
 static int exit_code_of(const struct doctor_findings *findings, bool unreachable) {
         if (unreachable) return CLI_UNREACHABLE;
@@ -71,8 +72,8 @@ static void visit_route(struct visit *v, const struct config_route *route) {
         struct topics_found found = {0};
         struct doctor_route r;
         if (!usable(source) || !usable(destination)) return; /* why was said; every question would only wait */
-        /* each lane: a consumer and a producer, with a connection to each broker at the most, and a few of their own */
-        v->host.files_needed += (uint64_t)route->lanes * (source->brokers + destination->brokers + 8);
+        /* each lane: a consumer and a producer, with a connection to each broker at the most, and those of their own */
+        v->host.files_needed += (uint64_t)route->lanes * (source->brokers + destination->brokers + LANE_FILES);
         progress_tell(v->asked.progress, "%s: its topics", route->name);
         if (topics_of_route(v->asked.config, route, &found) == CLI_OK) {
                 doctor_ask_route(&v->asked, route, source, destination, &found, &r);

@@ -50,7 +50,8 @@
             "What a worker may take in memory; divided over its lanes (docs/operations.md).") \
         ROW(worker_limit_bytes_per_second, "worker.limit.bytes.per.second", BYTES, "0", 0, \
             1024 * SETTING_GIB, RELOAD, \
-            "What a worker mirrors at most, of keys and values, over all its lanes; 0: no limit " \
+            "What a worker mirrors at most, of keys and values (of batches that pass unopened: as they lie in the " \
+            "log), over all its lanes; 0: no limit " \
             "(docs/operations.md, \"Limits\").") \
         ROW(worker_limit_records_per_second, "worker.limit.records.per.second", UINT, "0", 0, \
             1000000000, RELOAD, \
@@ -175,7 +176,8 @@
         ROW(transaction_commit_records, "transaction.commit.records", UINT, "1000000", 1, 10000000, \
             APPLY, "With exactly-once: records after which a transaction is committed earlier.") \
         ROW(limit_bytes_per_second, "limit.bytes.per.second", BYTES, "0", 0, 1024 * SETTING_GIB, APPLY, \
-            "What the route mirrors at most, of keys and values, over all its workers: divided over its " \
+            "What the route mirrors at most, of keys and values (of batches that pass unopened: as they lie in the " \
+            "log), over all its workers: divided over its " \
             "lanes (docs/operations.md, \"Limits\"); 0: no limit.") \
         ROW(limit_records_per_second, "limit.records.per.second", UINT, "0", 0, 1000000000, APPLY, \
             "The same in records.") \
@@ -339,7 +341,7 @@
         ROW("errors.*", IGNORE, "", "what is repeated and what halts is said by the route's policies") \
         ROW("forwarding.admin.class", ONLY, "org.apache.kafka.clients.admin.ForwardingAdmin|", \
             "Java classes cannot run here") \
-        ROW("metric.reporters", IGNORE, "", "a Java class; see docs/operations.md for metrics") \
+        ROW("metric.reporters", IGNORE, "", "a Java class; see docs/metrics.md") \
         ROW("metrics.*", IGNORE, "", "for Java's metrics") \
         ROW("auto.include.jmx.reporter", IGNORE, "", "for Java's metrics") \
         ROW("name", IGNORE, "", "a route has its name from its clusters") \
