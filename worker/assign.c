@@ -65,6 +65,7 @@ static void on_running(void *ctx) {
         if (!link->lane) return;
         log_info("lane.running", "route=%s lane=%u gen=%" PRIu64, link->lane->route,
                  link->lane->lane, link->lane->core.held_generation);
+        memory_trim_lanes_changed(&link->worker->memory.trim, clock_boot_ms());
         lane_signal(link->lane, LANE_ON_RUNNING);
 }
 
@@ -86,7 +87,7 @@ static struct worker_lane *detach(struct lane_pump_link *link) {
         lane->link = NULL;
         facts_clear(lane);
         pump_free(link->pump);
-        memory_trim_lane_gone(&lane->worker->memory.trim, clock_boot_ms());
+        memory_trim_lanes_changed(&lane->worker->memory.trim, clock_boot_ms());
         return lane;
 }
 

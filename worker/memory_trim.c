@@ -5,23 +5,23 @@
 #define AGAIN_MS 10000
 
 /* Others may follow it at once. */
-#define GONE_MS 2000
+#define SETTLE_MS 2000
 
-void memory_trim_lane_gone(struct memory_trim *trim, int64_t now_ms) { trim->gone_ms = now_ms; }
+void memory_trim_lanes_changed(struct memory_trim *trim, int64_t now_ms) { trim->changed_ms = now_ms; }
 
-static bool lanes_have_gone(const struct memory_trim *trim, int64_t now_ms) {
-        return trim->gone_ms && now_ms - trim->gone_ms >= GONE_MS;
+static bool lanes_have_changed(const struct memory_trim *trim, int64_t now_ms) {
+        return trim->changed_ms && now_ms - trim->changed_ms >= SETTLE_MS;
 }
 
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
-        if (lanes_have_gone(trim, now_ms)) return true;
+        if (lanes_have_changed(trim, now_ms)) return true;
         if (resident_bytes < budget_bytes / 8 * 5) return false;
         if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
 }
 
 void memory_trim_begun(struct memory_trim *trim, int64_t now_ms) {
-        if (lanes_have_gone(trim, now_ms)) trim->gone_ms = 0;
+        if (lanes_have_changed(trim, now_ms)) trim->changed_ms = 0;
 }
 
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {

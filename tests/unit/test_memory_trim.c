@@ -35,14 +35,14 @@ static void a_peak_is_forgotten(void **state) {
 static void lanes_that_have_gone_are_followed_once(void **state) {
         (void)state;
         struct memory_trim trim = {0};
-        memory_trim_lane_gone(&trim, 1000);
-        memory_trim_lane_gone(&trim, 2000);
+        memory_trim_lanes_changed(&trim, 1000);
+        memory_trim_lanes_changed(&trim, 2000);
         assert_false(memory_trim_due(&trim, 20 * MIB, BUDGET, 3999)); /* more may go */
         assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 4000));
         memory_trim_begun(&trim, 4000);
         memory_trim_done(&trim, 15 * MIB, 4010);
         assert_false(memory_trim_due(&trim, 20 * MIB, BUDGET, 9000));
-        memory_trim_lane_gone(&trim, 10000);
+        memory_trim_lanes_changed(&trim, 10000);
         memory_trim_begun(&trim, 10010);
         memory_trim_done(&trim, 15 * MIB, 10020); /* for the budget: what has gone is not all free yet */
         assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 12000));
@@ -51,10 +51,10 @@ static void lanes_that_have_gone_are_followed_once(void **state) {
 static void a_lane_that_goes_meanwhile_is_followed_too(void **state) {
         (void)state;
         struct memory_trim trim = {0};
-        memory_trim_lane_gone(&trim, 1000);
+        memory_trim_lanes_changed(&trim, 1000);
         assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 3000));
         memory_trim_begun(&trim, 3000);
-        memory_trim_lane_gone(&trim, 3050);
+        memory_trim_lanes_changed(&trim, 3050);
         memory_trim_done(&trim, 15 * MIB, 5100); /* it has waited for a loop */
         assert_true(memory_trim_due(&trim, 20 * MIB, BUDGET, 5100));
 }
