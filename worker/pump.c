@@ -610,6 +610,7 @@ static bool may_follow(struct pump *pump, struct part *part, const rd_kafka_mess
                 pump->alone = pump->single || m->offset < part->single_until;
         }
         if (part->under_way > 0 && m->offset < part->single_until) return false;
+        if (halt_holds_back(pump, part)) return false;
         return burst_admit(&part->burst, &pump->burst_limits, part->under_way, m->len + m->key_len,
                            pump->loop->last_us, pump->expedited_us);
 }

@@ -16,12 +16,13 @@ bool begin_collect(struct pump_op *op) {
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
                 if (part->state != PART_NEW || part_position(part) >= 0) continue;
-                if (part->started && part->resuming && part->halt.from >= 0) {
-                        part->position = part->halt.from; /* halted for longer than the group remembers */
-                        continue;
-                }
-                if (part->started && !SABOTAGE(RESET_TO_LATEST)) {
+                bool halted = part->resuming && part->halt.from >= 0;
+                if (part->started && (halted || !SABOTAGE(RESET_TO_LATEST))) {
                         if (!op_position_gone(op, part)) continue;
+                        if (halted) {
+                                part->position = part->halt.from; /* for longer than the group remembers */
+                                continue;
+                        }
                         part_halt(op->pump, part, HALT_NO_POSITION, -1, -1,
                                   "no committed position in group %s although the partition was started before",
                                   op->pump->settings.group_id);

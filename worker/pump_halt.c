@@ -51,17 +51,19 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         (void)vsnprintf(halt.reason, sizeof halt.reason, format, ap); /* cut at the bound */
         va_end(ap);
         halt.answer = halt_policy(kind, pump->settings.gap_policy, pump->settings.poison_record_policy);
-        if (part->resuming && part->approach && old->kind == kind && (of_log(kind) || old->from == from))
+        if (part->resuming && part->approach && old->kind == kind && (of_log(kind) || old->from == from)) {
                 halt.answer = old->answer; /* this is what it was given for */
+                if (halt.answer == ANSWER_OFFSET) halt.to = old->to;
+        }
         if (part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER)
                 halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
         bool again = halt_same(old, &halt);
         if (!again && (size_t)kind < PUMP_STATS_KINDS) pump->stats.halts[kind]++;
         if (part->resuming && part->poison_met && !again) part->passed = *old;
-        part->retry_ms = again && halt.answer == ANSWER_RETRY ? clock_boot_ms() + RETRY_AGAIN_MS : 0;
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         halt_here(pump, part);
+        part->retry_ms = again && halt.answer == ANSWER_RETRY ? clock_boot_ms() + RETRY_AGAIN_MS : 0;
 }
 
 /* ---- the log's range ---- */
@@ -160,10 +162,20 @@ static void answer_carry_out(struct pump *pump, struct part *part, int64_t targe
 }
 
 enum halt_answer halt_at_poison(struct pump *pump, struct part *part) {
-        part->poison_met = part->halt_recorded && part->halt.answer != ANSWER_NONE;
-        if (part->poison_met) return part->halt.answer;
-        halt_here(pump, part);
+        bool passes = part->halt.answer == ANSWER_SKIP || part->halt.answer == ANSWER_DEAD_LETTER;
+        part->poison_met = part->halt_recorded && passes;
+        if (part->poison_met) {
+                if (pump->txn != TXN_NONE) txn_answered(pump);
+                return part->halt.answer;
+        }
+        halt_here(pump, part); /* another answer is carried out there */
         return ANSWER_NONE;
+}
+
+/* A transaction that is lost is begun again below the answered record; if one behind it had been refused meanwhile, that
+ * one's halt would have taken the place of the answer, and so on in turns. */
+bool halt_holds_back(const struct pump *pump, const struct part *part) {
+        return pump->txn != TXN_NONE && part->resuming && part->approach && part->poison_met && !part->resumed;
 }
 
 void halt_answers(struct pump *pump) {
@@ -229,8 +241,8 @@ void halt_on_reopen(struct part *part) {
                 part->poison = -1;
                 part->state = PART_HALTED;
         }
-        /* What was sent before it may have gone with the clients. */
-        if (part->state == PART_HALTED && part->halt.kind == HALT_REFUSED) approach(part);
+        /* What was sent before it may have gone with the clients.  An offset is gone to, wherever it stands. */
+        if (part->state == PART_HALTED && part->halt.kind == HALT_REFUSED && part->halt.answer != ANSWER_OFFSET) approach(part);
 }
 
 bool halt_waits(const struct part *part) { return part->resuming && !part->approach; }
@@ -294,6 +306,7 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
                 if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
                 part->halt = (struct halt){0};
                 part->halt_recorded = part->resuming = part->resumed = part->approach = false;
+                part->poison = -1; /* and it may be relayed again, or leave the lane */
                 log_info("partition.resumed", "route=%s lane=%u topic=%s partition=%d position=%lld",
                          pump->settings.route, pump->settings.lane, part->topic->name, part->partition,
                          (long long)part_position(part));
@@ -301,11 +314,11 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
         }
 }
 
-/* One that is tried again and again may get a better answer, also while it is
- * being tried: then that counts where the halt is met again. */
+/* One that has none, or is tried again and again, may get a better answer, also
+ * while it is approached: then that counts where the halt is met again. */
 static bool takes_answer(const struct part *part) {
-        if (part->halt.answer == ANSWER_RETRY) return part->state == PART_HALTED || (part->resuming && part->approach);
-        return part->state == PART_HALTED && part->halt.answer == ANSWER_NONE;
+        if (part->halt.answer != ANSWER_NONE && part->halt.answer != ANSWER_RETRY) return false;
+        return part->state == PART_HALTED || (part->resuming && part->approach);
 }
 
 void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added) {

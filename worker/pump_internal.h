@@ -375,6 +375,7 @@ struct pump {
         enum txn_state txn;         /* NONE: at-least-once, or no producer */
         bool txn_first;             /* of this producer */
         uint64_t txn_records, txn_bytes;
+        bool txn_answered;          /* a record in it was passed over: it ends before its partition goes on */
         atomic_uint txn_end_requests; /* EndTxn sent for the transaction that ends; by the broker's thread */
         struct txn_times times;
         struct denied_topics denied;
@@ -535,6 +536,8 @@ void halt_on_reopen(struct part *part);
 bool halt_waits(const struct part *part);
 /* The record at part->poison is next: stops there, unless the answer is recorded. */
 enum halt_answer halt_at_poison(struct pump *pump, struct part *part);
+/* What comes behind an answered record waits until that is committed. */
+bool halt_holds_back(const struct pump *pump, const struct part *part);
 /* What the lane's record says of the halt of a partition that was just added, or is there already. */
 void halt_from_record(struct pump *pump, struct part *part, const struct halt *halt, bool added);
 /* The facts that wait to be recorded.  Returns how many. */
@@ -586,6 +589,7 @@ bool txn_error_fences(rd_kafka_resp_err_t err);
 void txn_settle(const struct pump_settings *settings);
 bool txn_dirty(const struct pump *pump);    /* something is not committed */
 bool txn_full(const struct pump *pump);
+void txn_answered(struct pump *pump);
 void txn_opened(struct pump *pump);         /* the producer has begun one */
 void txn_note_sent(struct pump *pump, uint64_t records, uint64_t bytes);
 void txn_note_acked(struct pump *pump);

@@ -369,6 +369,7 @@ void txn_on_timer(uv_timer_t *timer) {
 void txn_opened(struct pump *pump) {
         pump->txn = TXN_OPEN;
         pump->txn_records = pump->txn_bytes = 0;
+        pump->txn_answered = false;
         pump->times.opened_us = pump->loop->last_us;
         pump->times.begun_us = pump->times.acked_us = 0;
         atomic_store(&pump->times.adds, 0);
@@ -386,5 +387,10 @@ void txn_note_sent(struct pump *pump, uint64_t records, uint64_t bytes) {
 
 bool txn_full(const struct pump *pump) {
         return pump->txn_records >= pump->settings.transaction_records ||
-               pump->txn_bytes >= pump->settings.transaction_bytes;
+               pump->txn_bytes >= pump->settings.transaction_bytes || pump->txn_answered;
+}
+
+void txn_answered(struct pump *pump) {
+        pump->txn_answered = true;
+        data_loop_ready(pump->loop, &pump->member);
 }

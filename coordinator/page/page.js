@@ -377,7 +377,7 @@
     const s = scope(status), t = status.totals, bad = s.states.HALTED + s.states.STALLED;
     const waits = s.states.UNASSIGNED + s.states.ASSIGNED, all = s.partitions;
     tile("tile-lag", short(s.lag), known(s.lag) ? "records behind the source" : "not known yet", null, count(s.lag));
-    tile("tile-time", duration(s.lag_seconds), "age of the oldest waiting record");
+    tile("tile-time", duration(s.lag_seconds), "at most, of what waits");
     const r = rate(s.rate);
     tile("tile-rate", [r[0], (r[1] ? r[1] + " " : "") + "/s"], "records" + (known(s.bytes_rate) ? `, ${joined(bytes(s.bytes_rate))}/s` : ""), null, `${count(Math.round(s.rate))} records/s`);
     tile("tile-partitions", [count(s.states.RUNNING), "of " + count(all)], [plural(s.topics, "topic"), waits ? `${count(waits)} not mirrored yet` : null, s.states.PARKED ? `${count(s.states.PARKED)} parked` : null].filter(Boolean).join(", "), waits || s.states.PARKED ? "warn" : null);
