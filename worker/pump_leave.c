@@ -9,13 +9,23 @@
  *     -> told: the lane's record gets `left` and the position
  *     -> left                       nothing is read, sent, committed or listed of it
  *
- * A halt, or an answer that is being carried out, comes first.  Clients that are
- * replaced before it has left begin anew: it is started, and taken out again. */
+ * A halt, or an answer that is being carried out, comes first: for that it flows
+ * once more.  Clients that are replaced before it has left, and records that fail,
+ * begin anew: it is started, and taken out again. */
 #include <inttypes.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/pump_internal.h"
+
+bool leave_rests(const struct part *part) { return part->leaving && !part->resuming && part->halt.kind == HALT_NONE; }
+
+/* What has failed of it since is not in flight, and has not arrived: it starts again, at that record, and rests there.
+ * A transaction fails with it, and the clients are replaced. */
+bool part_rests(const struct pump *pump, const struct part *part) {
+        if (!part->flowed || !(part->paused || part->leaving)) return false;
+        return pump->settings.exactly_once || ledger_in_flight(&part->ledger) == 0;
+}
 
 bool leave_still(const struct pump *pump, const struct part *part) {
         if (!part->leaving || part->left || part->state != PART_PARKED || part->starting || part->relayed || part->halt_probing) return false;
@@ -43,7 +53,7 @@ void leave_look(struct pump *pump) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 if (!part->leaving || part->left) continue;
-                if (part->state == PART_FLOWING) part_stop(pump, part, PART_PARKED, "leaves for another lane");
+                if (part->state == PART_FLOWING && leave_rests(part)) part_stop(pump, part, PART_PARKED, "leaves for another lane");
                 if (part->leave_done || !leave_still(pump, part)) continue;
                 if (!committed(pump, part)) {
                         if (!pump->settings.exactly_once && !pump->commit_op && clock_boot_ms() >= pump->recheck_ms)

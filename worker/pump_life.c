@@ -589,7 +589,7 @@ void pump_retry_parked(struct pump *pump) {
         int64_t now = clock_boot_ms();
         for (size_t i = 0; i < pump->part_count; i++) {
                 const struct part *part = pump->parts[i];
-                if (part->state != PART_PARKED || part->left || ((part->paused || part->leaving) && part->flowed)) continue;
+                if (part->state != PART_PARKED || part->left || part_rests(pump, part)) continue;
                 int64_t wait = part->retry_ms - now;
                 pump_retry_soon(pump, wait > 100 ? (uint64_t)wait : 100);
         }

@@ -291,8 +291,8 @@ void pump_start_parts(struct pump *pump) {
                 /* What is still under way would be sent twice. */
                 if (part->left) continue;
                 bool parked = part->state == PART_PARKED;
-                if (parked && !((part->paused || part->leaving) && part->flowed) && part->retry_ms <= now &&
-                    part->under_way == 0 && !part->relayed && !part->halt_probing)
+                if (parked && !part_rests(pump, part) && part->retry_ms <= now && part->under_way == 0 &&
+                    !part->relayed && !part->halt_probing)
                         part->state = PART_NEW;
                 if (part->state != PART_NEW) continue;
                 part->starting = true;
@@ -483,7 +483,7 @@ void pump_flow_waiting(struct pump *pump) {
                 for (size_t i = 0; i < pump->part_count; i++) {
                         struct part *part = pump->parts[i];
                         if (part->state != PART_WAITING || !part->started || part->left || halt_waits(part)) continue;
-                        bool stays = !part->paused && !part->leaving;
+                        bool stays = !part->paused && !leave_rests(part);
                         pump_drop_part(pump, part);
                         ledger_fini(&part->ledger);
                         ledger_init(&part->ledger, part->position);

@@ -1,5 +1,6 @@
 """Where lanes and partitions are: `move`, `drain`, `undrain`, the load, and what changes while a partition moves."""
 
+import base64
 import contextlib
 import re
 import subprocess
@@ -255,3 +256,59 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
     # At-least-once, one that stopped for a second sends again what it has no answer for.
     for letter in HOT:
         mirror.assert_mirrored(between(letter), guarantee.replace("exactly-once", "exact"))
+
+
+def test_records_of_a_partition_that_leaves_fail(field, topic, destination):
+    """At-least-once, opened: the destination takes nothing for so long that what is under way fails while its partition is
+    on its way out of the lane.  It leaves all the same, at the first record that has not arrived."""
+    mirror = hot_field(field, topic, "at-least-once", 0, **{"batch.relay.enabled": "false"})
+    leaving, stays = f"{topic}.at-least-once.a", f"{topic}.at-least-once.c"
+    mirror.wait_status(lambda status: all(p["position"] for p in status["partitions"] if p["topic"] in (leaving, stays)), "records flow")
+    mirror.coordinators["c1"].terminate()
+    assert mirror.coordinators["c1"].wait(20) == 0
+    client = kazoo.client.KazooClient(hosts=mirror.connect)
+    client.start(10)
+    with contextlib.closing(client), contextlib.ExitStack() as stack:
+        stack.callback(client.stop)
+        destination.pause()
+        stack.callback(destination.resume)
+        time.sleep(1)  # records of each partition are sent, and get no answer
+        owner = mirror.workers[tell_to_leave(client, leaving)]
+        owner.wait_log(f"topic={leaving} partition=0 position=[0-9]+ reason=\"leaves for another lane\"", 20)
+        owner.wait_log("lane.recycle ", 40)
+        destination.resume()
+        wait_until(lambda: has_left(client, leaving), 20, lambda: mirror.describe() + owner.tail())
+        mirror.start_coordinator("c2").wait_log("coordinator.lead id=")
+        mirror.wait_status(lambda _: lanes_of(mirror) == {"a": 1, "b": 1, "c": 0, "d": 1}, "it is where it went", 40)
+    for load in mirror.loads:
+        load.stop()
+    for name in (leaving, stays):
+        mirror.assert_mirrored(name, "at-least-once")
+
+
+def test_a_halt_of_a_partition_that_leaves_is_answered(field, topic, oracle, source, destination):
+    """It is told to leave when it has halted; the answer counts where it is, and then it leaves."""
+    leaving = f"{topic}.at-least-once.a"
+    oracle.call("create-topic", bootstrap=destination, topic=leaving, partitions=1, configs={"max.message.bytes": "100000"})
+    mirror = hot_field(field, topic, "at-least-once", 0)
+
+    def produce(key, size):
+        oracle.call("produce", bootstrap=source, topic=leaving, records=[{"partition": 0, "key": key, "value": "x" * size}])
+    produce("large", 200_000)
+    mirror.wait_status(lambda status: [p["state"] for p in status["partitions"] if p["topic"] == leaving] == ["HALTED"], "it halts", 40)
+    mirror.coordinators["c1"].terminate()
+    assert mirror.coordinators["c1"].wait(20) == 0
+    client = kazoo.client.KazooClient(hosts=mirror.connect)
+    client.start(10)
+    with contextlib.closing(client):
+        tell_to_leave(client, leaving)
+        client.stop()
+    mirror.start_coordinator("c2").wait_log("coordinator.lead id=")
+    done = mirror.run("resume", "east->west", "--config", mirror.config, "--skip", "--topic", leaving, "--partition", 0)
+    assert done.returncode == 0, done
+    mirror.wait_status(lambda _: lanes_of(mirror) == {"a": 1, "b": 1, "c": 0, "d": 1}, "it is where it went", 40)
+    for load in mirror.loads:
+        load.stop()
+    produce("behind", 10)
+    key = base64.b64encode(b"behind").decode()
+    wait_until(lambda: oracle.call("dump", bootstrap=destination, topic=leaving)["0"][-1]["key"] == key, 30, mirror.describe, 0.3)
