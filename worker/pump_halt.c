@@ -55,8 +55,8 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
                 halt.answer = old->answer; /* this is what it was given for */
                 if (halt.answer == ANSWER_OFFSET) halt.to = old->to;
         }
-        if (part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER)
-                halt.answer = ANSWER_NONE; /* the topic of dead letters refuses it too */
+        part->letter_refused = part->poison >= 0 && part->poison == from && old->answer == ANSWER_DEAD_LETTER;
+        if (part->letter_refused) halt.answer = ANSWER_NONE;
         bool again = halt_same(old, &halt);
         if (!again && (size_t)kind < PUMP_STATS_KINDS) pump->stats.halts[kind]++;
         if (part->resuming && part->poison_met && !again) part->passed = *old;
@@ -276,6 +276,7 @@ size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACT
                 fact = &out[n];
         } else if (part->state == PART_HALTED && part->halt.kind != HALT_NONE && !part->halt_recorded) {
                 fact->kind = PUMP_FACT_HALTED;
+                fact->letter_refused = part->letter_refused;
                 return n + 1;
         }
         if (part->resuming && part->resumed) {

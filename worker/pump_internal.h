@@ -182,6 +182,7 @@ struct part {
         bool resumed;               /* what the answer led to is committed */
         int64_t resumed_at;         /* the target; of an approach, where it began (-1: not yet) */
         bool poison_met;            /* and was answered */
+        bool letter_refused;        /* the topic of dead letters refused it too */
         struct halt passed;         /* an answered record, followed by another halt before it was told; HALT_NONE: none */
         int64_t poison;             /* the record at this offset is not sent, but answered; -1: none */
 };

@@ -102,6 +102,23 @@ static void an_answer_that_came_meanwhile_stays(void **state) {
         codec_free(record);
 }
 
+static void a_dead_letter_that_was_refused_is_no_answer_any_more(void **state) {
+        (void)state;
+        Heliostat__Pb__Lane *record = record_new();
+        struct pump_fact found = fact(PUMP_FACT_HALTED, HALT_REFUSED, 5, 6, ANSWER_DEAD_LETTER);
+        lane_record_mark(record, &found, 1000);
+        found.halt.answer = ANSWER_NONE;
+        found.letter_refused = true;
+        assert_false(lane_record_has(record, &found));
+        lane_record_mark(record, &found, 2000);
+        assert_int_equal(record->halts[0]->answer, HELIOSTAT__PB__HALT_ANSWER__ANSWER_NONE);
+        assert_true(lane_record_has(record, &found));
+        record->halts[0]->answer = HELIOSTAT__PB__HALT_ANSWER__ANSWER_SKIP; /* another one that came meanwhile */
+        lane_record_mark(record, &found, 3000);
+        assert_int_equal(record->halts[0]->answer, HELIOSTAT__PB__HALT_ANSWER__ANSWER_SKIP);
+        codec_free(record);
+}
+
 static void facts_of_partitions_that_are_elsewhere_change_nothing(void **state) {
         (void)state;
         Heliostat__Pb__Lane *record = record_new();
@@ -157,6 +174,7 @@ int main(void) {
                 cmocka_unit_test(what_is_passed_over_twice_is_one_row),
                 cmocka_unit_test(the_oldest_skips_go_first),
                 cmocka_unit_test(an_answer_that_came_meanwhile_stays),
+                cmocka_unit_test(a_dead_letter_that_was_refused_is_no_answer_any_more),
                 cmocka_unit_test(facts_of_partitions_that_are_elsewhere_change_nothing),
                 cmocka_unit_test(a_partition_that_leaves_is_entered_once),
         };
