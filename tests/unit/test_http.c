@@ -228,6 +228,11 @@ static void on_tick(uv_timer_t *timer) {
         ticks->last_ns = now;
 }
 
+static bool is_answered(void *ctx) {
+        char byte;
+        return recv(((struct client *)ctx)->fd, &byte, 1, MSG_PEEK) == 1;
+}
+
 /* Without reading: what is sent to a closed connection is answered by a reset. */
 static bool is_gone(void *ctx) {
         struct client *client = ctx;
@@ -238,7 +243,7 @@ static bool is_gone(void *ctx) {
  * others, nor memory for good. */
 static void test_a_client_that_reads_nothing(void **state) {
         uv_loop_t loop;
-        struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
+        struct http *http = start(&loop, (struct http_settings){.idle_s = 3});
         struct ticks ticks = {0};
         uv_timer_t timer;
         (void)state;
@@ -246,7 +251,7 @@ static void test_a_client_that_reads_nothing(void **state) {
         timer.data = &ticks;
         (void)uv_timer_start(&timer, on_tick, 1, 1);
         struct client deaf = client_open(http, "GET /large" END);
-        (void)loop_until(&loop, NULL, NULL, 200);
+        assert_true(loop_until(&loop, is_answered, &deaf, 10000));
         expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
         /* Its bytes count: a second one of that size does not fit any more. */
         expect(&loop, http, "GET /large" END, "HTTP/1.1 503", "too many answers");
@@ -264,12 +269,12 @@ static void test_a_client_that_reads_nothing(void **state) {
 /* What an answer in pieces holds counts too; one that is larger than the bound goes out alone. */
 static void test_memory_behind_pieces_is_bounded(void **state) {
         uv_loop_t loop;
-        struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
+        struct http *http = start(&loop, (struct http_settings){.idle_s = 3});
         (void)state;
         for (int i = 0; i < 2; i++) {
                 held_bytes = i ? HTTP_BODIES_BYTES_MAX + 1 : LARGE_BYTES;
                 struct client deaf = client_open(http, "GET /held" END);
-                (void)loop_until(&loop, NULL, NULL, 200);
+                assert_true(loop_until(&loop, is_answered, &deaf, 10000));
                 expect(&loop, http, "GET /held" END, "HTTP/1.1 503", "too many answers");
                 if (!i) expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
                 assert_true(loop_until(&loop, is_gone, &deaf, 10000));
@@ -279,16 +284,29 @@ static void test_memory_behind_pieces_is_bounded(void **state) {
         stop(&loop, http);
 }
 
+#define REFUSED 8
+static struct client idle[HTTP_PER_ADDRESS_MAX + REFUSED];
+
+static size_t idle_ended(void) {
+        size_t count = 0;
+        for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) count += client_done(&idle[i]);
+        return count;
+}
+
+static bool are_refused(void *ctx) {
+        (void)ctx;
+        return idle_ended() >= REFUSED;
+}
+
 static void test_connections_are_bounded(void **state) {
         uv_loop_t loop;
-        struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
-        struct client idle[HTTP_PER_ADDRESS_MAX + 8];
-        size_t count = sizeof idle / sizeof *idle, refused = 0;
+        struct http *http = start(&loop, (struct http_settings){.idle_s = 3});
+        size_t count = sizeof idle / sizeof *idle;
         (void)state;
         for (size_t i = 0; i < count; i++) idle[i] = client_open(http, NULL);
+        assert_true(loop_until(&loop, are_refused, NULL, 10000));
         (void)loop_until(&loop, NULL, NULL, 100);
-        for (size_t i = 0; i < count; i++) refused += client_done(&idle[i]);
-        assert_int_equal(refused, 8);
+        assert_int_equal(idle_ended(), REFUSED);
         /* Those that say nothing are gone after a while. */
         for (size_t i = 0; i < count; i++) assert_true(loop_until(&loop, client_done, &idle[i], 10000));
         for (size_t i = 0; i < count; i++) client_close(&idle[i]);

@@ -624,7 +624,7 @@ static double cpu_ms(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PLAN_LIMIT_MS 500 /* instrumented code is not what runs */
 #else
-#define PLAN_LIMIT_MS 50
+#define PLAN_LIMIT_MS 200
 #endif
 
 static void ten_thousand_lanes_on_200_workers(void **state) {

@@ -12,8 +12,8 @@
 #include "tests/unit/test.h"
 #include "worker/relay_conn.h"
 
-#define TIMEOUT_MS 1500 /* of the request */
-#define STEP_MS 900     /* two are longer than that */
+#define TIMEOUT_MS 4000 /* of the request */
+#define STEP_MS 2100    /* two are longer than that */
 #define SMALL 100
 #define LARGE (16 << 20) /* more than what a system keeps for a socket */
 #define REQUEST 1        /* its correlation: behind the one that asks for versions */
@@ -236,7 +236,7 @@ static void who_moves_bytes_is_not_away_and_who_stops_is(void **state) {
                 ways[i].conn = relay_conn_new(&loop, &pool, "127.0.0.1", port, "test", &events, &ways[i]);
                 assert_non_null(ways[i].conn);
         }
-        bool closed = loop_until(&loop, all_closed, NULL, 30000);
+        bool closed = loop_until(&loop, all_closed, NULL, 90000);
         for (size_t i = 0; i < ROWS; i++)
                 print_message("%s: %s %s after %d ms\n", rows[i].name, ways[i].answered ? "answered" : "lost", ways[i].why,
                               (int)(ways[i].ended_ms - ways[i].begun_ms));

@@ -11,7 +11,7 @@
 static struct {
         uv_mutex_t lock;
         int asked;
-        bool fails;
+        bool fails, quick;
         struct topic_looks *looks;
         const char *topics[2];
         size_t count;
@@ -28,7 +28,7 @@ static bool ask(const struct config *config, const char *alias, const char *cons
         uv_mutex_lock(&w.lock);
         w.asked++;
         uv_mutex_unlock(&w.lock);
-        uv_sleep(50);
+        if (!w.quick) uv_sleep(50);
         if (w.fails) return false;
         rd_kafka_metadata_t *metadata = calloc(1, sizeof *metadata);
         assert_non_null(metadata);
@@ -92,6 +92,7 @@ static void another_question_is_asked_by_itself(void **state) {
         static const char *const other[] = {"a", "c"};
         (void)state;
         begin();
+        w.quick = true; /* the first is to be young still when it is asked again */
         const struct topic_look *looks[] = {
                 topic_looks_get(w.looks, NULL, "east", w.topics, 2), topic_looks_get(w.looks, NULL, "west", w.topics, 2),
                 topic_looks_get(w.looks, NULL, "east", w.topics, 1), topic_looks_get(w.looks, NULL, "east", other, 2),
