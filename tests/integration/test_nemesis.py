@@ -194,7 +194,7 @@ class Client:
         body = struct.pack(">hhih", api_key, 1, correlation, 4) + b"test"
         self.connection.sendall(struct.pack(">i", len(body)) + body)
 
-    def answer(self, limit_s=5):
+    def answer(self, limit_s=20):
         """The correlation id, "reset", "end" or None (nothing came)."""
         self.connection.settimeout(limit_s)
         try:
@@ -262,10 +262,10 @@ def test_proxy_delays_without_throttling(proxied):
     client = Client(link)
     link.delay(0.3)
     begun = time.monotonic()
-    for correlation in range(10):
+    for correlation in range(40):
         client.send(0, correlation)
-    assert [client.answer() for _ in range(10)] == list(range(10))
-    assert 0.6 <= time.monotonic() - begun < 2.5        # there and back, not ten times
+    assert [client.answer() for _ in range(40)] == list(range(40))
+    assert 0.6 <= time.monotonic() - begun < 10         # there and back; one after the other it would take 12 s
 
 
 @pytest.mark.parametrize("action, end, arrives", [("lose-request", "reset", False), ("lose-answer", "reset", True),
@@ -277,8 +277,9 @@ def test_proxy_loses_one_request_or_answer(proxied, action, end, arrives):
     client.send(0, 1)
     assert client.answer() == 1             # of another kind: not meant
     client.send(END_TXN, 2)
-    assert client.answer(0.5) == end
-    assert server.correlations() == ([1, 2] if arrives else [1])
+    assert client.answer(20 if end else 0.5) == end
+    expected = [1, 2] if arrives else [1]
+    wait_until(lambda: server.correlations() == expected, 10, lambda: f"{server.correlations()}")
     again = Client(link)
     again.send(END_TXN, 3)
     assert again.answer() == 3              # once only
@@ -289,7 +290,7 @@ def test_proxy_brings_the_original_after_the_copy(proxied):
     """KAFKA-17754: the client gives up its connection and repeats; the original arrives after the repetition."""
     link, server, _ = proxied
     client = Client(link)
-    link.fault(END_TXN, "late", 0.7)
+    link.fault(END_TXN, "late", 5)
     assert link.pending() == 1
     client.send(END_TXN, 1)
     assert client.answer() == "reset"
@@ -297,15 +298,15 @@ def test_proxy_brings_the_original_after_the_copy(proxied):
     again = Client(link)
     again.send(END_TXN, 2)
     assert again.answer() == 2
-    wait_until(lambda: link.held() == 0, 5, "the late request arrives")
-    wait_until(lambda: len(server.seen) == 2, 5, "the late request arrives")
+    wait_until(lambda: link.held() == 0, 20, "the late request arrives")
+    wait_until(lambda: len(server.seen) == 2, 20, "the late request arrives")
     assert server.seen == [(1, 2), (0, 1)]
 
 
 def test_proxy_stalls_one_request_and_all_behind_it(proxied):
     link, server, _ = proxied
     client = Client(link)
-    link.fault(0, "stall", 0.5)
+    link.fault(0, "stall", 5)
     client.send(0, 1)
     client.send(END_TXN, 2)
     assert client.answer(0.2) is None and server.seen == []
