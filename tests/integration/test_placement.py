@@ -17,7 +17,7 @@ LANES = 6
 
 def test_lanes_move_where_an_operator_wants_them(field, topic):
     """Planned moves: nothing is repeated, and what was asked for holds for the next owners of the worker's id as well."""
-    mirror = field(lanes=LANES)
+    mirror = field(lanes=LANES, session_timeout_ms=10_000)
     mirror.create(topic, LANES)
     status = mirror.up(workers=2).wait_running(LANES)
     load = mirror.load(topic, LANES, rate=1000)
@@ -66,9 +66,9 @@ def test_lanes_move_where_an_operator_wants_them(field, topic):
     mirror.workers["w2"].terminate()
     assert mirror.workers["w2"].wait(10) == 0
     mirror.coordinators["c1"].kill()
-    mirror.start_coordinator("c2").wait_log("coordinator.lead", 20)
+    mirror.start_coordinator("c2").wait_log("coordinator.lead", 40)
     mirror.start_worker("w2")
-    mirror.wait_status(lambda status: len(status["workers"]) == 2, "both workers", 10)
+    mirror.wait_status(lambda status: len(status["workers"]) == 2, "both workers", 30)
     assert at("w1") == set(range(LANES))
     run(0, "worker w2 is no longer drained", "undrain", "w2")
     wait_until(lambda: len(at("w2")) == LANES // 2 and number in at("w2"), 20, mirror.describe)
@@ -80,7 +80,7 @@ def test_lanes_move_where_an_operator_wants_them(field, topic):
 def test_the_load_moves_lanes_until_it_is_even_and_then_none(field, topic):
     """Two hot lanes on one worker: one of them goes to the other, and then nothing moves any more. Nothing is missing, repeated or out of order."""
     hot, cold = topic + ".hot", topic + ".cold"
-    mirror = field(topics=topic + ".*", lanes=LANES, settings={
+    mirror = field(topics=topic + ".*", lanes=LANES, session_timeout_ms=10_000, settings={
         "rebalance.interval.seconds": 1, "rebalance.settle.seconds": 3, "rebalance.imbalance.percent": 15})
     mirror.create(cold, LANES - 2)
     mirror.create(hot, 2)
@@ -125,18 +125,21 @@ def test_the_load_moves_lanes_until_it_is_even_and_then_none(field, topic):
 HOT, COLD = ("a", "c"), ("b", "d")      # topics of one partition, placed by name: a, c in lane 0, b, d in lane 1
 
 
-def hot_field(field, topic, guarantee, partitions_max, **more):
-    """Two lanes at two workers, of which one has all the load."""
+def hot_field(field, topic, guarantee, partitions_max, session_timeout_ms=10_000, **more):
+    """Two lanes at two workers, of which one gets all the load."""
     mirror = field(topics=f"{topic}.{guarantee}.*", lanes=2, **{
         "delivery.guarantee": guarantee, "group.id": f"heliostat.{topic}.{guarantee}", "transaction.commit.interval.ms": 200},
         settings={"rebalance.interval.seconds": 1, "rebalance.settle.seconds": 2, "report.interval.ms": 500,
-                  "rebalance.partitions.max": partitions_max}, chroot=guarantee, **more)
+                  "rebalance.partitions.max": partitions_max}, chroot=guarantee, session_timeout_ms=session_timeout_ms, **more)
     for letter in HOT + COLD:
         mirror.create(f"{topic}.{guarantee}.{letter}", 1)
     mirror.up(workers=2).wait_running(4)
+    return mirror
+
+
+def heat(mirror, topic, guarantee):
     for letter in HOT:
         mirror.load(f"{topic}.{guarantee}.{letter}", 1, rate=800)
-    return mirror
 
 
 def lanes_of(mirror):
@@ -156,8 +159,10 @@ def test_a_hot_lane_gives_a_partition_away(field, topic):
         assert lanes_of(mirror) == {"a": 0, "b": 1, "c": 0, "d": 1}
         before = {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]}
         assert before == {0: 1, 1: 1}
+    for guarantee, mirror in mirrors.items():
+        heat(mirror, topic, guarantee)
     for mirror in mirrors.values():
-        wait_until(lambda: apart(mirror), 40, mirror.describe)  # noqa: B023
+        wait_until(lambda: apart(mirror), 90, mirror.describe)  # noqa: B023
         # The lane that it came to is above the generation that it left, and nobody has stopped for it.
         assert {lane["lane"]: lane["generation"] for lane in mirror.status()["lanes"]} == {0: 1, 1: 2}
         assert sum(worker.log_text().count("msg=lane.open ") for worker in mirror.workers.values()) == 2
@@ -215,7 +220,8 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
         mirror.write_config()
         mirror.apply()
 
-    mirror = hot_field(field, topic, guarantee, 0, session_timeout_ms=10000)
+    mirror = hot_field(field, topic, guarantee, 0, session_timeout_ms=20_000)      # the owner is stopped for a while
+    heat(mirror, topic, guarantee)
     mirror.wait_status(lambda status: all(p["position"] for p in status["partitions"]
                                           if p["topic"] in (between("a"), between("c"))), "records flow")
     assert lanes_of(mirror) == {"a": 0, "b": 1, "c": 0, "d": 1}
@@ -239,7 +245,7 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
             promoting = subprocess.Popen(command, cwd=mirror.directory, stdout=subprocess.DEVNULL)
             stack.callback(promoting.kill)
             mirror.wait_status(lambda status: status["routes"][0]["intake"] == "stopping", "promote has begun")
-        mirror.start_coordinator("c2").wait_log("coordinator.lead id=")
+        mirror.start_coordinator("c2").wait_log("coordinator.lead id=", 40)
         assert not has_left(client, between("c")), "it was told before anything changed"
         owner.resume()
         if change == "disabled":

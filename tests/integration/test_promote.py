@@ -10,8 +10,9 @@ ROUTE = "east->west"
 PARTITIONS = 4
 
 
-def promote(mirror, *arguments, code=0):
-    done = mirror.run("promote", ROUTE, "--config", mirror.config, "-o", "json", "--source-timeout", 5, *arguments, limit_s=90)
+def promote(mirror, *arguments, code=0, source_timeout_s=15):
+    done = mirror.run("promote", ROUTE, "--config", mirror.config, "-o", "json", "--source-timeout", source_timeout_s, *arguments,
+                      limit_s=90)
     assert done.returncode == code, f"{done}\n{mirror.describe()}"
     return json.loads(done.stdout) if done.stdout else None
 
@@ -22,7 +23,7 @@ def intake(mirror):
 
 def test_failover_and_back(field, topic, run_directory):
     broker = KafkaBroker(run_directory / f"{topic}-source", "3.9.1", f"{topic}-source").start()
-    mirror = field(source=broker)
+    mirror = field(source=broker, session_timeout_ms=20_000)     # w1 is stopped for a while
     try:
         mirror.create(topic, PARTITIONS)
         mirror.up().wait_running(PARTITIONS)
@@ -82,7 +83,7 @@ def test_failover_and_back(field, topic, run_directory):
 
         # The source dies: what was known of it is said, with its age, and kept for a repetition.
         broker.kill()
-        report = promote(mirror)
+        report = promote(mirror, source_timeout_s=5)
         assert not report["source_reachable"] and intake(mirror) == "stopped"
         assert report["groups"].startswith("not carried over: east does not answer"), report
         assert report["unknown_partitions"] == 0 and not report["unmirrored_exact"]
@@ -90,7 +91,7 @@ def test_failover_and_back(field, topic, run_directory):
         assert all(end > 0 for end in ends.values()) and report["oldest_end_ms"] > 0
         for worker in mirror.workers.values():
             worker.end()
-        again = promote(mirror)
+        again = promote(mirror, source_timeout_s=5)
         assert {p["partition"]: p["end_offset"] for p in again["partitions"]} == ends
         assert again["oldest_end_ms"] > report["oldest_end_ms"]
         text = mirror.run("promote", ROUTE, "--config", mirror.config, "--source-timeout", 2).stdout
