@@ -76,7 +76,7 @@ def test_metrics_and_health_tell_what_is_so(field, topic):
                        "batch.relay.enabled": "false", "refresh.topics.interval.seconds": 2},
         "east->north": {"topics": re.escape(exact), "group.id": f"g.{exact}", "delivery.guarantee": "exactly-once",
                         "topic.naming": "prefix", "lanes": 4, "refresh.topics.interval.seconds": 2},
-    }, settings={"report.interval.ms": 500})
+    }, settings={"report.interval.ms": 500}, session_timeout_ms=10_000)
     mirror.heliostat.clusters["north"] = mirror.destination
     mirror.write_config()
     mirror.create(plain, 3)
@@ -203,7 +203,7 @@ def test_metrics_and_health_tell_what_is_so(field, topic):
     lost = {(lane["route"], lane["lane"]) for lane in mirror.status()["lanes"] if lane["worker"] == "w2"}
     mirror.workers["w2"].kill()
     wait_until(lambda: total([parse(get(urls.workers["w1"], "/metrics")[1])], "heliostat_partitions", state="RUNNING") == 5,
-               30, mirror.describe, 0.3)
+               60, mirror.describe, 0.3)
     wait_until(lambda: total([parse(get(urls.leader, "/metrics")[1])], "heliostat_rebalance_seconds_count", reason="lost")
                == len(lost) or None, 20, lambda: get(urls.leader, "/metrics")[1])
     after = parse(get(urls.workers["w1"], "/metrics")[1])

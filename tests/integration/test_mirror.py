@@ -4,7 +4,7 @@ from local_cluster import wait_until
 
 
 def test_records_of_before_and_after_the_start_arrive_once(field, topic, oracle, source, destination):
-    mirror = field()
+    mirror = field(session_timeout_ms=10_000)
     mirror.create(topic, 6)
     oracle.call("preload", bootstrap=source, topic=topic, partitions=6, count=20_000, size=200, codec="lz4")
     mirror.up(workers=2).wait_running(6)
@@ -74,7 +74,7 @@ def test_two_routes_at_once(field, topic, oracle, source, destination):
     mirror = field(routes={
         "east->west": {"topics": there, "group.id": f"{topic}-there", "lanes": 4},
         "west->east": {"topics": back, "group.id": f"{topic}-back", "lanes": 4},
-    })
+    }, session_timeout_ms=10_000)
     oracle.call("create-topic", bootstrap=source, topic=there, partitions=3)
     oracle.call("create-topic", bootstrap=destination, topic=back, partitions=3)
     mirror.up(workers=2).wait_running(6)
@@ -87,7 +87,7 @@ def test_two_routes_at_once(field, topic, oracle, source, destination):
 
 
 def test_more_partitions_than_lanes(field, topic, oracle, source):
-    mirror = field(lanes=3)
+    mirror = field(lanes=3, session_timeout_ms=10_000)
     mirror.create(topic, 10)
     oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=10, rate=5000, count=10_000)
     status = mirror.up(workers=2).wait_running(10)

@@ -16,7 +16,7 @@ PARTITIONS = 4
 def test_sessions_ended_from_outside(field, topic, zookeeper):
     """A worker's: it registers anew, its lanes run on, under a higher generation, and it hears of what changes.  The leader's: the
     other one leads, and no lane changes.  Nothing is lost or repeated."""
-    mirror = field(lanes=PARTITIONS, **{"delivery.guarantee": "exactly-once"})
+    mirror = field(lanes=PARTITIONS, session_timeout_ms=20_000, **{"delivery.guarantee": "exactly-once"})
     proxy = fault_proxy.Proxy()
     try:
         links, configs = {}, {}
@@ -51,7 +51,7 @@ def test_sessions_ended_from_outside(field, topic, zookeeper):
 
         # What is published for a route reaches it in its new session as well.
         for verb in ("pause", "resume"):
-            done = mirror.run(verb, "--config", mirror.config, "--timeout", 10, "east->west")
+            done = mirror.run(verb, "--config", mirror.config, "--timeout", 30, "east->west", limit_s=60)
             assert done.returncode == 0, done.stdout + done.stderr + mirror.describe()
 
         mirror.wait_flowing(mirror.watches[0])
@@ -71,12 +71,11 @@ def test_sessions_ended_from_outside(field, topic, zookeeper):
 def test_a_dead_server_beside_a_living_one(field, zookeeper):
     """Of two and of four servers one lives.  A process that was stopped for longer than its session finds it again, and does not
     turn in circles meanwhile."""
-    mirror = field()
+    mirror = field(session_timeout_ms=2000)
     mirror.apply()
     for count in (2, 4):
         dead = [f"{LOOPBACK}:{reserve_port()}" for _ in range(count - 1)]
         config = mirror.write_config(mirror.directory / f"of{count}.properties", ",".join([zookeeper.address, *dead]))
-        config.write_text(config.read_text().replace("session.timeout.ms = 6000", "session.timeout.ms = 2000"))
         coordinator = mirror.start_coordinator(f"of{count}", config)
         coordinator.wait_log("zookeeper.connected ", 20)
         for times in (2, 3):

@@ -11,7 +11,7 @@ PARTITION = {"route", "topic", "partition", "lane", "worker", "state", "position
 
 
 def test_json_is_one_object_of_the_documented_schema(field, topic, oracle, source):
-    mirror = field()
+    mirror = field(session_timeout_ms=10_000)
     mirror.create(topic, 6)
     mirror.up(workers=2).wait_running(6)
     oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=6, rate=6000, count=6000)

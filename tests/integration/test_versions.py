@@ -15,7 +15,7 @@ def test_pair_of_versions(field, topic, oracle, run_directory, servers, pair):
     else:
         destination = KafkaBroker(run_directory / f"{topic}-broker", {"3.9": "3.9.1", "4.1": "4.1.0"}[to_version]).start()
     try:
-        mirror = field(source=source, destination=destination)
+        mirror = field(source=source, destination=destination, session_timeout_ms=10_000)
         mirror.create(topic, 4)
         oracle.call("fidelity", bootstrap=source, topic=topic, partitions=4, seed=11)
         mirror.up(workers=2).wait_running(4)

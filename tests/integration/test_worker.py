@@ -18,13 +18,13 @@ def committed(oracle, source, group, topic):
 
 
 def test_a_second_worker_with_the_same_id_is_refused(field, topic, oracle, source):
-    mirror = field()
+    mirror = field(session_timeout_ms=10_000)
     mirror.create(topic, 2)
     mirror.up().wait_running(2)
     first = mirror.workers["w1"]
     second = HeliostatProcess("worker", "w1", mirror.config, mirror.directory / "second").start()
     try:
-        assert second.wait(20) not in (0, None)
+        assert second.wait(40) not in (0, None)
         text = second.log_text()
         # Both are named, so that the operator knows which one to stop.
         assert "w1" in text and str(first.pid) in text and str(second.pid) in text, text
@@ -39,7 +39,7 @@ def test_sigterm_under_load_exits_0_within_10_s(field, topic):
     mirror = field()
     mirror.create(topic, 8)
     mirror.up().wait_running(8)
-    load = mirror.load(topic, 8, rate=5000)
+    load = mirror.load(topic, 8, rate=2000)
     watch = mirror.watch(topic, 8)
     mirror.wait_flowing(watch)
     worker = mirror.workers["w1"]
@@ -90,7 +90,7 @@ def test_positions_are_committed_with_the_generation(field, topic, oracle, sourc
     def all_committed():
         found = committed(oracle, source, f"group-{topic}", topic)
         return found if [found.get(p, {}).get("offset") for p in range(4)] == [1000] * 4 else None
-    first = wait_until(all_committed, 5, lambda: str(committed(oracle, source, f"group-{topic}", topic)))
+    first = wait_until(all_committed, 30, lambda: str(committed(oracle, source, f"group-{topic}", topic)))
     generations = {partition: generation(entry) for partition, entry in first.items()}
     assert all(number >= 1 for number in generations.values())
 
@@ -109,7 +109,7 @@ def test_default_group_is_named_after_the_route(field, topic, oracle, source):
     mirror.create(topic, 1)
     mirror.up().wait_running(1)
     oracle.call("produce-seq", bootstrap=source, topic=topic, partitions=1, rate=5000, count=100)
-    wait_until(lambda: committed(oracle, source, "heliostat.east->west", topic).get(0, {}).get("offset") == 100, 10,
+    wait_until(lambda: committed(oracle, source, "heliostat.east->west", topic).get(0, {}).get("offset") == 100, 30,
                lambda: f"a commit to heliostat.east->west\n{mirror.describe()}")
 
 
@@ -137,7 +137,7 @@ def test_a_higher_committed_generation_stops_the_owner(field, topic, oracle, sou
     load = mirror.load(topic, 1, rate=500)
     watch = mirror.watch(topic, 1)
     mirror.wait_flowing(watch)
-    wait_until(lambda: committed(oracle, source, group, topic).get(0, {}).get("offset", 0) > 0, 10, "a first commit")
+    wait_until(lambda: committed(oracle, source, group, topic).get(0, {}).get("offset", 0) > 0, 30, "a first commit")
     # As a newer owner would: its generation, at the position that it found.  A commit of the old owner may be under way
     # and overwrite it, once.
     found = committed(oracle, source, group, topic)[0]
@@ -151,6 +151,6 @@ def test_a_higher_committed_generation_stops_the_owner(field, topic, oracle, sou
             oracle.call("set-group-offsets", bootstrap=source, group=group, topic=topic,
                         offsets={"0": entry["offset"]}, metadata=f"heliostat/1 g={newer}")
         return re.search(r"(?i)fence", worker.log_text()[before:])
-    wait_until(fence, 10, lambda: f"the worker finds itself fenced\n{worker.tail()}")
+    wait_until(fence, 30, lambda: f"the worker finds itself fenced\n{worker.tail()}")
     assert worker.alive()
     load.stop()
