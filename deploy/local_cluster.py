@@ -285,7 +285,7 @@ def _write_properties(path, settings):
 class Server(Process):
     """A process with a port, which can be stopped and started again on the same port and data."""
 
-    start_limit_s = 60
+    start_limit_s = 180
     host = LOOPBACK
     within = ()     # what starts the command in another place, as `nsenter --net=FILE` does
 

@@ -56,7 +56,7 @@ class Browser:
         field.clear()
         field.send_keys(text)
 
-    def wait(self, css, condition, what, limit_s=15):
+    def wait(self, css, condition, what, limit_s=40):
         """Until condition(text of css); gives that text."""
         seen = []
 

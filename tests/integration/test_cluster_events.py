@@ -12,11 +12,13 @@ GUARANTEES = ("at-least-once", "exactly-once")
 @pytest.fixture
 def three_brokers(run_directory, topic):
     """Node 1 is the controller too and stays; nodes 2 and 3 come and go."""
-    quick = {"broker.session.timeout.ms": 2000, "broker.heartbeat.interval.ms": 400, "min.insync.replicas": 1,
+    quick = {"broker.session.timeout.ms": 5000, "broker.heartbeat.interval.ms": 400, "min.insync.replicas": 1,
              "replica.lag.time.max.ms": 2000, "offsets.topic.replication.factor": 1,
              # Internal topics are made while node 1 is alone: they are to survive.
              "unclean.leader.election.enable": "true", "unclean.leader.election.interval.ms": 1000,
-             "controlled.shutdown.enable": "false"}
+             "controlled.shutdown.enable": "false",
+             # Who lost its lead to a pause of the machine gets it back.
+             "leader.imbalance.check.interval.seconds": 1, "leader.imbalance.per.broker.percentage": 0}
     first = KafkaBroker(run_directory / f"{topic}-1", "3.9.1", settings=quick, heap="256m")
     nodes = [first]
     for number in (2, 3):

@@ -29,8 +29,8 @@ def guarded(run_directory, oracle):
     broker.end()
 
 
-def doctor(mirror, *arguments, code, limit_s=60):
-    done = mirror.run("doctor", "--config", mirror.config, "-o", "json", "--timeout", "5", *arguments, limit_s=limit_s)
+def doctor(mirror, *arguments, code, limit_s=120):
+    done = mirror.run("doctor", "--config", mirror.config, "-o", "json", "--timeout", "20", *arguments, limit_s=limit_s)
     assert done.returncode == code, f"{done.returncode}\n{done.stdout}{done.stderr}"
     found = json.loads(done.stdout)["findings"]
     assert all((finding["voids"] is None) == (finding["level"] == "OK") for finding in found), found
@@ -88,7 +88,7 @@ def test_each_thing_that_is_wrong_is_found(field, guarded, oracle, source, desti
     client.start()
     assert client.exists(mirror.chroot) is None
     client.stop()
-    text = mirror.run("doctor", "--config", mirror.config, "east->west", "--timeout", "5", limit_s=60)
+    text = mirror.run("doctor", "--config", mirror.config, "east->west", "--timeout", "20", limit_s=120)
     assert text.returncode == 1 and "voids:" in text.stdout and "do:" in text.stdout, text
     assert "has no route" in mirror.run("doctor", "--config", mirror.config, "west->mars").stderr
 
@@ -97,7 +97,7 @@ def test_a_terminal_sees_how_far_it_is_and_ctrl_c_ends_it(field):
     """A ZooKeeper that accepts and says nothing: on a terminal one line is drawn over, elsewhere it is told now and then."""
     silent = socket.create_server((LOOPBACK, 0))
     mirror = field(zookeeper=types.SimpleNamespace(address=f"{LOOPBACK}:{silent.getsockname()[1]}"))
-    command = [binary(), "doctor", "--config", mirror.config, "--timeout", "4"]
+    command = [binary(), "doctor", "--config", mirror.config, "--timeout", "60"]
     master, slave = pty.openpty()
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=slave, env={**os.environ, "TERM": "xterm"})
     os.close(slave)

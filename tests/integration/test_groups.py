@@ -59,7 +59,7 @@ def test_a_group_goes_on_at_the_destination(field, topic, oracle, source, destin
     load = mirror.load(topic, PARTITIONS, 1500)
     wait_until(lambda: acknowledged(load) > 3000, 30, "3000 records")
     mirror.workers["w1"].kill()             # what it had not written of its map is a stretch that is not exact
-    wait_until(lambda: acknowledged(load) > 15000, 30, "15000 records")
+    wait_until(lambda: acknowledged(load) > 15000, 90, "15000 records")
     total = sum(load.stop()["sent"])
     mirror.assert_mirrored(topic, "exact" if guarantee == "exactly-once" else "at-least-once", limit_s=60)
     group, before = half_read(mirror, topic, oracle, source, total)
@@ -103,7 +103,7 @@ def test_the_leader_carries_groups_over_and_kafka_s_mirror_client_fails_over(fie
     load = mirror.load(topic, PARTITIONS, 1500)
     wait_until(lambda: acknowledged(load) > 3000, 30, "3000 records")
     mirror.workers["w1"].kill()
-    wait_until(lambda: acknowledged(load) > 15000, 30, "15000 records")
+    wait_until(lambda: acknowledged(load) > 15000, 90, "15000 records")
     total = sum(load.stop()["sent"])
     mirror.assert_mirrored(topic, "exact", limit_s=60)
     mirror.coordinators["c1"].kill()        # the standby goes on with the groups

@@ -241,7 +241,7 @@ def test_a_route_of_the_cluster_is_waited_for(field, oracle, source, destination
     route.workers["w1"].wait(20)
     oracle.call("produce", bootstrap=source, topic=topic,
                 records=[{"partition": 1, "key": f"k{i}", "value": "x"} for i in range(7)])
-    done = route.run(*arguments, "--until-end", "--timeout", "3")
+    done = route.run(*arguments, "--until-end", "--timeout", "10")
     end = ends["1"]
     assert done.returncode == 1, done
     assert f"missing: {topic} partition 1 offsets [{end}, {end + 7}): UNASSIGNED" in done.stdout, done.stdout

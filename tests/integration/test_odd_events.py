@@ -383,8 +383,9 @@ def test_a_transactional_id_that_has_expired_is_taken_anew(field, topic, run_dir
         mirror.up()
         mirror.wait_running(2)
         for _ in range(3):
-            mirror.oracle.call("preload", bootstrap=mirror.source, topic=topic, partitions=2, count=50, size=100)
+            load = mirror.load(topic, 2, 50)        # the id lives as long as there is something to do
             wait_until(lambda: f"heliostat.{topic}.0" in ids(), 20, mirror.describe, 0.1)
+            load.stop()
             mirror.assert_mirrored(topic, "exact")
             # Idle until the broker has forgotten the lane's id.
             wait_until(lambda: not ids(), 30, lambda: f"no transactional id is left of {ids()}", 0.3)

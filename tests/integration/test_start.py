@@ -148,7 +148,7 @@ def test_start_rules_of_topics(field, topic):
 
     # The halt waits for its answer; a retry finds the same; a start at the log's start is one.
     resume(mirror)
-    mirror.workers["w1"].wait_log("answer=retry")
+    mirror.workers["w1"].wait_log("answer=retry", 30)
     resume(mirror, "--restart")
     wait_keys(mirror, names["group"], {0: ["a", "b", "c", "d", "new"], 1: ["d", "new"]})
     mirror.wait_running(12)

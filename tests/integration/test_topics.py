@@ -33,8 +33,12 @@ def test_prefixes_in_both_directions_come_to_an_end(field, topic, oracle, source
         {("east->west", f"east.{topic}"), ("west->east", f"west.{topic}")}
     there = mirror.compare(topic, "exact", destination_topic=f"east.{topic}")
     assert there["ok"] and there["total"]["source"] == 900, there
-    back = oracle.call("compare", source=destination, destination=source, topic=topic, mode="at-least-once",
-                       destination_topic=f"west.{topic}")
+
+    def compare_back():
+        return oracle.call("compare", source=destination, destination=source, topic=topic, mode="at-least-once",
+                           destination_topic=f"west.{topic}")
+    wait_until(lambda: compare_back()["total"]["missing"] == 0, 30, mirror.describe, 0.3)
+    back = compare_back()
     assert back["ok"] and back["total"]["source"] == 600, back
     # A refresh has seen the mirrors by now; neither they nor their mirrors go on.
     mirror.wait_running(6)
@@ -185,14 +189,14 @@ def test_topics_are_kept_as_their_source_is(field, topic, oracle, source, destin
     oracle.call("create-acls", bootstrap=destination, topic=kept, acls=[["User:app", "WRITE", "ALLOW"]])
     oracle.call("create-acls", bootstrap=source, topic=kept, acls=[["User:new", "DESCRIBE", "ALLOW"]])
     wait_until(lambda: oracle.call("acls", bootstrap=destination, topic=kept) ==
-               sorted([*acls, ["User:app", "WRITE", "ALLOW"], ["User:new", "DESCRIBE", "ALLOW"]]), 15, mirror.describe)
+               sorted([*acls, ["User:app", "WRITE", "ALLOW"], ["User:new", "DESCRIBE", "ALLOW"]]), 40, mirror.describe)
 
     # What only the destination has stays when another setting follows.
     oracle.call("alter-topic-configs", bootstrap=destination, topic=kept, configs={"flush.ms": 9000})
     oracle.call("alter-topic-configs", bootstrap=source, topic=kept,
                 configs={"retention.ms": 7200000, "max.message.bytes": 2000000, "cleanup.policy": None})
     wanted = {"retention.ms": "7200000", "max.message.bytes": "2000000", "cleanup.policy": "compact", "flush.ms": "9000"}
-    wait_until(lambda: settings(kept) == wanted, 15, lambda: f"{settings(kept)}\n{mirror.describe()}")
+    wait_until(lambda: settings(kept) == wanted, 40, lambda: f"{settings(kept)}\n{mirror.describe()}")
 
     code, text = topics("-o", "json")
     assert code == 0 and [one["step"] for one in json.loads(text)["topics"]] == ["ready", "ready"], text

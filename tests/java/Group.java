@@ -24,8 +24,8 @@ final class Group {
     }
 
     /**
-     * Joins `group` and reads `topic`: `count` records (or none for 3 s), then commits and leaves.  hold: stays a member
-     * until stopped.  Answers {partition: [number, ...]}.
+     * Joins `group` and reads `topic`: `count` records (or none for 30 s, or until stopped), then commits and leaves.
+     * hold: stays a member until stopped.  Answers {partition: [number, ...]}.
      */
     static Object consume(Call call) throws Exception {
         long count = call.number("count", Long.MAX_VALUE);
@@ -44,7 +44,7 @@ final class Group {
                 "max.partition.fetch.bytes", "8192")) {
             consumer.subscribe(List.of(call.text("topic")));
             long last = System.nanoTime();
-            while (total < count && System.nanoTime() - last < 3_000_000_000L) {
+            while (total < count && !call.stopped() && System.nanoTime() - last < 30_000_000_000L) {
                 Map<TopicPartition, OffsetAndMetadata> next = new HashMap<>();
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
                     note(read, record);
