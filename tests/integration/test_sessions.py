@@ -45,9 +45,12 @@ def test_sessions_ended_from_outside(field, topic, zookeeper):
         after = mirror.wait_status(
             lambda status: all(p["state"] == "RUNNING" for p in status["partitions"]) and
             any(w["id"] == "w1" and w["incarnation"] != incarnation for w in status["workers"]) and
+            [worker for worker, _ in lanes(status).values()].count("w1") == PARTITIONS // 2 and
             all(now[1] > was[1] for was, now in zip(lanes(before).values(), lanes(status).values()) if was[0] == "w1"),
             "w1 has its lanes anew", 30)
-        assert all(now == was for was, now in zip(lanes(before).values(), lanes(after).values()) if was[0] == "w2")
+        # On a busy machine w1 may come after the leader has given them to w2, and get any two.
+        if "coordinator.takeover" not in mirror.coordinators["c1"].log_text():
+            assert all(now == was for was, now in zip(lanes(before).values(), lanes(after).values()) if was[0] == "w2")
 
         # What is published for a route reaches it in its new session as well.
         for verb in ("pause", "resume"):

@@ -255,7 +255,7 @@ static void test_a_client_that_reads_nothing(void **state) {
         expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
         /* Its bytes count: a second one of that size does not fit any more. */
         expect(&loop, http, "GET /large" END, "HTTP/1.1 503", "too many answers");
-        assert_true(loop_until(&loop, is_gone, &deaf, 10000));
+        assert_true(loop_until(&loop, is_gone, &deaf, 60000));
         client_close(&deaf);
         char *text = ask(&loop, http, "GET /large" END);
         assert_int_equal(strncmp(text, "HTTP/1.1 200", 12), 0);
@@ -269,7 +269,7 @@ static void test_a_client_that_reads_nothing(void **state) {
 /* What an answer in pieces holds counts too; one that is larger than the bound goes out alone. */
 static void test_memory_behind_pieces_is_bounded(void **state) {
         uv_loop_t loop;
-        struct http *http = start(&loop, (struct http_settings){.idle_s = 3});
+        struct http *http = start(&loop, (struct http_settings){.idle_s = 1});
         (void)state;
         for (int i = 0; i < 2; i++) {
                 held_bytes = i ? HTTP_BODIES_BYTES_MAX + 1 : LARGE_BYTES;
@@ -277,7 +277,7 @@ static void test_memory_behind_pieces_is_bounded(void **state) {
                 assert_true(loop_until(&loop, is_answered, &deaf, 10000));
                 expect(&loop, http, "GET /held" END, "HTTP/1.1 503", "too many answers");
                 if (!i) expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
-                assert_true(loop_until(&loop, is_gone, &deaf, 10000));
+                assert_true(loop_until(&loop, is_gone, &deaf, 60000));
                 client_close(&deaf);
         }
         expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
@@ -304,11 +304,11 @@ static void test_connections_are_bounded(void **state) {
         size_t count = sizeof idle / sizeof *idle;
         (void)state;
         for (size_t i = 0; i < count; i++) idle[i] = client_open(http, NULL);
-        assert_true(loop_until(&loop, are_refused, NULL, 10000));
+        assert_true(loop_until(&loop, are_refused, NULL, 60000));
         (void)loop_until(&loop, NULL, NULL, 100);
         assert_int_equal(idle_ended(), REFUSED);
         /* Those that say nothing are gone after a while. */
-        for (size_t i = 0; i < count; i++) assert_true(loop_until(&loop, client_done, &idle[i], 10000));
+        for (size_t i = 0; i < count; i++) assert_true(loop_until(&loop, client_done, &idle[i], 60000));
         for (size_t i = 0; i < count; i++) client_close(&idle[i]);
         expect(&loop, http, "GET /hello" END, "HTTP/1.1 200", "hello");
         stop(&loop, http);
