@@ -267,7 +267,8 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
 def test_records_of_a_partition_that_leaves_fail(field, topic, destination):
     """At-least-once, opened: the destination takes nothing for so long that what is under way fails while its partition is
     on its way out of the lane.  It leaves all the same, at the first record that has not arrived."""
-    mirror = hot_field(field, topic, "at-least-once", 0, **{"batch.relay.enabled": "false"})
+    mirror = hot_field(field, topic, "at-least-once", 0, 6000, **{"batch.relay.enabled": "false"})
+    heat(mirror, topic, "at-least-once")
     leaving, stays = f"{topic}.at-least-once.a", f"{topic}.at-least-once.c"
     mirror.wait_status(lambda status: all(p["position"] for p in status["partitions"] if p["topic"] in (leaving, stays)), "records flow")
     mirror.coordinators["c1"].terminate()
@@ -297,6 +298,7 @@ def test_a_halt_of_a_partition_that_leaves_is_answered(field, topic, oracle, sou
     leaving = f"{topic}.at-least-once.a"
     oracle.call("create-topic", bootstrap=destination, topic=leaving, partitions=1, configs={"max.message.bytes": "100000"})
     mirror = hot_field(field, topic, "at-least-once", 0)
+    heat(mirror, topic, "at-least-once")
 
     def produce(key, size):
         oracle.call("produce", bootstrap=source, topic=leaving, records=[{"partition": 0, "key": key, "value": "x" * size}])
