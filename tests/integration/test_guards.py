@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 
-import kazoo.client
 import kazoo.security
 import pytest
 
 from conftest import COMMIT_INTERVAL_MS
 from local_cluster import LOOPBACK, KafkaBroker, ZooKeeper, release_port, reserve_port, wait_until
+from records import zookeeper_client
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
 
@@ -93,9 +93,7 @@ def test_nothing_is_mirrored_before_the_claim(field, topic, run_directory):
         worker.wait_log("lane.open", 40)
         mirror.coordinators["c1"].kill()
         mirror.oracle.call("produce-seq", bootstrap=mirror.source, topic=topic, partitions=1, rate=5000, count=100, run="more")
-        client = kazoo.client.KazooClient(mirror.connect)
-        client.start()
-        try:
+        with zookeeper_client(mirror) as client:
             path = "/lane/east->west/0"
             client.set_acls(path, [kazoo.security.make_acl("world", "anyone", read=True, admin=True)])
             broker.start()
@@ -103,9 +101,6 @@ def test_nothing_is_mirrored_before_the_claim(field, topic, run_directory):
             pass_seconds(5)
             assert arrived(mirror, topic) == 100, f"records of a lane that is not claimed arrived\n{mirror.describe()}"
             client.set_acls(path, kazoo.security.OPEN_ACL_UNSAFE)
-        finally:
-            client.stop()
-            client.close()
         result = mirror.assert_mirrored(topic, "exact")
         assert result["total"]["source"] == 200
     finally:

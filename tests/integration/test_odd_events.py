@@ -1,13 +1,11 @@
 """Gaps that the source makes and records that nobody can mirror: nothing is passed silently, nothing else stops."""
 
 import base64
-import contextlib
 
-import kazoo.client
 import pytest
 
 from local_cluster import KafkaBroker, wait_until
-from records import message
+from records import message, zookeeper_client
 
 GUARANTEES = ("at-least-once", "exactly-once")
 
@@ -293,10 +291,7 @@ def test_an_answer_counts_as_soon_as_the_halt_is_recorded(field, topic):
     mirror.wait_running(1)
     mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic,
                        records=[*listed(0, 40, 1000, "a"), *listed(0, 1, 200_000, "large"), *listed(0, 40, 1000, "b")])
-    client = kazoo.client.KazooClient(hosts=mirror.connect)
-    client.start(10)
-    with contextlib.closing(client), contextlib.ExitStack() as stack:
-        stack.callback(client.stop)
+    with zookeeper_client(mirror) as client:
         wait_until(lambda: b"halts {" in message(client.get("/lane/east->west/0")[0], way="decode"), 40, mirror.describe, 0.01)
     resume(mirror, "--skip")
     assert wait_keys(mirror, topic, 0, ["b39"], 30) == [*(f"{run}{i}" for run in "ab" for i in range(40))]

@@ -6,11 +6,10 @@ import re
 import subprocess
 import time
 
-import kazoo.client
 import pytest
 
 from local_cluster import binary, wait_until
-from records import message
+from records import message, zookeeper_client
 
 LANES = 6
 
@@ -201,6 +200,15 @@ def tell_to_leave(client, topic):
     return owner
 
 
+@contextlib.contextmanager
+def without_leader(mirror):
+    """A client of ZooKeeper; the one coordinator has ended."""
+    mirror.coordinators["c1"].terminate()
+    assert mirror.coordinators["c1"].wait(20) == 0
+    with zookeeper_client(mirror) as client:
+        yield client
+
+
 def has_left(client, topic):
     lane = message(client.get("/lane/east->west/0")[0], way="decode").decode()
     entry = re.search(rf'topic: "{re.escape(topic)}"\n *partitions {{([^}}]*)}}', lane)
@@ -225,12 +233,7 @@ def test_what_changes_while_partitions_are_between_lanes(field, topic, guarantee
     mirror.wait_status(lambda status: all(p["position"] for p in status["partitions"]
                                           if p["topic"] in (between("a"), between("c"))), "records flow")
     assert lanes_of(mirror) == {"a": 0, "b": 1, "c": 0, "d": 1}
-    mirror.coordinators["c1"].terminate()
-    assert mirror.coordinators["c1"].wait(20) == 0
-    client = kazoo.client.KazooClient(hosts=mirror.connect)
-    client.start(10)
-    with contextlib.closing(client), contextlib.ExitStack() as stack:
-        stack.callback(client.stop)
+    with without_leader(mirror) as client, contextlib.ExitStack() as stack:
         owner = mirror.workers[tell_to_leave(client, between("a"))]
         wait_until(lambda: has_left(client, between("a")), 20, mirror.describe)
         owner.pause()
@@ -271,12 +274,7 @@ def test_records_of_a_partition_that_leaves_fail(field, topic, destination):
     heat(mirror, topic, "at-least-once")
     leaving, stays = f"{topic}.at-least-once.a", f"{topic}.at-least-once.c"
     mirror.wait_status(lambda status: all(p["position"] for p in status["partitions"] if p["topic"] in (leaving, stays)), "records flow")
-    mirror.coordinators["c1"].terminate()
-    assert mirror.coordinators["c1"].wait(20) == 0
-    client = kazoo.client.KazooClient(hosts=mirror.connect)
-    client.start(10)
-    with contextlib.closing(client), contextlib.ExitStack() as stack:
-        stack.callback(client.stop)
+    with without_leader(mirror) as client, contextlib.ExitStack() as stack:
         destination.pause()
         stack.callback(destination.resume)
         time.sleep(1)  # records of each partition are sent, and get no answer
@@ -304,13 +302,8 @@ def test_a_halt_of_a_partition_that_leaves_is_answered(field, topic, oracle, sou
         oracle.call("produce", bootstrap=source, topic=leaving, records=[{"partition": 0, "key": key, "value": "x" * size}])
     produce("large", 200_000)
     mirror.wait_status(lambda status: [p["state"] for p in status["partitions"] if p["topic"] == leaving] == ["HALTED"], "it halts", 40)
-    mirror.coordinators["c1"].terminate()
-    assert mirror.coordinators["c1"].wait(20) == 0
-    client = kazoo.client.KazooClient(hosts=mirror.connect)
-    client.start(10)
-    with contextlib.closing(client):
+    with without_leader(mirror) as client:
         tell_to_leave(client, leaving)
-        client.stop()
     mirror.start_coordinator("c2").wait_log("coordinator.lead id=")
     done = mirror.run("resume", "east->west", "--config", mirror.config, "--skip", "--topic", leaving, "--partition", 0)
     assert done.returncode == 0, done

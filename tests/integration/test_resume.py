@@ -4,11 +4,10 @@ import contextlib
 import re
 import threading
 
-import kazoo.client
 import pytest
 
 from local_cluster import wait_until
-from records import message
+from records import message, zookeeper_client
 
 ROUTE = "east->west"
 
@@ -65,10 +64,7 @@ def routed(field):
         def make(**keys):
             mirror = field(**keys)
             mirror.apply()
-            client = kazoo.client.KazooClient(hosts=mirror.connect)
-            client.start(10)
-            stack.callback(client.stop)
-            return mirror, Znodes(client)
+            return mirror, Znodes(stack.enter_context(zookeeper_client(mirror)))
         yield make
 
 

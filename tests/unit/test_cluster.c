@@ -1060,14 +1060,20 @@ static void a_partition_without_its_new_lane_comes_back(void **state) {
         rig_free(rig);
 }
 
-static void a_partition_arrives_as_soon_as_its_lane_is_opened(void **state) {
-        (void)state;
+/* Partition 0 is told to leave lane 0 for lane 1. */
+static struct rig *leaving_field(void) {
         struct rig *rig = hot_field();
         Heliostat__Pb__Lane *lane = read_lane(rig, 0);
         lane->topics[0]->partitions[0]->to = 2;
         write_lane(rig, 0, lane);
         codec_free(lane);
         run_until(rig, 160000); /* the full re-read sees it */
+        return rig;
+}
+
+static void a_partition_arrives_as_soon_as_its_lane_is_opened(void **state) {
+        (void)state;
+        struct rig *rig = leaving_field();
         rig->workers_claim = false;
         drop(rig, ZNODE_WORKERS "/w2");
         run_until(rig, rig->now_ms + 1000);
@@ -1082,12 +1088,7 @@ static void a_partition_arrives_as_soon_as_its_lane_is_opened(void **state) {
 
 static void partitions_of_a_route_at_rest_keep_no_others_from_moving(void **state) {
         (void)state;
-        struct rig *rig = hot_field();
-        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
-        lane->topics[0]->partitions[0]->to = 2;
-        write_lane(rig, 0, lane);
-        codec_free(lane);
-        run_until(rig, 160000); /* the full re-read sees it */
+        struct rig *rig = leaving_field();
         assert_int_equal(cluster_spread_under_way(rig->cluster), 1);
         put_route(rig, ROUTE, 2, false);
         turn(rig);
