@@ -2,9 +2,9 @@
  *
  * The owner is at fault when the lane's partitions are STALLED, or it does not
  * open the lane at all, while other workers mirror other lanes of the same route:
- * the clusters are there, and somebody reaches them.  A lane that stands still everywhere is not helped by
- * moving: it is tried elsewhere three times, after one, four and sixteen
- * minutes, and then stays until it has gone well for ten. */
+ * the clusters are there, and somebody reaches them.  A lane that stands still
+ * everywhere is not helped by moving: it is tried elsewhere three times, after
+ * one, four and sixteen minutes, and then stays until it has gone well for ten. */
 #ifndef HELIOSTAT_COORDINATOR_STUCK_H
 #define HELIOSTAT_COORDINATOR_STUCK_H
 

@@ -72,10 +72,10 @@ static void halt_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
         Heliostat__Pb__Halt *old = codec_lane_halt(record, fact->topic, (uint32_t)fact->partition);
         if (!old && record->n_halts >= HALTS_MAX) return;
         struct halt before = old ? halt_of(old) : (struct halt){0};
-        int64_t since_ms = old && halt_same(&before, &fact->halt) ? old->since_ms : now_ms;
+        bool same = old && halt_same(&before, &fact->halt);
+        int64_t since_ms = same ? old->since_ms : now_ms;
         /* A person's answer that came in the meantime is not taken back, unless it was tried in vain. */
-        bool keeps = old && halt_same(&before, &fact->halt) && fact->halt.answer == ANSWER_NONE &&
-                     !(fact->letter_refused && before.answer == ANSWER_DEAD_LETTER);
+        bool keeps = same && fact->halt.answer == ANSWER_NONE && !(fact->letter_refused && before.answer == ANSWER_DEAD_LETTER);
         enum halt_answer answer = keeps ? before.answer : fact->halt.answer;
         if (old) halt_remove(record, old);
         Heliostat__Pb__Halt **halts = reallocarray(record->halts, record->n_halts + 1, sizeof *halts);
