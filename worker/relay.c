@@ -208,6 +208,7 @@ void relay_part_ready(struct relay_part *part) {
         struct relay_broker *broker = part->destination;
         if (part->ready || part->state != RELAY_FLOWING || !broker || !relay_queue_unsent(&part->queue)) return;
         part->ready = true;
+        part->ready_number = ++part->relay->ready_count;
         part->ready_next = NULL;
         *broker->ready_tail = part;
         broker->ready_tail = &part->ready_next;
@@ -367,17 +368,28 @@ bool relay_waits(const struct relay *relay) {
         return false;
 }
 
+/* Of those that were not asked in this turn, the one with the partition that has been ready for longest: under a
+ * limit one request may be all that a turn allows, and no broker's partitions are to take each. */
+static struct relay_broker *next_ready(const struct relay *relay) {
+        struct relay_broker *next = NULL;
+        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
+                if (broker->ready && broker->turn != relay->turn && (!next || broker->ready->ready_number < next->ready->ready_number))
+                        next = broker;
+        return next;
+}
+
 void relay_turn(struct relay *relay, double allowed) {
         if (relay->closing || relay->failed || relay->purged) return;
         for (int side = 0; side < RELAY_SIDES; side++) relay_lookup_go(&relay->lookups[side]);
-        bool again = false;
-        for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next) {
-                if (broker->side != RELAY_DESTINATION || allowed <= 0) continue;
+        bool again = false, may_send = allowed > 0;
+        relay->turn++;
+        for (struct relay_broker *broker; allowed > 0 && (broker = next_ready(relay));) {
+                broker->turn = relay->turn;
                 double records = relay_produce(broker, allowed);
                 allowed -= records;
                 again |= records > 0 && broker->ready && broker->conn && relay_conn_writable(broker->conn);
         }
-        if (relay->add_wanted && allowed > 0) relay_add_partitions(relay);
+        if (relay->add_wanted && may_send) relay_add_partitions(relay); /* also with the last of the room: it is sent to a while later */
         for (struct relay_broker *broker = relay->brokers; broker; broker = broker->next)
                 if (broker->side == RELAY_SOURCE) relay_fetch(broker);
         if (again) relay->events.ready(relay->ctx); /* one request a turn: other lanes wait for theirs */

@@ -33,6 +33,7 @@ struct relay_broker {
         unsigned failures;        /* in a row */
         bool fetching;            /* SOURCE: a fetch is under way */
         struct relay_part *ready, **ready_tail; /* DESTINATION: have batches to be sent */
+        uint64_t turn;            /* the last in which it was asked to send */
 };
 
 enum relay_part_state { RELAY_LOOKING, RELAY_FLOWING, RELAY_SETTLING };
@@ -65,6 +66,7 @@ struct relay_part {
         uint64_t acked_ms;        /* its last acknowledgement */
         struct relay_part *ready_next;
         bool ready;               /* in its destination's list */
+        uint64_t ready_number;    /* and came into a list as so manieth of the relay */
 };
 
 /* Finds leaders, over a connection of its own: a fetch that waits for records
@@ -106,6 +108,7 @@ struct relay {
         bool acked;               /* something was, since the last fetch */
         uint64_t limited_ms;      /* when a limit held back what waits; 0: never */
         size_t rotation;          /* which partition a fetch begins with */
+        uint64_t turn, ready_count; /* counted: turns; partitions that became ready */
         struct wire_out out;
         bool failed, failed_told, fenced;
         char failure[200];

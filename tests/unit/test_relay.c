@@ -57,6 +57,8 @@ static struct world {
         struct relay *relay;
         uv_idle_t turn;
         uv_timer_t removal;
+        bool paced;                           /* turns come from a timer, and allow one record each */
+        uv_timer_t pace;
         int64_t next_producer;
         int faults;                           /* of 100 requests */
         int refused_partition;                /* whose batch number `refused` is too large; -1: none */
@@ -329,7 +331,11 @@ static void on_idle(uv_idle_t *idle) {
 }
 static void on_ready(void *ctx) {
         (void)ctx;
-        (void)uv_idle_start(&w.turn, on_idle);
+        if (!w.paced) (void)uv_idle_start(&w.turn, on_idle);
+}
+static void on_pace(uv_timer_t *timer) {
+        (void)timer;
+        relay_turn(w.relay, 1);
 }
 
 static void on_sent(void *ctx, void *of, const struct relay_batch *batch) {
@@ -421,6 +427,7 @@ static void world_begin(unsigned seed, int faults) {
         assert_int_equal(uv_loop_init(&w.loop), 0);
         (void)uv_idle_init(&w.loop, &w.turn);
         (void)uv_timer_init(&w.loop, &w.removal);
+        (void)uv_timer_init(&w.loop, &w.pace);
         for (int side = 0; side < 2; side++)
                 for (int i = 0; i < BROKERS; i++) {
                         struct broker *b = &w.brokers[side][i];
@@ -486,6 +493,7 @@ static void close_all(uv_handle_t *handle, void *arg) {
 
 static void world_end(void) {
         (void)uv_timer_stop(&w.removal);
+        (void)uv_timer_stop(&w.pace);
         relay_close(w.relay);
         run_until(is_closed);
         uv_walk(&w.loop, close_all, NULL);
@@ -493,6 +501,7 @@ static void world_end(void) {
                 for (int i = 0; i < BROKERS; i++) uv_close((uv_handle_t *)&w.brokers[side][i].tcp, NULL);
         uv_close((uv_handle_t *)&w.turn, NULL);
         uv_close((uv_handle_t *)&w.removal, NULL);
+        uv_close((uv_handle_t *)&w.pace, NULL);
         (void)uv_run(&w.loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&w.loop), 0);
 }
@@ -536,6 +545,24 @@ static void so_it_does_when_brokers_break_off_and_leaders_move(void **state) {
                 for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
                 world_end();
         }
+}
+
+static bool one_is_there(void) {
+        for (int p = 0; p < PARTITIONS; p++)
+                if (w.parts[p].position >= w.parts[p].end) return true;
+        return false;
+}
+static void where_a_turn_allows_one_batch_no_broker_s_partitions_take_each(void **state) {
+        (void)state;
+        world_begin(seed(), 0);
+        w.paced = true;
+        world_relay();
+        (void)uv_timer_start(&w.pace, on_pace, 1, 3); /* meanwhile what was sent is answered, and more is fetched */
+        run_until(one_is_there);
+        for (int p = 0; p < PARTITIONS; p++) assert_true(w.parts[p].acked > BATCHES / 2);
+        run_until(all_there);
+        for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
+        world_end();
 }
 
 static void what_nobody_sees_is_passed_without_a_batch_before_it(void **state) {
@@ -698,6 +725,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_arrives_once_and_in_order),
                 cmocka_unit_test(what_nobody_sees_is_passed_without_a_batch_before_it),
+                cmocka_unit_test(where_a_turn_allows_one_batch_no_broker_s_partitions_take_each),
                 cmocka_unit_test(so_it_does_when_brokers_break_off_and_leaders_move),
                 cmocka_unit_test(so_it_does_when_partitions_leave_and_come_back),
                 cmocka_unit_test(a_refused_batch_is_given_back_and_none_behind_it_arrives),
