@@ -104,3 +104,9 @@ unsigned catch_up_next(struct catch_up_turns *turns, unsigned has) {
 void catch_up_took(struct catch_up_turns *turns, unsigned queue, uint64_t bytes, double weight) {
         turns->clock[queue] += (double)bytes / weight;
 }
+
+void catch_up_bound(struct catch_up_turns *turns, unsigned queue, double behind) {
+        double least = turns->clock[queue] - behind;
+        for (unsigned i = 0; i < CATCH_UP_QUEUES; i++)
+                if (turns->clock[i] < least) turns->clock[i] = least;
+}

@@ -64,5 +64,7 @@ struct catch_up_turns { double clock[CATCH_UP_QUEUES], now; };
 /* Of the queues in `has`, a set of bits, which must not be empty. */
 unsigned catch_up_next(struct catch_up_turns *turns, unsigned has);
 void catch_up_took(struct catch_up_turns *turns, unsigned queue, uint64_t bytes, double weight);
+/* Where a queue is not asked for while it is the only one: before it takes, the others are at most so far behind it. */
+void catch_up_bound(struct catch_up_turns *turns, unsigned queue, double behind);
 
 #endif

@@ -12,6 +12,8 @@
 #define LIMIT_BURST_US 250000
 /* What it holds when it opens again after it was found empty. */
 #define LIMIT_STEP_US 25000
+/* A debt of a fast time shuts the bucket of a slower one for so long at most, or for as long as it would have. */
+#define LIMIT_DEBT_US 10000000
 
 struct limit_bucket {
         double rate;      /* per second; 0: no limit */

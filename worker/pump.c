@@ -755,7 +755,10 @@ static void wake_fetchers(struct pump *pump) {
 
 void pump_limit(struct pump *pump) {
         uint64_t held = budget_held(pump->budget_bytes, &pump->sizes, pump->mean), least = pump->budget_bytes / 4;
-        uint64_t apart = seats_bytes(pump);
+        uint64_t apart = seats_bytes(pump), relayed = pump->relay ? relay_held_bytes(pump->relay) : 0;
+        /* What flows past the clients has its part of the share, and begins at any time. */
+        if (pump->relay && relay_has_parts(pump->relay) && relayed < least) relayed = least;
+        apart += relayed;
         pump->held_limit_bytes = held > least + apart ? held - apart : held < least ? held : least;
 }
 
@@ -872,7 +875,7 @@ static bool intake(struct pump *pump) {
                 pump->blocked = true;
                 return false;
         }
-        double allowed = limits_room(pump), turn = turn_records(pump);
+        double allowed = limits_room(pump, false), turn = turn_records(pump);
         if (allowed <= 0) {
                 /* Fetchers go on meanwhile: what is relayed would take the next room of those that have nothing then. */
                 if (rd_kafka_queue_length(pump->consumer_queue) == 0) found_empty(pump);
@@ -891,7 +894,7 @@ static bool intake(struct pump *pump) {
 
 /* How many records the relay may send now. */
 static double relay_room(struct pump *pump) {
-        return pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump);
+        return pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump, true);
 }
 
 /* By way of the clients. */

@@ -295,7 +295,9 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
         switch (fact->kind) {
         case PUMP_FACT_POSITIONED: part->started = true; break;
         case PUMP_FACT_LEFT:
-                if (part->leave_done && part->floor.generation == fact->came_with) part->left = true;
+                if (!part->leave_done || part->floor.generation != fact->came_with) break;
+                part->left = true;
+                limits_share_topics(pump);
                 break;
         case PUMP_FACT_HALTED:
                 if (halt_same(&part->halt, &fact->halt) && part->halt.answer == fact->halt.answer)

@@ -350,6 +350,7 @@ struct pump {
         int64_t resized_ms;         /* boot clock: when the consumer got other sizes; 0: never */
         bool resizing;              /* nothing more is sent, and the clients are made anew when nothing is under way */
         double mean_bytes;          /* of these, until they are acknowledged */
+        double relayed_bytes;       /* of a relayed record, as it is stored; of those that were sent last */
         uint64_t held_bytes;        /* batch, backlogs and at the producer; the intake stops at the limit */
         uint64_t held_limit_bytes;
         uint64_t drained_bytes;     /* of values, since the consumer's queue was empty */
@@ -431,8 +432,9 @@ void part_stop(struct pump *pump, struct part *part, enum part_state state, cons
 
 /* pump_limit.c */
 void limits_begin(struct pump *pump);        /* on the loop: its timer */
+void limits_rest(struct pump *pump);         /* it does not run: nothing waits for a limit */
 /* How many records the lane may take now; 0: none, and a turn comes when it may. */
-double limits_room(struct pump *pump);
+double limits_room(struct pump *pump, bool relayed);
 /* Whether opened records take of this room before relayed ones: under a limit each way has its partitions' part. */
 bool limits_opened_first(struct pump *pump, double room);
 void limits_note_taken(struct pump *pump, bool relayed, uint64_t records, uint64_t bytes);

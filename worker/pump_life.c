@@ -46,6 +46,7 @@ static void pump_move(struct pump *pump, enum pump_state to) {
         log_debug("pump.state", "route=%s lane=%u from=%s to=%s", pump->settings.route,
                   pump->settings.lane, states[pump->state].name, states[to].name);
         pump->state = to;
+        if (to != PUMP_RUNNING) limits_rest(pump);
 }
 
 /* ---- telling the control thread ---- */

@@ -7,6 +7,7 @@
 #include "worker/pump_internal.h"
 
 #define SHOWN_MS 3000
+#define CREDIT_US 1e6   /* of the limit: what one of relayed and opened may be behind the other, which had it to itself */
 #define SHUT_US 2000000 /* a topic's partitions read apart for so long after its limit was reached */
 
 static void on_flow_timer(uv_timer_t *timer) {
@@ -35,20 +36,21 @@ static void waits_since(struct pump *pump, int64_t since_us) {
         if (before != since_us) atomic_store_explicit(&pump->flow.since_us, since_us, memory_order_relaxed);
 }
 
+void limits_rest(struct pump *pump) { waits_since(pump, 0); }
+
 static int64_t wait_us_of(struct limit_bucket *records, struct limit_bucket *bytes, int64_t now) {
         int64_t records_us = limit_wait_us(records, now), bytes_us = limit_wait_us(bytes, now);
         return records_us > bytes_us ? records_us : bytes_us;
 }
 
-/* In records, of the size of those that came last; at least one. */
-static double room_of(const struct pump *pump, struct limit_bucket *records, struct limit_bucket *bytes, int64_t now) {
-        double room = limit_room(records, now), value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes;
-        double by_bytes = limit_room(bytes, now) / value;
+/* In records of that size; at least one. */
+static double room_of(struct limit_bucket *records, struct limit_bucket *bytes, double record_bytes, int64_t now) {
+        double room = limit_room(records, now), by_bytes = limit_room(bytes, now) / (record_bytes < 1 ? 1 : record_bytes);
         if (by_bytes < room) room = by_bytes;
         return room < 1 ? 1 : room;
 }
 
-double limits_room(struct pump *pump) {
+double limits_room(struct pump *pump, bool relayed) {
         int64_t now = pump->loop->last_us;
         if (pump->limit_records.rate <= 0 && pump->limit_bytes.rate <= 0) {
                 waits_since(pump, 0);
@@ -62,7 +64,7 @@ double limits_room(struct pump *pump) {
                 wait_for(pump, wait_us);
                 return 0;
         }
-        return room_of(pump, &pump->limit_records, &pump->limit_bytes, now);
+        return room_of(&pump->limit_records, &pump->limit_bytes, relayed ? pump->relayed_bytes : pump->mean.value_bytes, now);
 }
 
 /* ---- relayed beside opened ---- */
@@ -83,6 +85,7 @@ static void note_way(struct pump *pump, enum way way, uint64_t records, uint64_t
         if (taken_us <= 0) return;
         for (size_t i = 0; i < pump->part_count; i++)
                 parts += has_more(pump->parts[i]) && (way == RELAYED) == (pump->parts[i]->relayed != NULL);
+        catch_up_bound(&pump->ways, way, CREDIT_US);
         catch_up_took(&pump->ways, way, (uint64_t)taken_us, parts < 1 ? 1 : parts);
 }
 
@@ -119,17 +122,20 @@ void limits_find_rules(struct pump *pump, struct dest_topic *topic) { topic->flo
 /* A lane has so much of a topic's limit as it has of its partitions: that holds
  * without a word between workers. */
 void limits_share_topics(struct pump *pump) {
+        const struct dest_topic *first = NULL;
         pump->topic_limits = pump->priorities = false;
         for (struct dest_topic *t = pump->topics; t; t = t->next) t->parts = 0;
-        for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->topic->parts++;
+        for (size_t i = 0; i < pump->part_count; i++) pump->parts[i]->topic->parts += !pump->parts[i]->left;
         for (struct dest_topic *t = pump->topics; t; t = t->next) {
+                if (!t->parts) continue;
+                if (!first) first = t;
                 double part = t->source_partitions > 0 && (size_t)t->source_partitions > t->parts
                                       ? (double)t->parts / t->source_partitions : 1;
                 double records = (double)t->flow.records_per_second * part, bytes = (double)t->flow.bytes_per_second * part;
                 if (records != t->limit_records.rate) limit_set(&t->limit_records, records, pump->loop->last_us);
                 if (bytes != t->limit_bytes.rate) limit_set(&t->limit_bytes, bytes, pump->loop->last_us);
                 pump->topic_limits |= records > 0 || bytes > 0;
-                pump->priorities |= t->flow.priority != pump->topics->flow.priority;
+                pump->priorities |= t->flow.priority != first->flow.priority;
         }
         if (pump->topic_limits || pump->priorities) pump_relay_rules(pump);
 }
@@ -178,7 +184,7 @@ double limits_topic_room(struct pump *pump, struct dest_topic *topic) {
                 wait_for(pump, wait_us);
                 return 0;
         }
-        return room_of(pump, &topic->limit_records, &topic->limit_bytes, now);
+        return room_of(&topic->limit_records, &topic->limit_bytes, pump->mean.value_bytes, now);
 }
 
 bool limits_topic_shut(const struct pump *pump, const struct dest_topic *topic) {

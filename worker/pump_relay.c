@@ -238,6 +238,7 @@ static void on_sent(void *ctx, void *of, const struct relay_batch *batch) {
         part->sent_relayed = true;
         part->eof = false;
         part->record_ms = batch->max_timestamp;
+        pump->relayed_bytes = (pump->relayed_bytes + (double)batch->bytes / batch->records) / 2;
         limits_note_taken(pump, true, batch->records, batch->bytes);
         if (pump->txn != TXN_NONE) txn_note_sent(pump, batch->records, batch->bytes);
 }

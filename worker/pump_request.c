@@ -156,7 +156,7 @@ struct pump *pump_open(struct data_loop *loop, struct mailbox *home,
         pump->sizes = budget_sizes(pump->budget_bytes, pump->seen_mean);
         /* Before the first record nothing is known: few are taken at once. */
         pump->mean = (struct budget_mean){65536, 65536, 4};
-        pump->mean_bytes = 65536;
+        pump->mean_bytes = pump->relayed_bytes = 65536;
         pump->batch_seat = SEAT_NONE;
         pump_limit(pump);
         pump->member.turn = pump_turn;

@@ -399,6 +399,10 @@ void relay_note_limited(struct relay *relay) { relay->limited_ms = uv_now(relay-
 
 uint64_t relay_held_bytes(const struct relay *relay) { return relay->pool.bytes + relay->pool.spare_bytes; }
 
+bool relay_part_waits(const struct relay_part *part) { return part->queue.count > part->queue.sent; }
+
+bool relay_has_parts(const struct relay *relay) { return relay->part_count > 0; }
+
 void relay_set_budget(struct relay *relay, uint64_t budget_bytes) {
         relay->budget_bytes = budget_bytes;
         relay->pool.spare_max_bytes = budget_bytes / 2;

@@ -119,6 +119,9 @@ void relay_set_producer(struct relay *relay, int64_t id, int16_t epoch);
 void relay_next_transaction(struct relay *relay);
 /* Batches wait to be sent. */
 bool relay_waits(const struct relay *relay);
+bool relay_has_parts(const struct relay *relay);
+/* One of its batches waits to be sent. */
+bool relay_part_waits(const struct relay_part *part);
 /* In buffers. */
 uint64_t relay_held_bytes(const struct relay *relay);
 void relay_set_budget(struct relay *relay, uint64_t budget_bytes);

@@ -140,6 +140,24 @@ static void queues_get_what_their_weights_say(void **state) {
         assert_in_range(got[1], 900, 1100);
 }
 
+static void a_long_time_alone_is_made_up_for_by_little(void **state) {
+        struct catch_up_turns turns = {0};
+        unsigned got[2] = {0};
+        (void)state;
+        for (int i = 0; i < 3600; i++) {
+                catch_up_bound(&turns, 0, 10);
+                catch_up_took(&turns, 0, 1, 1);
+        }
+        for (int i = 0; i < 100; i++) {
+                unsigned queue = catch_up_next(&turns, 3);
+                got[queue]++;
+                catch_up_bound(&turns, queue, 10);
+                catch_up_took(&turns, queue, 1, 1);
+        }
+        assert_in_range(got[0], 43, 50);
+        assert_in_range(got[1], 50, 57);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nobody_moves_while_all_keep_up_or_all_are_behind),
@@ -149,6 +167,7 @@ int main(void) {
                 cmocka_unit_test(who_has_reached_a_limit_reads_apart_while_there_is_some),
                 cmocka_unit_test(more_than_there_are_seats_take_turns),
                 cmocka_unit_test(queues_get_what_their_weights_say),
+                cmocka_unit_test(a_long_time_alone_is_made_up_for_by_little),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

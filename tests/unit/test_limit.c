@@ -57,15 +57,34 @@ static void another_rate_holds_at_once(void **state) {
         (void)state;
         limit_set(&b, 1000, 0);
         assert_true(limit_room(&b, S) == 250);
-        limit_take(&b, 1e9);
-        limit_set(&b, 10, S); /* the debt is of the other rate */
-        assert_true(limit_wait_us(&b, S) <= 500000);
+        limit_take(&b, 2250);
+        limit_set(&b, 10, S); /* the debt of two seconds is of the other rate */
+        assert_in_range(limit_wait_us(&b, S), LIMIT_DEBT_US, LIMIT_DEBT_US + 100000);
+        limit_set(&b, 1000, S); /* and passes with a higher one */
+        assert_in_range(limit_wait_us(&b, S), 100000, 100000 + LIMIT_STEP_US);
         limit_set(&b, 0, S);
         assert_int_equal(limit_wait_us(&b, S), 0);
         assert_true(isinf(limit_room(&b, S)));
         limit_set(&b, 10, 9 * S); /* nothing is saved up from the time without */
         assert_true(limit_room(&b, 9 * S) == 0);
         assert_true(limit_wait_us(&b, 9 * S) == 100000);
+}
+
+/* A batch is taken whole: three seconds of the rate, each time. */
+static void a_share_that_goes_up_and_down_holds_as_a_mean(void **state) {
+        const double lower = 87e3, upper = 95e3, batch = 260e3;
+        const int seconds = 600;
+        struct limit_bucket b = {0};
+        double taken = 0;
+        (void)state;
+        for (int64_t ms = 0; ms < seconds * 1000; ms++) {
+                if (ms % 1000 == 0) limit_set(&b, ms / 1000 % 2 ? upper : lower, ms * 1000);
+                if (limit_room(&b, ms * 1000) <= 0) continue;
+                limit_take(&b, batch);
+                taken += batch;
+        }
+        assert_true(taken <= upper * seconds + batch);
+        assert_true(taken >= lower * seconds * 0.9);
 }
 
 static void a_wait_is_long_enough_and_not_longer(void **state) {
@@ -122,6 +141,7 @@ int main(void) {
                 cmocka_unit_test(a_rate_is_held),
                 cmocka_unit_test(a_long_rest_is_not_made_up_for),
                 cmocka_unit_test(another_rate_holds_at_once),
+                cmocka_unit_test(a_share_that_goes_up_and_down_holds_as_a_mean),
                 cmocka_unit_test(a_wait_is_long_enough_and_not_longer),
                 cmocka_unit_test(shares_add_up_and_nobody_starves),
                 cmocka_unit_test(what_one_leaves_the_others_get),
