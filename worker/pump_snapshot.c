@@ -50,12 +50,14 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 }
         }
         bool wanted = !part->paused && part->apart.place != PLACE_WAITING && part->state != PART_HALTED && (part->state != PART_PARKED || part->broker_away);
-        if (row->position != part->progress_position || !behind || !wanted) {
+        bool unstarted = !part->flowed && part->end_seen < 0;
+        if ((row->position != part->progress_position || !behind || !wanted) && !(unstarted && wanted)) {
                 part->progress_position = row->position;
                 part->progress_ms = now;
         }
         bool limited = limits_waited(pump, part);
-        struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .still_ms = now - part->progress_ms,
+        bool waits = part->relayed ? relay_part_waits(part->relayed) : part->backlog.count > 0 || limits_topic_shut(pump, part->topic);
+        struct stall_facts facts = {.wanted = wanted, .flowing = flowing, .behind = behind, .unstarted = unstarted, .waits = waits, .still_ms = now - part->progress_ms,
                                     .at_readable_end = part->eof, .blocked = pump->blocked || (part->relayed && part->under_way), .held = pump->held, .limited = limited,
                                     .has_error = *pump->error};
         enum stall stall = stall_of(&facts);

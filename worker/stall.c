@@ -2,8 +2,12 @@
 
 enum stall stall_of(const struct stall_facts *facts) {
         bool waits_for_source = facts->flowing && facts->at_readable_end && !facts->blocked && !facts->held;
+        if (facts->wanted && facts->unstarted && !facts->flowing && facts->still_ms > STALL_START_MS)
+                return facts->has_error ? STALL_ERROR : STALL_STARTING;
         if (!facts->wanted || !facts->behind || facts->still_ms <= STALL_MS) return STALL_NONE;
-        if (facts->limited && facts->flowing && !facts->blocked && !facts->held) return STALL_NONE;
+        /* With a broker away, a limit is no reason why nothing at all has come of it. */
+        bool limit_is_why = facts->limited && (facts->waits || !facts->has_error);
+        if (limit_is_why && facts->flowing && !facts->blocked && !facts->held) return STALL_NONE;
         if (waits_for_source) return facts->still_ms > STALL_TRANSACTION_MS ? STALL_TRANSACTION : STALL_NONE;
         if (facts->has_error) return STALL_ERROR;
         if (!facts->flowing) return STALL_STARTING;
@@ -20,7 +24,7 @@ const char *stall_text(enum stall stall) {
         static const char *const texts[] = {
                 [STALL_NONE] = "",
                 [STALL_ERROR] = "",
-                [STALL_STARTING] = "cannot be started again",
+                [STALL_STARTING] = "cannot be started",
                 [STALL_DESTINATION] = "waits for the destination's acknowledgements",
                 [STALL_GENERATION] = "waits for the check of its generation",
                 [STALL_SOURCE] = "no record arrives from the source",

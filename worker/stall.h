@@ -9,6 +9,8 @@
 
 /* Without progress while the source is ahead. */
 #define STALL_MS 10000
+/* Since it was to start, and nothing is known of it yet: many start together. */
+#define STALL_START_MS 30000
 /* At the end of what can be read, because a transaction of a producer at the
  * source is open: brokers end them after 15 minutes by default. */
 #define STALL_TRANSACTION_MS (16 * 60 * 1000)
@@ -20,10 +22,12 @@ struct stall_facts {
                               * parked for want of a right or a topic: those say so themselves */
         bool flowing;
         bool behind;         /* the source's end lies beyond the position */
+        bool unstarted;      /* it has never flowed here, and the source's end is not known */
         int64_t still_ms;    /* since the position moved, or was at the end */
         bool at_readable_end; /* the reader has seen the end of what it may read */
         bool blocked;        /* waits for the destination's acknowledgements */
-        bool limited;        /* waits for a limit that was configured */
+        bool limited;        /* its lane waits for a limit that was configured, or its topic does */
+        bool waits;          /* some of it was read, and waits here */
         bool held;           /* waits for the check of its generation */
         bool has_error;      /* the lane's clients have reported one: that is the reason then */
 };

@@ -18,6 +18,13 @@ static void test_stalls(void **state) {
                 {{.wanted = false, .behind = true, .still_ms = STALL_MS + 1}, STALL_NONE},
                 /* Its clients are replaced again and again: what the reader had seen before counts no more. */
                 {{.wanted = true, .behind = true, .still_ms = STALL_MS + 1, .at_readable_end = true}, STALL_STARTING},
+                {{.wanted = true, .unstarted = true, .still_ms = STALL_START_MS}, STALL_NONE},
+                {{.wanted = true, .unstarted = true, .still_ms = STALL_START_MS + 1}, STALL_STARTING},
+                {{.wanted = true, .unstarted = true, .still_ms = STALL_START_MS + 1, .has_error = true}, STALL_ERROR},
+                {{.wanted = true, .unstarted = true, .flowing = true, .still_ms = STALL_START_MS + 1}, STALL_NONE},
+                {{.unstarted = true, .still_ms = STALL_START_MS + 1}, STALL_NONE},
+                {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .limited = true, .has_error = true}, STALL_ERROR},
+                {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .limited = true, .waits = true, .has_error = true}, STALL_NONE},
                 {{.wanted = true, .behind = true, .still_ms = STALL_MS + 1, .has_error = true}, STALL_ERROR},
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .blocked = true}, STALL_DESTINATION},
                 {{.wanted = true, .flowing = true, .behind = true, .still_ms = STALL_MS + 1, .held = true}, STALL_GENERATION},
