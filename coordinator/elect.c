@@ -151,7 +151,10 @@ static void on_candidates(void *ctx, int code, const char *const *names, size_t 
         (void)stat;
         elect->busy = false;
         if (lost(code)) return;
-        if (code) return elect_prepare(elect);
+        if (code) { /* somebody has deleted it, say; elect_retry makes what is missing */
+                elect->parent = 0;
+                return;
+        }
         for (size_t i = 0; i < count; i++)
                 if (strstr(names[i], elect->uuid) && (!mine || sequence(names[i]) < sequence(mine)))
                         mine = names[i];

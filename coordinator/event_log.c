@@ -61,7 +61,8 @@ static void on_chunk(void *ctx, int code, const void *data, size_t bytes, const 
                 for (uint32_t k = 0; k < EVENTS_CHUNKS; k++) chunks[k] = log->chunks[k];
                 events_ring_load(&log->ring, chunks, log->exists);
                 log->loaded = true;
-                log->due |= log->ring.queued > 0; /* no timer runs after a lost answer */
+                /* No timer runs after a lost answer; after a refusal one does, and is waited for. */
+                log->due |= log->ring.queued > 0 && !uv_is_active((uv_handle_t *)&log->timer);
         }
         chunks_free(log);
         if (log->loaded) log->wake(log->ctx);
