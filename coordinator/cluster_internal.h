@@ -68,6 +68,7 @@ struct lane {
         /* its load */
         struct told told;
         struct stuck stuck;
+        int64_t awaited_since_ms;     /* its owner has not opened it since, by the reports' clock; 0: it has, or has no owner */
         uint32_t load_weight;         /* to plan with; 0: not measured, its partitions count */
         size_t leaving;               /* partitions that leave it, or have left, and are not in another lane yet */
         struct flow *flows;           /* while it is hot, as its owner reports them; else none */
@@ -114,6 +115,7 @@ struct worker {
         int64_t ailing_until_ms;      /* gets no lanes: see stuck.h */
         uint32_t ailings;
         bool ailing;                  /* as the plan knows it */
+        const struct route *late;     /* within a step: has lanes of it that it has not opened for long; compared, not read */
         int64_t gone_ms;              /* not alive: since when */
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
         /* /assign/<id> */
@@ -222,6 +224,8 @@ bool lane_in_transition(const struct lane *lane);
 bool worker_usable(const struct worker *worker);
 /* Its record is one of the present incarnation of a living worker. */
 bool lane_owner_present(const struct lane *lane);
+/* Its owner is to open it, and has not yet. */
+bool lane_awaited(const struct lane *lane);
 /* Its owner is missing and may come back. */
 bool lane_waits(const struct lane *lane, int64_t now_ms);
 uint32_t lane_record_weight(const Heliostat__Pb__Lane *record);

@@ -71,8 +71,7 @@ static bool lane_told(const struct lane *lane, int64_t now_ms) {
 
 /* ---- lanes that get nowhere ---------------------------------------------- */
 
-/* Its owner is to open it, and has not yet. */
-static bool lane_awaited(const struct lane *lane) {
+bool lane_awaited(const struct lane *lane) {
         return lane->record && lane->record->state == (int)ASSIGNED && lane_owner_present(lane) && !lane->owner->draining;
 }
 
@@ -115,6 +114,8 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         bool awaited = lane_awaited(lane);
+                        if (!awaited) lane->awaited_since_ms = 0;
+                        else if (!lane->awaited_since_ms) lane->awaited_since_ms = now_ms;
                         if (!awaited && !lane_told(lane, now_ms)) continue;
                         struct stuck_facts facts = {.stalled = awaited || lane->told.stalled};
                         if (facts.stalled) facts.others_move = others_move(route, lane->owner, now_ms);
@@ -136,6 +137,20 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
 
 /* ---- weights ------------------------------------------------------------- */
 
+/* Its owner neither opens it nor gives it back: the others need not wait for that. */
+static bool lane_hangs(const struct lane *lane, int64_t now_ms) {
+        if (lane_awaited(lane))
+                return stuck_given_up(&lane->stuck) || (lane->awaited_since_ms && now_ms - lane->awaited_since_ms >= STUCK_PATIENCE_MS);
+        return lane->record->state == (int)REVOKING && lane_owner_present(lane) && now_ms - lane->revoking_since_ms >= STUCK_PATIENCE_MS;
+}
+
+/* A lane that is to move to this one waits for that (cluster_step.c, lane_late). */
+static bool worker_hangs(const struct route *route, const struct worker *worker, int64_t now_ms) {
+        for (size_t k = 0; k < route->lane_count; k++)
+                if (route->lanes[k]->owner == worker && route->lanes[k]->record && lane_hangs(route->lanes[k], now_ms)) return true;
+        return false;
+}
+
 /* Every lane is where it is to be, has been for a while, and is measured: half the
  * weights with the other half's partitions would be no plan. */
 bool cluster_quiet(const struct cluster *cluster, int64_t now_ms) {
@@ -145,7 +160,7 @@ bool cluster_quiet(const struct cluster *cluster, int64_t now_ms) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         const struct lane *lane = route->lanes[k];
                         if (!lane->record || !lane->planned) continue;
-                        if (lane_awaited(lane) && stuck_given_up(&lane->stuck)) continue; /* nobody opens it */
+                        if (lane_hangs(lane, now_ms) || (lane->owner != lane->planned && worker_hangs(route, lane->planned, now_ms))) continue;
                         if (lane->record->state != (int)OWNED || lane->owner != lane->planned || !lane_owner_present(lane))
                                 return false;
                         if (lane_told(lane, now_ms) && !lane->told.measured) return false; /* it will be soon */
@@ -159,6 +174,8 @@ void cluster_weigh(struct cluster *cluster, int64_t now_ms) {
                 for (size_t k = 0; k < cluster->routes[i]->lane_count; k++) {
                         struct lane *lane = cluster->routes[i]->lanes[k];
                         if (!lane_told(lane, now_ms) || (!lane->told.measured && lane->load_weight)) continue;
+                        /* What stands still has its load all the same: its worker has no room for others. */
+                        if (lane->told.stalled && lane->load_weight) continue;
                         uint32_t weight = lane_weight_keep(lane->load_weight, lane->told.weight);
                         if (weight == lane->load_weight) continue;
                         lane->load_weight = weight;

@@ -210,7 +210,7 @@ static bool lane_takes(const struct lane *lane, const struct lane *hot) {
                 return false;
         if (lane->record->state == (int)FREE) return lane->weight == 0;
         return lane->record->state == (int)OWNED && lane->owner != hot->owner && lane_owner_present(lane) &&
-               worker_usable(lane->owner);
+               worker_usable(lane->owner) && !lane->told.stalled;
 }
 
 static bool lane_choose(const struct cluster *cluster, const struct lane *lane, struct spread_lane *lanes, double *rates,
@@ -267,12 +267,25 @@ int cluster_spread_choose(struct cluster *cluster, struct lane **out_lane, Helio
         return 0;
 }
 
+/* Those that leave, but for what has halted: that waits for a person, and others need not wait with it. */
+static size_t leaving_by_itself(const struct lane *lane) {
+        size_t count = lane->leaving;
+        for (size_t i = 0; count && lane->record && i < lane->record->n_topics; i++) {
+                const Heliostat__Pb__LaneTopic *topic = lane->record->topics[i];
+                for (size_t k = 0; k < topic->n_partitions; k++) {
+                        const Heliostat__Pb__LanePartition *p = topic->partitions[k];
+                        count -= count && p->to && !p->left && codec_lane_halt(lane->record, topic->topic, p->partition);
+                }
+        }
+        return count;
+}
+
 size_t cluster_spread_under_way(const struct cluster *cluster) {
         size_t count = 0;
         for (size_t i = 0; i < cluster->route_count; i++) {
                 const struct route *route = cluster->routes[i];
                 if (!route->spec || !codec_route_runs(route->spec)) continue; /* nothing of it goes on, and others need not wait */
-                for (size_t k = 0; k < route->lane_count; k++) count += route->lanes[k]->leaving;
+                for (size_t k = 0; k < route->lane_count; k++) count += leaving_by_itself(route->lanes[k]);
         }
         return count;
 }

@@ -284,6 +284,12 @@ static const char *move_reason(const struct lane *lane, const struct worker *to)
         return lane->avoid && strcmp(lane->avoid, lane->owner->id) == 0 ? "stuck" : "move";
 }
 
+/* What was given to a worker is not opened by it: it gets no more of that route from those who mirror it. */
+static bool lane_late(const struct draft *draft, const struct lane *lane) {
+        int64_t since_ms = lane->cause ? lane->cause_ms : lane->awaited_since_ms;
+        return lane_awaited(lane) && since_ms && draft->now_ms - since_ms >= (int64_t)draft->cluster->options.release_patience_ms;
+}
+
 static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
         struct worker *to = lane->planned;
         if (!to || to == lane->owner || !lane->owner || lane->owner->draining ||
@@ -291,7 +297,7 @@ static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
                 return 0;
         if (lane->record->state == (int)ASSIGNED) /* the version decides against the claim */
                 return lane_assign(draft, lane, to, "coordinator.assign", move_reason(lane, to));
-        if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max)
+        if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max || to->late == lane->route)
                 return 0;
         ++*moving;
         return lane_revoke(draft, lane, to->id, move_reason(lane, to));
@@ -327,8 +333,11 @@ static int change_hands(struct draft *draft) {
                 }
         }
         if (waiting || draft->now_ms < cluster->move_after_ms) return 0;
+        for (size_t i = 0; i < cluster->worker_count; i++) cluster->workers[i]->late = NULL;
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
+                for (size_t k = 0; k < route->lane_count; k++)
+                        if (route->lanes[k]->record && lane_late(draft, route->lanes[k])) route->lanes[k]->owner->late = route;
                 for (size_t k = 0; route_wanted(route) && k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         if (!lane->record || lane->next || lane_waits(lane, draft->now_ms) ||

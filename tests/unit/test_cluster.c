@@ -1096,6 +1096,25 @@ static void partitions_of_a_route_at_rest_keep_no_others_from_moving(void **stat
         rig_free(rig);
 }
 
+static void a_partition_that_has_halted_before_it_left_keeps_no_others_from_moving(void **state) {
+        (void)state;
+        struct rig *rig = leaving_field();
+        Heliostat__Pb__Lane *lane = read_lane(rig, 0);
+        Heliostat__Pb__Halt halt = HELIOSTAT__PB__HALT__INIT, *halts[] = {&halt};
+        halt.topic = lane->topics[0]->topic;
+        halt.partition = lane->topics[0]->partitions[0]->partition;
+        halt.kind = HELIOSTAT__PB__HALT_KIND__HALT_GAP;
+        lane->halts = halts;
+        lane->n_halts = 1;
+        write_lane(rig, 0, lane);
+        lane->halts = NULL;
+        lane->n_halts = 0;
+        codec_free(lane);
+        run_until(rig, rig->now_ms + 40000);
+        assert_int_equal(cluster_spread_under_way(rig->cluster), 0);
+        rig_free(rig);
+}
+
 /* Its worker cannot reach the destination, or may not write there. */
 static void a_lane_that_its_worker_does_not_open_goes_elsewhere(void **state) {
         (void)state;
@@ -1123,6 +1142,60 @@ static void a_lane_that_its_worker_does_not_open_goes_elsewhere(void **state) {
         assert_non_null(strstr(rig->notices, "it is not opened"));
         assert_non_null(strstr(rig->notices, "ailing=true"));
         for (uint32_t k = 0; k < 4; k++) assert_null(strstr(lane_text(rig, k), "w3/a"));
+        rig_free(rig);
+}
+
+static void a_worker_that_opens_nothing_gets_no_more_than_a_few(void **state) {
+        (void)state;
+        struct rig *rig = started(40);
+        rig->idler = "w2";
+        put_placement(rig, "w1", 0, NULL);
+        run_until(rig, 120000);
+        assert_int_equal(count_at(rig, 40, "ASSIGNED w2/a"), 8);
+        assert_int_equal(count_at(rig, 40, "OWNED w1/a"), 12); /* those run on */
+        rig->idler = NULL;
+        run_until(rig, 180000);
+        assert_int_equal(count_at(rig, 40, "OWNED w2/a"), 40);
+        rig_free(rig);
+}
+
+static void a_lane_that_nobody_opens_keeps_no_others_from_rest(void **state) {
+        (void)state;
+        struct rig *rig = started(4);
+        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        bool all[4] = {true, true, true, true};
+        rig->idler = "w3";
+        put_worker(rig, "w3", "a", false);
+        for (int i = 0; i < 10; i++) { /* nobody moves on, so that it is nobody's fault */
+                run_until(rig, 20000 + i * 30000);
+                tell(rig, 4, rates, all);
+                if (i == 0) assert_int_equal(count_at(rig, 4, "ASSIGNED w3/a"), 1);
+        }
+        assert_int_equal(count_at(rig, 4, "ASSIGNED w3/a"), 1);
+        assert_true(cluster_quiet(rig->cluster, rig->now_ms));
+        rig_free(rig);
+}
+
+/* The flow of lanes that stand still fades from their reports. */
+static void a_worker_whose_lanes_stand_still_gets_no_others(void **state) {
+        (void)state;
+        struct rig *rig = started(8);
+        uint64_t rates[8];
+        bool stalled[8] = {false};
+        for (uint32_t k = 0; k < 8; k++) rates[k] = 8 * MIB;
+        for (int i = 0; i < 4; i++) {
+                run_until(rig, 20000 + i * 30000);
+                tell(rig, 8, rates, NULL);
+        }
+        for (uint32_t k = 0; k < 8; k++) {
+                stalled[k] = strstr(lane_text(rig, k), "w2/a") != NULL;
+                if (stalled[k]) rates[k] = MIB / 1024;
+        }
+        *rig->decisions = '\0';
+        run_until(rig, 140000);
+        tell(rig, 8, rates, stalled);
+        run_until(rig, 165000); /* before they leave it as stuck */
+        assert_string_equal(rig->decisions, "");
         rig_free(rig);
 }
 
@@ -1493,11 +1566,15 @@ int main(void) {
                 cmocka_unit_test(a_hot_lane_gives_a_partition_away),
                 cmocka_unit_test(partitions_stay_where_they_are_well),
                 cmocka_unit_test(a_partition_without_its_new_lane_comes_back),
+                cmocka_unit_test(a_worker_that_opens_nothing_gets_no_more_than_a_few),
+                cmocka_unit_test(a_lane_that_nobody_opens_keeps_no_others_from_rest),
+                cmocka_unit_test(a_worker_whose_lanes_stand_still_gets_no_others),
                 cmocka_unit_test(a_stuck_lane_leaves_its_owner),
                 cmocka_unit_test(a_lane_that_its_worker_does_not_open_goes_elsewhere),
                 cmocka_unit_test(a_lane_that_its_owner_does_not_open_again_goes_elsewhere),
                 cmocka_unit_test(a_partition_arrives_as_soon_as_its_lane_is_opened),
                 cmocka_unit_test(partitions_of_a_route_at_rest_keep_no_others_from_moving),
+                cmocka_unit_test(a_partition_that_has_halted_before_it_left_keeps_no_others_from_moving),
                 cmocka_unit_test(what_happens_is_told),
                 cmocka_unit_test(a_drained_worker_is_relieved_a_few_lanes_at_a_time),
                 cmocka_unit_test(the_last_worker_keeps_its_lanes_though_it_is_drained),
