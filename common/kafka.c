@@ -224,3 +224,24 @@ int kafka_config_check(const struct config *config, char *err, size_t err_size) 
 }
 
 const char *kafka_library_version(void) { return rd_kafka_version_str(); }
+
+static rd_kafka_resp_err_t log_offset(rd_kafka_t *client, const char *topic, int32_t partition, int limit_ms, int64_t which,
+                                      int64_t *out) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(list, topic, partition);
+        row->offset = which; /* ListOffsets' -2 and -1 */
+        rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(client, list, limit_ms);
+        if (!err) err = row->err;
+        if (!err) *out = row->offset;
+        rd_kafka_topic_partition_list_destroy(list);
+        return err;
+}
+
+rd_kafka_resp_err_t kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int limit_ms,
+                                    int64_t *out_low, int64_t *out_high) {
+        int64_t low;
+        rd_kafka_resp_err_t err = log_offset(client, topic, partition, limit_ms, RD_KAFKA_OFFSET_BEGINNING, &low);
+        if (!err) err = log_offset(client, topic, partition, limit_ms, RD_KAFKA_OFFSET_END, out_high);
+        if (!err) *out_low = low;
+        return err;
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/kafka.h"
 #include "common/kafka_trouble.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -183,8 +184,7 @@ static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found
                      topic->step == TOPIC_READY && p < topic->partitions_wanted; p++) {
                         int64_t low, high;
                         rd_kafka_resp_err_t err;
-                        while ((err = rd_kafka_query_watermark_offsets(destination, topic->target, (int32_t)p,
-                                                                       &low, &high, 2000)) &&
+                        while ((err = kafka_log_range(destination, topic->target, (int32_t)p, 1000, &low, &high)) &&
                                clock_boot_ms() < deadline) {
                                 /* An answer that came too early is kept, and is the answer until it
                                  * expires: a look at the whole cluster replaces it. */

@@ -23,6 +23,7 @@
 
 #include "common/clock.h"
 #include "common/halt_text.h"
+#include "common/kafka.h"
 #include "common/log.h"
 #include "worker/pump_internal.h"
 
@@ -71,9 +72,8 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
 static void probe_job(void *arg) {
         struct halt_probe *probe = arg;
         /* The consumer lives: clients are destroyed only when no job runs. */
-        probe->err = rd_kafka_query_watermark_offsets(probe->pump->consumer, probe->part->topic->name,
-                                                      probe->part->partition, &probe->low, &probe->high,
-                                                      PUMP_REQUEST_MS);
+        probe->err = kafka_log_range(probe->pump->consumer, probe->part->topic->name, probe->part->partition, PUMP_REQUEST_MS / 2,
+                                     &probe->low, &probe->high);
 }
 
 /* Out of range, or a late answer of a broker that lags behind. */
