@@ -142,8 +142,14 @@ static void approach(struct part *part) {
 
 /* target -1: at the committed position. */
 static void answer_carry_out(struct pump *pump, struct part *part, int64_t target) {
+        bool lost = part->halt.kind == HALT_NO_POSITION;
         approach(part);
-        part->committed_once = false; /* a position that has gone is known by now */
+        if (lost || target >= 0) part->committed_once = false; /* a position that has gone is known by now */
+        /* Where it stood may be of a log that is gone: what the group says counts, and nothing else. */
+        if (lost && target < 0) {
+                part->flowed = false;
+                part->position = -1;
+        }
         part->approach = target < 0;
         part->resumed_at = target;
         if (target >= 0) part->poison = -1;

@@ -346,6 +346,7 @@ static void pump_close_clients(struct pump *pump) {
         pump->clients_closing = true;
         pump->jobs++;
         short_thread_queue(&pump->loop->mailbox, &job->work, job, destroy_clients, close_done);
+        if (pump->state == PUMP_RECYCLING) pump_take_generation(pump); /* what it waited for the end of has gone with them */
 }
 
 static void pump_purge(struct pump *pump) {

@@ -397,6 +397,8 @@ static bool op_take_recorded(struct pump_op *op) {
                 const Heliostat__Pb__Position *row = recorded_of(op->recorded, part);
                 if (part->flowed || part->left) continue;
                 if (row && floor_counts(&part->floor, row->generation)) row = NULL; /* of an earlier stay in this lane */
+                /* The group forgot it with its topic, and is asked again: the record may be of the topic that is gone. */
+                if (part->resuming && part->halt.kind == HALT_NO_POSITION && part->position < 0) row = NULL;
                 if (!row) {
                         /* Deleted, or a tombstone compacted away: the group's may be older. */
                         if (part->record_wanted && part->state == PART_NEW)
@@ -580,8 +582,10 @@ static void commit_take(struct pump_op *op, const rd_kafka_topic_partition_list_
                 if (row->err && part->state != PART_FLOWING) {
                         /* A topic that is gone, or no longer ours: no reason to wait, or to try
                          * again before it starts. */
-                        if (pump->state == PUMP_DRAINING || (part->refused && part->state == PART_PARKED))
+                        if (topic_refused(row->err) && (pump->state == PUMP_DRAINING || part->state == PART_PARKED))
                                 part->committed = row->offset;
+                        else if (!topic_refused(row->err))
+                                op->commit_failed = true;
                         continue;
                 }
                 if (row->err) {
@@ -645,6 +649,11 @@ bool op_position_gone(struct pump_op *op, struct part *part) {
         return false;
 }
 
+/* Only that record is in question: its topic may be created anew meanwhile. */
+static bool halt_of_record(const struct part *part) {
+        return part->halt.kind == HALT_REFUSED || part->halt.kind == HALT_CORRUPT;
+}
+
 /* Notes positions (START) and generations (both) of a committed-offsets answer. */
 static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition_list_t *rows) {
         struct pump *pump = op->pump;
@@ -661,7 +670,8 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         continue;
                 }
                 if (row->offset >= 0) part->gone_ms = 0;
-                if (row->offset < 0 && part->committed_once && part->state != PART_HALTED) {
+                bool looks = part->state != PART_HALTED || (halt_of_record(part) && part->halt.answer == ANSWER_NONE);
+                if (row->offset < 0 && part->committed_once && looks) {
                         /* Brokers forget a topic's positions with the topic. */
                         if (!op_position_gone(op, part)) continue;
                         int64_t position = part_position(part);
@@ -679,6 +689,8 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                 }
                 if (generation > pump->settings.generation && generation > op->fenced && !SABOTAGE(FENCE_OFF))
                         op->fenced = generation;
+                /* Read by an attempt to start that came to nothing: of a topic that is gone since. */
+                if (op->kind == PUMP_OP_START && row->offset < 0 && part->started && !part->flowed) part->position = -1;
                 /* A position of our own is exact; the committed one may be older. */
                 if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed) {
                         part->position = row->offset;
