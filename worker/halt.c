@@ -34,7 +34,8 @@ int64_t halt_target(const struct halt *halt, int64_t low, int64_t high) {
         case ANSWER_RESTART: return low;
         case ANSWER_SKIP:
                 if (of_one_record(halt->kind)) return halt->to;
-                if (halt->from < 0 || halt->from > high) return high;
+                /* Where it stood may be of a log that is gone: what lies below would be passed as well, and not be told. */
+                if (halt->kind == HALT_NO_POSITION || halt->from < 0 || halt->from > high) return high;
                 return halt->from < low ? low : halt->from; /* the log may be another by now */
         case ANSWER_NONE:
         case ANSWER_RETRY:

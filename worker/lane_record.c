@@ -116,7 +116,9 @@ static Heliostat__Pb__Skip *skip_known(const Heliostat__Pb__Lane *record, const 
 static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact, int64_t now_ms) {
         const struct halt *halt = &fact->halt;
         if (halt->answer == ANSWER_RETRY || halt->kind == HALT_MOVED || halt->to < 0) return;
-        if (halt->answer != ANSWER_RESTART && halt->from >= 0 && halt->to <= halt->from) return;
+        /* A position that has gone says nothing of the log that there is now: all below `to`. */
+        int64_t from = halt->kind == HALT_NO_POSITION ? -1 : halt->from;
+        if (halt->answer != ANSWER_RESTART && from >= 0 && halt->to <= from) return;
         Heliostat__Pb__Skip *known = skip_known(record, fact);
         if (known) {
                 if (known->to < halt->to) known->to = halt->to;
@@ -131,7 +133,7 @@ static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
         skip->partition = (uint32_t)fact->partition;
         skip->kind = (Heliostat__Pb__HaltKind)halt->kind;
         skip->answer = (Heliostat__Pb__HaltAnswer)halt->answer;
-        skip->from = halt->from;
+        skip->from = from;
         skip->to = halt->to;
         skip->at_ms = now_ms;
         record->skips = skips;

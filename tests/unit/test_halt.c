@@ -63,6 +63,7 @@ static void answers_go_on_at_the_log_as_it_is_now(void **state) {
         /* the log has grown over the position by now: nothing is missing behind it */
         assert_int_equal(target(HALT_ABOVE_END, ANSWER_SKIP, 100, 90, 0, 120), 100);
         assert_int_equal(target(HALT_NO_POSITION, ANSWER_SKIP, -1, -1, 5, 50), 50);
+        assert_int_equal(target(HALT_NO_POSITION, ANSWER_SKIP, 20, -1, 5, 50), 50);
         assert_int_equal(target(HALT_NO_POSITION, ANSWER_RESTART, -1, -1, 5, 50), 5);
         assert_int_equal(target(HALT_REFUSED, ANSWER_SKIP, 7, 8, -1, -1), 8);
         assert_int_equal(target(HALT_REFUSED, ANSWER_DEAD_LETTER, 7, 8, -1, -1), -1);

@@ -50,6 +50,23 @@ static void a_halt_that_is_left_becomes_a_skip(void **state) {
         codec_free(record);
 }
 
+static void what_a_lost_position_passes_is_all_below(void **state) {
+        (void)state;
+        Heliostat__Pb__Lane *record = record_new();
+        struct pump_fact f = fact(PUMP_FACT_HALTED, HALT_NO_POSITION, 50, -1, ANSWER_OFFSET);
+        lane_record_mark(record, &f, 1000);
+        f = fact(PUMP_FACT_RESUMED, HALT_NO_POSITION, 50, 30, ANSWER_OFFSET); /* below where it stood in a log that is gone */
+        assert_false(lane_record_has(record, &f));
+        lane_record_mark(record, &f, 2000);
+        assert_true(lane_record_has(record, &f));
+        assert_int_equal(record->n_skips, 1);
+        assert_int_equal(record->skips[0]->from, -1);
+        assert_int_equal(record->skips[0]->to, 30);
+        lane_record_mark(record, &f, 3000);
+        assert_int_equal(record->n_skips, 1);
+        codec_free(record);
+}
+
 static void skips_side_by_side_are_one_row(void **state) {
         (void)state;
         Heliostat__Pb__Lane *record = record_new();
@@ -170,6 +187,7 @@ static void a_partition_that_leaves_is_entered_once(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_halt_that_is_left_becomes_a_skip),
+                cmocka_unit_test(what_a_lost_position_passes_is_all_below),
                 cmocka_unit_test(skips_side_by_side_are_one_row),
                 cmocka_unit_test(what_is_passed_over_twice_is_one_row),
                 cmocka_unit_test(the_oldest_skips_go_first),
