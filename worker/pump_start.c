@@ -614,7 +614,9 @@ static void commit_finish(struct pump_op *op) {
                          pump->settings.lane, op->error);
                 pump_set_error(pump, op->error);
         }
-        bool checked = !*op->error && op->checks_gap && !op->stale;
+        bool checked = !*op->error && op->checks_gap && !op->stale, refused = false;
+        /* One that is to leave would ask again at once, for as long as it is refused. */
+        for (size_t i = 0; i < op->count; i++) refused |= op->parts[i]->refused && op->parts[i]->leaving;
         op_free(op);
         if (checked && pump->held) {
                 log_info("lane.checked", "route=%s lane=%u gen=%" PRIu64, pump->settings.route,
@@ -622,7 +624,7 @@ static void commit_finish(struct pump_op *op) {
                 pump->held = false;
                 data_loop_ready(pump->loop, &pump->member);
         }
-        if (failed) {
+        if (failed || refused) {
                 pump->recheck_ms = now + PUMP_RECHECK_MS;
                 pump_retry_soon(pump, PUMP_RECHECK_MS);
         }
