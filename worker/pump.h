@@ -125,6 +125,7 @@ struct pump_flow {
         uint64_t records, bytes; /* of keys and values */
         int64_t limited_us;      /* that it waited for its limits, up to the last wait that has ended */
         bool limited;            /* waits at present */
+        bool by_bytes;           /* waits, or waited last, for its limit in bytes, not in records */
 };
 struct pump_flow pump_flow(const struct pump *pump);
 /* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */

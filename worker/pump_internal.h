@@ -361,6 +361,7 @@ struct pump {
                 _Atomic uint64_t records, bytes; /* taken in */
                 _Atomic int64_t limited_us; /* waited for a limit, in all */
                 _Atomic int64_t since_us; /* boot clock: does so since; 0: does not */
+                _Atomic bool by_bytes;    /* it was the limit in bytes that made it wait last */
         } flow;
         struct flow_rules *flow_rules; /* NULL: none */
         bool topic_limits;          /* some topic of the lane has one */

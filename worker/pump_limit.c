@@ -59,6 +59,8 @@ double limits_room(struct pump *pump, bool relayed) {
         int64_t wait_us = wait_us_of(&pump->limit_records, &pump->limit_bytes, now);
         bool wanted = rd_kafka_queue_length(pump->consumer_queue) + seats_queued(pump) > 0 || (pump->relay && relay_waits(pump->relay));
         waits_since(pump, wait_us && wanted ? now : 0);
+        if (wait_us && wanted)
+                atomic_store_explicit(&pump->flow.by_bytes, limit_wait_us(&pump->limit_bytes, now) == wait_us, memory_order_relaxed);
         if (wait_us) {
                 if (wanted) pump->limited_ms = now / 1000;
                 wait_for(pump, wait_us);
@@ -197,5 +199,6 @@ struct pump_flow pump_flow(const struct pump *pump) {
                 .bytes = atomic_load_explicit(&pump->flow.bytes, memory_order_relaxed),
                 .limited_us = atomic_load_explicit(&pump->flow.limited_us, memory_order_relaxed),
                 .limited = atomic_load_explicit(&pump->flow.since_us, memory_order_relaxed) != 0,
+                .by_bytes = atomic_load_explicit(&pump->flow.by_bytes, memory_order_relaxed),
         };
 }

@@ -33,7 +33,7 @@ static struct limit_demand demand_of(const struct row *row, bool bytes) {
         const struct pump_snapshot *snapshot = row->lane->snapshot;
         return (struct limit_demand){
                 .weight = snapshot && snapshot->count ? (double)snapshot->count : 1,
-                .rate = rate_of(row->lane, bytes), .limited = row->lane->link->limited,
+                .rate = rate_of(row->lane, bytes), .limited = row->lane->link->limited && row->lane->link->flow.by_bytes == bytes, /* of the other kind it wants no more */
         };
 }
 
