@@ -6,6 +6,8 @@
 
 /* Others may follow it at once. */
 #define SETTLE_MS 2000
+/* What a lane asks for when it begins is done, and free, somewhat later. */
+#define FOLLOW_MS 15000
 
 void memory_trim_lanes_changed(struct memory_trim *trim, int64_t now_ms) { trim->changed_ms = now_ms; }
 
@@ -14,14 +16,17 @@ static bool lanes_have_changed(const struct memory_trim *trim, int64_t now_ms) {
 }
 
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
-        if (lanes_have_changed(trim, now_ms)) return true;
+        if (lanes_have_changed(trim, now_ms) || (trim->follow_ms && now_ms >= trim->follow_ms)) return true;
         if (resident_bytes < budget_bytes / 8 * 5) return false;
         if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
 }
 
 void memory_trim_begun(struct memory_trim *trim, int64_t now_ms) {
-        if (lanes_have_changed(trim, now_ms)) trim->changed_ms = 0;
+        if (trim->follow_ms && now_ms >= trim->follow_ms) trim->follow_ms = 0;
+        if (!lanes_have_changed(trim, now_ms)) return;
+        trim->changed_ms = 0;
+        trim->follow_ms = now_ms + FOLLOW_MS;
 }
 
 void memory_trim_done(struct memory_trim *trim, uint64_t resident_bytes, int64_t now_ms) {

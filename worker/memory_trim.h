@@ -20,6 +20,7 @@ struct memory_trim {
         uint64_t kept_bytes; /* resident after the last one; 0: there was none */
         int64_t done_ms;     /* boot clock: when it was done */
         int64_t changed_ms;  /* boot clock: when a lane has come or gone last; 0: none since */
+        int64_t follow_ms;   /* boot clock: when it is done once more for those; 0: it was */
 };
 
 void memory_trim_lanes_changed(struct memory_trim *trim, int64_t now_ms);
