@@ -114,7 +114,7 @@ bool limits_wait(const struct pump *pump) { return atomic_load_explicit(&pump->f
 
 bool limits_waited(const struct pump *pump, const struct part *part) {
         if (part && part->topic->shut_us && pump->loop->last_us - part->topic->shut_us < SHOWN_MS * 1000) return true;
-        return pump->limited_ms && pump->loop->last_us / 1000 - pump->limited_ms < SHOWN_MS;
+        return limits_wait(pump) || (pump->limited_ms && pump->loop->last_us / 1000 - pump->limited_ms < SHOWN_MS);
 }
 
 /* ---- of topics ---- */

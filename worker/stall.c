@@ -6,7 +6,7 @@ enum stall stall_of(const struct stall_facts *facts) {
                 return facts->has_error ? STALL_ERROR : STALL_STARTING;
         if (!facts->wanted || !facts->behind || facts->still_ms <= STALL_MS) return STALL_NONE;
         /* With a broker away, a limit is no reason why nothing at all has come of it. */
-        bool limit_is_why = facts->limited && (facts->waits || !facts->has_error);
+        bool limit_is_why = facts->limited && (facts->waits || !facts->has_error || facts->still_ms <= STALL_LIMITED_MS);
         if (limit_is_why && facts->flowing && !facts->blocked && !facts->held) return STALL_NONE;
         if (waits_for_source) return facts->still_ms > STALL_TRANSACTION_MS ? STALL_TRANSACTION : STALL_NONE;
         if (facts->has_error) return STALL_ERROR;

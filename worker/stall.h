@@ -9,6 +9,8 @@
 
 /* Without progress while the source is ahead. */
 #define STALL_MS 10000
+/* Though its lane is limited, with errors of its clients: others' turns may be long. */
+#define STALL_LIMITED_MS 60000
 /* Since it was to start, and nothing is known of it yet: many start together. */
 #define STALL_START_MS 30000
 /* At the end of what can be read, because a transaction of a producer at the
