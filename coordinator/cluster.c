@@ -109,6 +109,7 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
         if (!same) {
                 cluster->dirty = true;
                 lane->stuck.since_ms = 0; /* another owner has its own time */
+                lane->assigned_ms = now_ms;
                 cluster_load_changed(cluster, now_ms);
         }
         /* fills an entry of /assign/<id>, or changes what it says */

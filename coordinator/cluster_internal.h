@@ -68,7 +68,7 @@ struct lane {
         /* its load */
         struct told told;
         struct stuck stuck;
-        int64_t awaited_since_ms;     /* its owner has not opened it since, by the reports' clock; 0: it has, or has no owner */
+        int64_t assigned_ms;          /* when it was read that this owner is to open it */
         uint32_t load_weight;         /* to plan with; 0: not measured, its partitions count */
         size_t leaving;               /* partitions that leave it, or have left, and are not in another lane yet */
         struct flow *flows;           /* while it is hot, as its owner reports them; else none */
@@ -115,7 +115,7 @@ struct worker {
         int64_t ailing_until_ms;      /* gets no lanes: see stuck.h */
         uint32_t ailings;
         bool ailing;                  /* as the plan knows it */
-        const struct route *late;     /* within a step: has lanes of it that it has not opened for long; compared, not read */
+        const struct route *late, *moves; /* within a step: has lanes of it that it has not opened for long; that move on */
         int64_t gone_ms;              /* not alive: since when */
         int64_t takeover_ms;          /* not alive: its lanes wait until then */
         /* /assign/<id> */
@@ -226,6 +226,8 @@ bool worker_usable(const struct worker *worker);
 bool lane_owner_present(const struct lane *lane);
 /* Its owner is to open it, and has not yet. */
 bool lane_awaited(const struct lane *lane);
+/* By its owner's last report. */
+bool lane_moves(const struct lane *lane, int64_t now_ms);
 /* Its owner is missing and may come back. */
 bool lane_waits(const struct lane *lane, int64_t now_ms);
 uint32_t lane_record_weight(const Heliostat__Pb__Lane *record);

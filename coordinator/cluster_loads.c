@@ -69,6 +69,8 @@ static bool lane_told(const struct lane *lane, int64_t now_ms) {
                now_ms - lane->told.at_ms < TOLD_MS && lane->told.generation == lane->record->generation;
 }
 
+bool lane_moves(const struct lane *lane, int64_t now_ms) { return lane_told(lane, now_ms) && lane->told.moves; }
+
 /* ---- lanes that get nowhere ---------------------------------------------- */
 
 bool lane_awaited(const struct lane *lane) {
@@ -79,7 +81,7 @@ bool lane_awaited(const struct lane *lane) {
 static bool others_move(const struct route *route, const struct worker *owner, int64_t now_ms) {
         for (size_t k = 0; k < route->lane_count; k++) {
                 const struct lane *lane = route->lanes[k];
-                if (lane->owner != owner && lane_told(lane, now_ms) && lane->told.moves) return true;
+                if (lane->owner != owner && lane_moves(lane, now_ms)) return true;
         }
         return false;
 }
@@ -88,7 +90,7 @@ static bool worker_moves_any(const struct cluster *cluster, const struct worker 
         for (size_t i = 0; i < cluster->route_count; i++)
                 for (size_t k = 0; k < cluster->routes[i]->lane_count; k++) {
                         const struct lane *lane = cluster->routes[i]->lanes[k];
-                        if (lane->owner == worker && lane_told(lane, now_ms) && lane->told.moves) return true;
+                        if (lane->owner == worker && lane_moves(lane, now_ms)) return true;
                 }
         return false;
 }
@@ -114,8 +116,6 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
                 for (size_t k = 0; k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         bool awaited = lane_awaited(lane);
-                        if (!awaited) lane->awaited_since_ms = 0;
-                        else if (!lane->awaited_since_ms) lane->awaited_since_ms = now_ms;
                         if (!awaited && !lane_told(lane, now_ms)) continue;
                         struct stuck_facts facts = {.stalled = awaited || lane->told.stalled};
                         if (facts.stalled) facts.others_move = others_move(route, lane->owner, now_ms);
@@ -140,7 +140,7 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
 /* Its owner neither opens it nor gives it back: the others need not wait for that. */
 static bool lane_hangs(const struct lane *lane, int64_t now_ms) {
         if (lane_awaited(lane))
-                return stuck_given_up(&lane->stuck) || (lane->awaited_since_ms && now_ms - lane->awaited_since_ms >= STUCK_PATIENCE_MS);
+                return stuck_given_up(&lane->stuck) || now_ms - lane->assigned_ms >= STUCK_PATIENCE_MS;
         return lane->record->state == (int)REVOKING && lane_owner_present(lane) && now_ms - lane->revoking_since_ms >= STUCK_PATIENCE_MS;
 }
 

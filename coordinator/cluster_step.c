@@ -284,10 +284,18 @@ static const char *move_reason(const struct lane *lane, const struct worker *to)
         return lane->avoid && strcmp(lane->avoid, lane->owner->id) == 0 ? "stuck" : "move";
 }
 
-/* What was given to a worker is not opened by it: it gets no more of that route from those who mirror it. */
 static bool lane_late(const struct draft *draft, const struct lane *lane) {
-        int64_t since_ms = lane->cause ? lane->cause_ms : lane->awaited_since_ms;
-        return lane_awaited(lane) && since_ms && draft->now_ms - since_ms >= (int64_t)draft->cluster->options.release_patience_ms;
+        return lane_awaited(lane) && draft->now_ms - lane->assigned_ms >= (int64_t)draft->cluster->options.release_patience_ms;
+}
+
+/* A worker that opens none of a route's lanes gets no more of them from those who mirror it. */
+static void look_for_late(struct draft *draft, const struct route *route) {
+        for (size_t k = 0; k < route->lane_count; k++) {
+                const struct lane *lane = route->lanes[k];
+                if (!lane->record || !lane->owner) continue;
+                if (lane_late(draft, lane)) lane->owner->late = route;
+                if (lane_moves(lane, draft->now_ms)) lane->owner->moves = route;
+        }
 }
 
 static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
@@ -297,7 +305,8 @@ static int move_lane(struct draft *draft, struct lane *lane, size_t *moving) {
                 return 0;
         if (lane->record->state == (int)ASSIGNED) /* the version decides against the claim */
                 return lane_assign(draft, lane, to, "coordinator.assign", move_reason(lane, to));
-        if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max || to->late == lane->route)
+        if (lane->record->state != (int)OWNED || *moving >= draft->cluster->options.moves_max ||
+            (to->late == lane->route && to->moves != lane->route))
                 return 0;
         ++*moving;
         return lane_revoke(draft, lane, to->id, move_reason(lane, to));
@@ -333,11 +342,10 @@ static int change_hands(struct draft *draft) {
                 }
         }
         if (waiting || draft->now_ms < cluster->move_after_ms) return 0;
-        for (size_t i = 0; i < cluster->worker_count; i++) cluster->workers[i]->late = NULL;
+        for (size_t i = 0; i < cluster->worker_count; i++) cluster->workers[i]->late = cluster->workers[i]->moves = NULL;
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
-                for (size_t k = 0; k < route->lane_count; k++)
-                        if (route->lanes[k]->record && lane_late(draft, route->lanes[k])) route->lanes[k]->owner->late = route;
+                look_for_late(draft, route);
                 for (size_t k = 0; route_wanted(route) && k < route->lane_count; k++) {
                         struct lane *lane = route->lanes[k];
                         if (!lane->record || lane->next || lane_waits(lane, draft->now_ms) ||
