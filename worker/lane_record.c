@@ -101,13 +101,12 @@ static bool skip_of(const Heliostat__Pb__Skip *skip, const struct pump_fact *fac
 
 /* The row that has this stretch already (it was passed over before: what an
  * aborted transaction held is met again), or ends where it begins; or NULL. */
-static Heliostat__Pb__Skip *skip_known(const Heliostat__Pb__Lane *record, const struct pump_fact *fact) {
-        const struct halt *halt = &fact->halt;
+static Heliostat__Pb__Skip *skip_known(const Heliostat__Pb__Lane *record, const struct pump_fact *fact, int64_t from) {
         for (size_t i = record->n_skips; i-- > 0;) {
                 Heliostat__Pb__Skip *skip = record->skips[i];
                 if (!skip_of(skip, fact)) continue;
-                if (skip->from <= halt->from && skip->to >= halt->to) return skip;
-                if (i == record->n_skips - 1 && skip->to == halt->from) return skip;
+                if (skip->from <= from && skip->to >= fact->halt.to) return skip;
+                if (i == record->n_skips - 1 && skip->to == from) return skip;
         }
         return NULL;
 }
@@ -119,7 +118,7 @@ static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
         /* A position that has gone says nothing of the log that there is now: all below `to`. */
         int64_t from = halt->kind == HALT_NO_POSITION ? -1 : halt->from;
         if (halt->answer != ANSWER_RESTART && from >= 0 && halt->to <= from) return;
-        Heliostat__Pb__Skip *known = skip_known(record, fact);
+        Heliostat__Pb__Skip *known = skip_known(record, fact, from);
         if (known) {
                 if (known->to < halt->to) known->to = halt->to;
                 known->at_ms = now_ms;

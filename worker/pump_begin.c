@@ -16,17 +16,17 @@ bool begin_collect(struct pump_op *op) {
         for (size_t i = 0; i < op->count; i++) {
                 struct part *part = op->parts[i];
                 if (part->state != PART_NEW || part_position(part) >= 0) continue;
-                bool lost = part->resuming && part->halt.kind == HALT_NO_POSITION;
-                bool halted = part->resuming && part->halt.from >= 0 && !lost;
-                if (part->started && (halted || !SABOTAGE(RESET_TO_LATEST))) {
+                if (part->started && (part->resuming || !SABOTAGE(RESET_TO_LATEST))) {
+                        const struct halt halt = part->halt;
                         if (!op_position_gone(op, part)) continue;
-                        if (halted) {
-                                part->position = part->halt.from; /* for longer than the group remembers */
+                        if (part->resuming && halt.kind == HALT_NO_POSITION) { /* looked for again, and not there */
+                                part_halt(op->pump, part, HALT_NO_POSITION, halt.from, -1, "%s", halt.reason);
                                 continue;
                         }
-                        if (lost) { /* looked for again, and not there */
-                                const struct halt halt = part->halt;
-                                part_halt(op->pump, part, HALT_NO_POSITION, halt.from, -1, "%s", halt.reason);
+                        if (part->resuming && halt.from >= 0) {
+                                part_halt(op->pump, part, HALT_NO_POSITION, halt.from, -1,
+                                          "halted at %lld, and since then group %s has forgotten its position: the topic was deleted and "
+                                          "created anew, or the group was deleted", (long long)halt.from, op->pump->settings.group_id);
                                 continue;
                         }
                         part_halt(op->pump, part, HALT_NO_POSITION, -1, -1,

@@ -28,7 +28,8 @@
 #include "worker/pump_internal.h"
 
 #define PROBE_RETRY_MS 1000
-#define RETRY_AGAIN_MS 1000 /* between two tries of an answer that says so */
+#define RETRY_AGAIN_MS 1000 /* between two tries of an answer that says so; doubles, */
+#define RETRIES_MAX 6       /* so often */
 
 static bool of_log(enum halt_kind kind) { return kind == HALT_GAP || kind == HALT_ABOVE_END; }
 
@@ -64,7 +65,9 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         halt_here(pump, part);
-        part->retry_ms = again && halt.answer == ANSWER_RETRY ? clock_boot_ms() + RETRY_AGAIN_MS : 0;
+        bool retries = again && halt.answer == ANSWER_RETRY;
+        part->retry_ms = retries ? clock_boot_ms() + ((int64_t)RETRY_AGAIN_MS << part->retries) : 0;
+        part->retries = !retries ? 0 : part->retries < RETRIES_MAX ? part->retries + 1 : RETRIES_MAX;
 }
 
 /* ---- the log's range ---- */
@@ -343,6 +346,7 @@ void halt_from_record(struct pump *pump, struct part *part, const struct halt *h
                 halt_on_reopen(part);
         } else if (halt_same(&part->halt, halt) && halt->answer != ANSWER_NONE && takes_answer(part)) {
                 part->retry_ms = 0;
+                part->retries = 0;
                 part->halt.answer = halt->answer;
                 if (halt->answer == ANSWER_OFFSET) part->halt.to = halt->to;
                 part->halt_recorded = true;

@@ -132,7 +132,8 @@ struct part {
         int64_t committed;          /* -1: not by this pump's present generation */
         int64_t committed_ms;       /* boot clock */
         bool committed_once;        /* the group must have a position of ours */
-        int64_t retry_ms;           /* PARKED: boot clock */
+        int64_t retry_ms;           /* PARKED, or a halt that is tried again: boot clock */
+        unsigned retries;           /* of the same halt, in a row */
         int64_t gone_ms;            /* boot clock: since when the group has no position of it; 0: not so */
         unsigned refusals;          /* by the destination's authorizer, in a row */
         bool refused;               /* the present chain's answer: the source's topic is not for us */

@@ -379,6 +379,13 @@ static const Heliostat__Pb__Position *recorded_of(const Heliostat__Pb__Positions
         return NULL;
 }
 
+/* The group has forgotten what a halted partition had with its topic, or somebody has given it another position since:
+ * the record may be of a topic that is gone. */
+static bool record_doubted(const struct part *part) {
+        if (!part->resuming || part->flowed) return false;
+        return part->position < 0 || (part->halt.kind == HALT_NO_POSITION && !part->record_counts);
+}
+
 /* Where the group's position is an exactly-once lane's, the record counts: the
  * group's may lag behind it and carry a later generation all the same.  Else it
  * is from before the route became exactly-once, or from after: then the later
@@ -397,8 +404,7 @@ static bool op_take_recorded(struct pump_op *op) {
                 const Heliostat__Pb__Position *row = recorded_of(op->recorded, part);
                 if (part->flowed || part->left) continue;
                 if (row && floor_counts(&part->floor, row->generation)) row = NULL; /* of an earlier stay in this lane */
-                /* The group forgot it with its topic, and is asked again: the record may be of the topic that is gone. */
-                if (part->resuming && part->halt.kind == HALT_NO_POSITION && part->position < 0) row = NULL;
+                if (row && record_doubted(part)) row = NULL;
                 if (!row) {
                         /* Deleted, or a tombstone compacted away: the group's may be older. */
                         if (part->record_wanted && part->state == PART_NEW)
@@ -651,11 +657,6 @@ bool op_position_gone(struct pump_op *op, struct part *part) {
         return false;
 }
 
-/* Only that record is in question: its topic may be created anew meanwhile. */
-static bool halt_of_record(const struct part *part) {
-        return part->halt.kind == HALT_REFUSED || part->halt.kind == HALT_CORRUPT;
-}
-
 /* Notes positions (START) and generations (both) of a committed-offsets answer. */
 static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition_list_t *rows) {
         struct pump *pump = op->pump;
@@ -672,7 +673,8 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         continue;
                 }
                 if (row->offset >= 0) part->gone_ms = 0;
-                bool looks = part->state != PART_HALTED || (halt_of_record(part) && part->halt.answer == ANSWER_NONE);
+                /* One that has halted is not committed into a topic that was created anew meanwhile either. */
+                bool looks = part->state != PART_HALTED || (part->halt.kind != HALT_NO_POSITION && part->halt.answer == ANSWER_NONE);
                 if (row->offset < 0 && part->committed_once && looks) {
                         /* Brokers forget a topic's positions with the topic. */
                         if (!op_position_gone(op, part)) continue;

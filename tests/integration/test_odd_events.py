@@ -185,6 +185,24 @@ def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, gua
     wait_keys(mirror, topic, 0, [f"new{i}" for i in range(100)] + [f"last{i}" for i in range(10)])
 
 
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_topic_created_anew_under_a_halt_is_not_passed_over(behind, topic, guarantee):
+    """Halted, run by nobody, created anew and larger: the halt's position is of the old topic."""
+    mirror = behind(guarantee)
+    lose(mirror, topic, 70)
+    mirror.start_worker("w2")
+    mirror.wait_status(lambda status: any("[50, 70)" in p["error"] for p in halted(status)), "the gap halts")
+    gone(mirror, "w2")
+    create_anew(mirror, topic, 100)
+    mirror.start_worker("w3")
+    mirror.wait_status(lambda status: [p for p in halted(status) if p["partition"] == 0 and p["worker"] == "w3"], "its next owner")
+    resume(mirror, "--topic", topic, "--partition", "0", "--retry")
+    mirror.wait_status(lambda status: any("has forgotten its position" in p["error"] for p in halted(status)), "it halts for that")
+    assert not [key for key in dump(mirror, topic)[0] if key.startswith("new")]
+    resume(mirror, "--topic", topic, "--partition", "0", "--restart")
+    wait_keys(mirror, topic, 0, [f"new{i}" for i in range(100)])
+
+
 def test_gap_policy_restart_mirrors_a_topic_created_anew_from_its_start(behind, topic):
     mirror = behind("exactly-once", **{"gap.policy": "restart"})
     create_anew(mirror, topic, 20)
