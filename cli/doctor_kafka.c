@@ -429,7 +429,7 @@ static void ask_positions(const struct doctor_asked *asked, rd_kafka_t *consumer
                         int64_t low, high;
                         if (part->err || part->offset < 0) continue;
                         progress_tell(asked->progress, "%s: position %d of %d", r->source->alias, i + 1, list->cnt);
-                        if (kafka_log_range(consumer, part->topic, part->partition, timeout_ms / 2, &low, &high)) continue;
+                        if (kafka_log_range(consumer, part->topic, part->partition, timeout_ms, &low, &high)) continue;
                         for (size_t k = 0; k < r->topic_count; k++) {
                                 struct doctor_topic *t = &r->topics[k];
                                 if (strcmp(t->name, part->topic) != 0) continue;

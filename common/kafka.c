@@ -240,8 +240,9 @@ static rd_kafka_resp_err_t log_offset(rd_kafka_t *client, const char *topic, int
 rd_kafka_resp_err_t kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int limit_ms,
                                     int64_t *out_low, int64_t *out_high) {
         int64_t low;
-        rd_kafka_resp_err_t err = log_offset(client, topic, partition, limit_ms, RD_KAFKA_OFFSET_BEGINNING, &low);
-        if (!err) err = log_offset(client, topic, partition, limit_ms, RD_KAFKA_OFFSET_END, out_high);
+        int each_ms = limit_ms < 2 ? 1 : limit_ms / 2;
+        rd_kafka_resp_err_t err = log_offset(client, topic, partition, each_ms, RD_KAFKA_OFFSET_BEGINNING, &low);
+        if (!err) err = log_offset(client, topic, partition, each_ms, RD_KAFKA_OFFSET_END, out_high);
         if (!err) *out_low = low;
         return err;
 }

@@ -51,7 +51,7 @@ int kafka_config_check(const struct config *config, char *err, size_t err_size);
 void kafka_log(const rd_kafka_t *client, int level, const char *facility, const char *text);
 
 /* Where a partition's log begins and ends at its leader; the end as far as a client of this isolation level may read.
- * Blocks, for twice limit_ms at most.  rd_kafka_query_watermark_offsets is no choice: before 2.3.0 its limit does not
+ * Blocks, for limit_ms at most.  rd_kafka_query_watermark_offsets is no choice: before 2.3.0 its limit does not
  * hold, and it waits for a leader that is gone until that comes back, whoever leads by then (librdkafka #4460). */
 rd_kafka_resp_err_t kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int limit_ms,
                                     int64_t *out_low, int64_t *out_high);

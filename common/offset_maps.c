@@ -235,7 +235,7 @@ static rd_kafka_resp_err_t look_for_new(struct offset_maps *maps, int64_t *ends,
                 if (stop && atomic_load(stop)) return RD_KAFKA_RESP_ERR_NO_ERROR;
                 if (left <= 0) return RD_KAFKA_RESP_ERR__TIMED_OUT;
                 rd_kafka_resp_err_t e =
-                        kafka_log_range(maps->consumer, maps->topic, p, left < 2 ? 1 : (int)(left / 2), &low, &high);
+                        kafka_log_range(maps->consumer, maps->topic, p, (int)left, &low, &high);
                 if (e) return e;
                 if (maps->next[p] > high) maps->next[p] = -1; /* created anew */
                 if (maps->next[p] < low) maps->next[p] = low;

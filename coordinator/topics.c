@@ -184,7 +184,7 @@ static void wait_for_leaders(rd_kafka_t *destination, struct topics_found *found
                      topic->step == TOPIC_READY && p < topic->partitions_wanted; p++) {
                         int64_t low, high;
                         rd_kafka_resp_err_t err;
-                        while ((err = kafka_log_range(destination, topic->target, (int32_t)p, 1000, &low, &high)) &&
+                        while ((err = kafka_log_range(destination, topic->target, (int32_t)p, 2000, &low, &high)) &&
                                clock_boot_ms() < deadline) {
                                 /* An answer that came too early is kept, and is the answer until it
                                  * expires: a look at the whole cluster replaces it. */

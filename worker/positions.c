@@ -75,7 +75,7 @@ int positions_read(const struct config *config, const char *alias, const char *r
         if (rc) return rc;
         (void)rd_kafka_poll_set_consumer(consumer);
         rd_kafka_resp_err_t e =
-                kafka_log_range(consumer, topic, (int32_t)lane, (int)limit_ms / 2, &low, &high);
+                kafka_log_range(consumer, topic, (int32_t)lane, (int)limit_ms, &low, &high);
         if (e) {
                 (void)snprintf(err, err_size, "%s [%u]: %s", topic, lane, rd_kafka_err2str(e));
                 rc = ERR_KAFKA;

@@ -75,7 +75,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
 static void probe_job(void *arg) {
         struct halt_probe *probe = arg;
         /* The consumer lives: clients are destroyed only when no job runs. */
-        probe->err = kafka_log_range(probe->pump->consumer, probe->part->topic->name, probe->part->partition, PUMP_REQUEST_MS / 2,
+        probe->err = kafka_log_range(probe->pump->consumer, probe->part->topic->name, probe->part->partition, PUMP_REQUEST_MS,
                                      &probe->low, &probe->high);
 }
 
