@@ -1115,22 +1115,34 @@ static void a_partition_that_has_halted_before_it_left_keeps_no_others_from_movi
         rig_free(rig);
 }
 
-/* Its worker cannot reach the destination, or may not write there. */
-static void a_lane_that_its_worker_does_not_open_goes_elsewhere(void **state) {
-        (void)state;
-        struct rig *rig = started(4);
-        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
-        bool all[4] = {true, true, true, true};
-        rig->idler = "w3";
-        put_worker(rig, "w3", "a", false);
-        run_until(rig, 10000);
-        uint32_t victim = 0;
-        while (victim < 4 && !strstr(lane_text(rig, victim), "ASSIGNED w3/a")) victim++;
-        assert_true(victim < 4);
-        for (int i = 0; i < 10; i++) { /* nobody gets anywhere: the clusters are away */
+/* Nobody gets anywhere: the clusters are away. */
+static void stand_still(struct rig *rig) {
+        static const uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        static const bool all[4] = {true, true, true, true};
+        for (int i = 0; i < 10; i++) {
                 run_until(rig, 20000 + i * 30000);
                 tell(rig, 4, rates, all);
         }
+}
+
+/* w3 cannot reach the destination, or may not write there: one of four lanes is given to it. */
+static struct rig *idle_field(void) {
+        struct rig *rig = started(4);
+        rig->idler = "w3";
+        put_worker(rig, "w3", "a", false);
+        run_until(rig, 10000);
+        assert_int_equal(count_at(rig, 4, "ASSIGNED w3/a"), 1);
+        return rig;
+}
+
+static void a_lane_that_its_worker_does_not_open_goes_elsewhere(void **state) {
+        (void)state;
+        struct rig *rig = idle_field();
+        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
+        uint32_t victim = 0;
+        while (victim < 4 && !strstr(lane_text(rig, victim), "ASSIGNED w3/a")) victim++;
+        assert_true(victim < 4);
+        stand_still(rig);
         assert_non_null(strstr(lane_text(rig, victim), "ASSIGNED w3/a"));
         *rig->decisions = '\0';
         for (int i = 0; i < 3; i++) {
@@ -1161,16 +1173,8 @@ static void a_worker_that_opens_nothing_gets_no_more_than_a_few(void **state) {
 
 static void a_lane_that_nobody_opens_keeps_no_others_from_rest(void **state) {
         (void)state;
-        struct rig *rig = started(4);
-        uint64_t rates[4] = {MIB, MIB, MIB, MIB};
-        bool all[4] = {true, true, true, true};
-        rig->idler = "w3";
-        put_worker(rig, "w3", "a", false);
-        for (int i = 0; i < 10; i++) { /* nobody moves on, so that it is nobody's fault */
-                run_until(rig, 20000 + i * 30000);
-                tell(rig, 4, rates, all);
-                if (i == 0) assert_int_equal(count_at(rig, 4, "ASSIGNED w3/a"), 1);
-        }
+        struct rig *rig = idle_field();
+        stand_still(rig); /* so that it is nobody's fault */
         assert_int_equal(count_at(rig, 4, "ASSIGNED w3/a"), 1);
         assert_true(cluster_quiet(rig->cluster, rig->now_ms));
         rig_free(rig);
@@ -1219,13 +1223,10 @@ static void a_stuck_lane_leaves_its_owner(void **state) {
         (void)state;
         struct rig *rig = started(4);
         uint64_t rates[4] = {MIB, MIB, MIB, MIB};
-        bool stalled[4] = {false}, all[4] = {true, true, true, true};
+        bool stalled[4] = {false};
         put_worker(rig, "w3", "a", false);
         run_until(rig, 10000);
-        for (int i = 0; i < 10; i++) { /* nobody gets anywhere: the clusters are away */
-                run_until(rig, 20000 + i * 30000);
-                tell(rig, 4, rates, all);
-        }
+        stand_still(rig);
         assert_null(strstr(rig->decisions, "stuck"));
         uint32_t victim = 0;
         while (!strstr(lane_text(rig, victim), "w3/a")) victim++;
