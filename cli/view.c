@@ -527,13 +527,13 @@ static void describe_route(const struct status_route *r, struct text *out) {
         }
         for (size_t i = 0; i < r->parked_count; i++)
                 field(out, i ? "" : "Parked topics", "%s: %s", r->parked[i].topic, r->parked[i].reason);
-        for (size_t i = 0; i < r->skip_count; i++)
-                if (r->skips[i].from < 0)
-                        field(out, i ? "" : "Passed over", "%s-%u: %s, %s, all below offset %lld", r->skips[i].topic, r->skips[i].partition,
-                              r->skips[i].kind, r->skips[i].answer, (long long)r->skips[i].to);
-                else
-                        field(out, i ? "" : "Passed over", "%s-%u: %s, %s, offsets %lld to %lld", r->skips[i].topic, r->skips[i].partition,
-                              r->skips[i].kind, r->skips[i].answer, (long long)r->skips[i].from, (long long)r->skips[i].to - 1);
+        for (size_t i = 0; i < r->skip_count; i++) {
+                char stretch[64];
+                if (r->skips[i].from < 0) (void)snprintf(stretch, sizeof stretch, "all below offset %lld", (long long)r->skips[i].to); /* it fits */
+                else (void)snprintf(stretch, sizeof stretch, "offsets %lld to %lld", (long long)r->skips[i].from, (long long)r->skips[i].to - 1);
+                field(out, i ? "" : "Passed over", "%s-%u: %s, %s, %s", r->skips[i].topic, r->skips[i].partition, r->skips[i].kind,
+                      r->skips[i].answer, stretch);
+        }
 }
 
 static void describe_worker(const struct status_worker *w, struct text *out) {

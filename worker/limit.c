@@ -18,10 +18,10 @@ static void fill(struct limit_bucket *bucket, int64_t now_us) {
 /* What was taken stays owed: shares go up and down each second, and a debt that was cut
  * would be a gift each time. */
 void limit_set(struct limit_bucket *bucket, double rate, int64_t now_us) {
-        double owed_us = LIMIT_DEBT_US;
         if (bucket->rate > 0) fill(bucket, now_us);
         else *bucket = (struct limit_bucket){.tokens = 0};
-        if (bucket->tokens < 0 && -bucket->tokens / bucket->rate * 1e6 > owed_us) owed_us = -bucket->tokens / bucket->rate * 1e6;
+        double owed_us = bucket->tokens < 0 ? -bucket->tokens / bucket->rate * 1e6 : 0;
+        if (owed_us < LIMIT_DEBT_US) owed_us = LIMIT_DEBT_US;
         bucket->rate = rate;
         bucket->filled_us = now_us;
         double most = burst(rate), least = -rate * owed_us / 1e6;

@@ -15,15 +15,17 @@ static bool lanes_have_changed(const struct memory_trim *trim, int64_t now_ms) {
         return trim->changed_ms && now_ms - trim->changed_ms >= SETTLE_MS;
 }
 
+static bool follows(const struct memory_trim *trim, int64_t now_ms) { return trim->follow_ms && now_ms >= trim->follow_ms; }
+
 bool memory_trim_due(const struct memory_trim *trim, uint64_t resident_bytes, uint64_t budget_bytes, int64_t now_ms) {
-        if (lanes_have_changed(trim, now_ms) || (trim->follow_ms && now_ms >= trim->follow_ms)) return true;
+        if (lanes_have_changed(trim, now_ms) || follows(trim, now_ms)) return true;
         if (resident_bytes < budget_bytes / 8 * 5) return false;
         if (trim->kept_bytes == 0 || now_ms - trim->done_ms >= AGAIN_MS) return true;
         return now_ms - trim->done_ms >= PAUSE_MS && resident_bytes >= trim->kept_bytes + budget_bytes / 16;
 }
 
 void memory_trim_begun(struct memory_trim *trim, int64_t now_ms) {
-        if (trim->follow_ms && now_ms >= trim->follow_ms) trim->follow_ms = 0;
+        if (follows(trim, now_ms)) trim->follow_ms = 0;
         if (!lanes_have_changed(trim, now_ms)) return;
         trim->changed_ms = 0;
         trim->follow_ms = now_ms + FOLLOW_MS;
