@@ -588,10 +588,10 @@ static void commit_take(struct pump_op *op, const rd_kafka_topic_partition_list_
                 if (row->err && part->state != PART_FLOWING) {
                         /* A topic that is gone, or no longer ours: no reason to wait, or to try
                          * again before it starts. */
-                        if (topic_refused(row->err) && (pump->state == PUMP_DRAINING || part->state == PART_PARKED))
-                                part->committed = row->offset;
-                        else if (!topic_refused(row->err))
+                        if (!topic_refused(row->err))
                                 op->commit_failed = true;
+                        else if (pump->state == PUMP_DRAINING || part->state == PART_PARKED)
+                                part->committed = row->offset;
                         continue;
                 }
                 if (row->err) {
