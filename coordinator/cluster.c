@@ -109,7 +109,7 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
         if (!same) {
                 cluster->dirty = true;
                 lane->stuck.since_ms = 0; /* another owner has its own time */
-                lane->assigned_ms = now_ms;
+                lane->since_ms = now_ms;
                 cluster_load_changed(cluster, now_ms);
         }
         /* fills an entry of /assign/<id>, or changes what it says */
@@ -117,8 +117,6 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
         if (weight != lane->weight) {
                 cluster->dirty = cluster->plan_dirty = lane->route->place = true;
         }
-        if (record && record->state == (int)REVOKING && (!old || old->state != (int)REVOKING))
-                lane->revoking_since_ms = now_ms;
         if (lane->skipped) {
                 lane->skipped = false;
                 cluster->dirty = true;

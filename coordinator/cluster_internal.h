@@ -58,7 +58,7 @@ struct lane {
         int32_t version;
         uint32_t weight;              /* partitions */
         struct worker *owner;         /* by the record; NULL when FREE */
-        int64_t revoking_since_ms;
+        int64_t since_ms;             /* when its state or its owner was found changed; being claimed is no change */
         /* its move, for the events */
         char left[132];               /* owner that it leaves; "": none */
         int64_t left_ms;
@@ -68,7 +68,6 @@ struct lane {
         /* its load */
         struct told told;
         struct stuck stuck;
-        int64_t assigned_ms;          /* when it was read that this owner is to open it */
         uint32_t load_weight;         /* to plan with; 0: not measured, its partitions count */
         size_t leaving;               /* partitions that leave it, or have left, and are not in another lane yet */
         struct flow *flows;           /* while it is hot, as its owner reports them; else none */

@@ -140,8 +140,8 @@ static void look_for_stuck(struct cluster *cluster, int64_t now_ms) {
 /* Its owner neither opens it nor gives it back: the others need not wait for that. */
 static bool lane_hangs(const struct lane *lane, int64_t now_ms) {
         if (lane_awaited(lane))
-                return stuck_given_up(&lane->stuck) || now_ms - lane->assigned_ms >= STUCK_PATIENCE_MS;
-        return lane->record->state == (int)REVOKING && lane_owner_present(lane) && now_ms - lane->revoking_since_ms >= STUCK_PATIENCE_MS;
+                return stuck_given_up(&lane->stuck) || now_ms - lane->since_ms >= STUCK_PATIENCE_MS;
+        return lane->record->state == (int)REVOKING && lane_owner_present(lane) && now_ms - lane->since_ms >= STUCK_PATIENCE_MS;
 }
 
 /* A lane that is to move to this one waits for that (cluster_step.c, lane_late). */

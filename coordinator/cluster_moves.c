@@ -41,7 +41,7 @@ static bool is_planned(const char *cause) {
  * than so many lanes stand still.  A leader that is new knows of the word alone. */
 bool cluster_move_counts(const struct cluster *cluster, const struct lane *lane, int64_t now_ms) {
         if (lane->record->state == HELIOSTAT__PB__LANE_STATE__LANE_REVOKING)
-                return now_ms - lane->revoking_since_ms < (int64_t)cluster->options.release_patience_ms;
+                return now_ms - lane->since_ms < (int64_t)cluster->options.release_patience_ms;
         return is_planned(lane->cause) && now_ms - lane->cause_ms < (int64_t)cluster->options.release_patience_ms;
 }
 

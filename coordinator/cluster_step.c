@@ -285,7 +285,7 @@ static const char *move_reason(const struct lane *lane, const struct worker *to)
 }
 
 static bool lane_late(const struct draft *draft, const struct lane *lane) {
-        return lane_awaited(lane) && draft->now_ms - lane->assigned_ms >= (int64_t)draft->cluster->options.release_patience_ms;
+        return lane_awaited(lane) && draft->now_ms - lane->since_ms >= (int64_t)draft->cluster->options.release_patience_ms;
 }
 
 /* A worker that opens none of a route's lanes gets no more of them from those who mirror it. */
@@ -771,7 +771,7 @@ static void compute_wake(struct cluster *cluster, int64_t now_ms) {
                         const struct lane *lane = cluster->routes[i]->lanes[k];
                         if (lane->record && lane->record->state == (int)REVOKING)
                                 earlier(&wake_ms,
-                                        lane->revoking_since_ms +
+                                        lane->since_ms +
                                                 cluster->options.release_patience_ms,
                                         now_ms);
                 }
