@@ -171,16 +171,18 @@ def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, gua
     mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 100, key="new"))
     found = halted(mirror.wait_status(halted, "the partition halts"))
     assert "created anew" in found[0]["error"], found
-    assert "new0" not in dump(mirror, topic)[0]
+    # At-least-once may have sent what it read behind its position, 50, before it asked the group.
+    may = {f"a{i}" for i in range(50)} | {f"new{i}" for i in range(50, 100) if guarantee == "at-least-once"}
+    assert set(dump(mirror, topic)[0]) <= may, dump(mirror, topic)
 
     # Tried again, the position is as gone as before: nothing of the new topic may be passed over.
     worker = mirror.workers["w1"]
     for tries in (1, 2):                    # what halted it first may have been the end of a log that was still empty
         mirror.run("resume", "east->west", "--config", mirror.config, "--retry")
-        wait_until(lambda: worker.log_text().count("answer=retry from=50") >= tries, 40, mirror.describe, 0.2)
+        wait_until(lambda: worker.log_text().count(" answer=retry ") >= tries, 40, mirror.describe, 0.2)
         mirror.wait_status(lambda status: [p for p in halted(status) if "has gone from group" in p["error"]], "it halts again")
     mirror.oracle.call("produce", bootstrap=mirror.source, topic=topic, records=listed(0, 10, key="last"))
-    assert not [key for key in dump(mirror, topic)[0] if key.startswith(("new", "last"))]
+    assert set(dump(mirror, topic)[0]) <= may, dump(mirror, topic)
     resume(mirror, "--restart")
     wait_keys(mirror, topic, 0, [f"new{i}" for i in range(100)] + [f"last{i}" for i in range(10)])
 
