@@ -6,6 +6,7 @@ benchmarks is here too: how many records a topic has, making it empty."""
 import re
 import socket
 import struct
+import subprocess
 import time
 import urllib.request
 
@@ -13,7 +14,8 @@ import local_cluster
 from local_cluster import Heliostat, MirrorMaker1, MirrorMaker2, Process, ServerError, wait_until
 
 # A mirror that runs for weeks: with both compilers, unlike the servers of the tests.
-JVM = ["java", "-server", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xms256m", "-Xmx512m"]
+JVM = ["java", "-server", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+HEAP = "512m"           # Kafka's scripts give MirrorMaker 1 256 MB and MirrorMaker 2 2 GB
 
 # The best that was found for throughput on few cores.  MirrorMaker 1 takes one request in flight where nothing is said.
 MM1_STREAMS = 2
@@ -44,6 +46,10 @@ class Job:
         self.topic = topic
         self.partitions = partitions
         self.codec = codec
+
+
+def _jvm(settings):
+    return [*JVM, "-Xms256m", f"-Xmx{settings['heap']}"]
 
 
 class Peer:
@@ -83,6 +89,17 @@ class Peer:
         """User and system time of all its threads so far."""
         return self.process.cpu_seconds()
 
+    def beside_cpu_seconds(self):
+        """The same of processes that mirror nothing, and are not in the figures above."""
+        return 0.0
+
+    def sent_bytes(self):
+        """What it has given its TCP connections so far, requests to the source included (ss: bytes_sent)."""
+        done = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True, check=True)
+        mine = f",pid={self.process.pid},"
+        return sum(int(found.group(1)) for line in done.stdout.splitlines()
+                   if mine in line and (found := re.search(r"\bbytes_sent:(\d+)", line)))
+
     def peak_memory_bytes(self):
         """The most that was resident (VmHWM)."""
         return self.process.peak_memory_bytes()
@@ -101,7 +118,7 @@ def _split(settings, prefix):
 
 
 class PeerMirrorMaker1(Peer):
-    """settings: streams, consumer.NAME, producer.NAME"""
+    """settings: heap, streams, offset.commit.interval.ms, consumer.NAME, producer.NAME"""
 
     warm_s = 8
 
@@ -110,19 +127,21 @@ class PeerMirrorMaker1(Peer):
                  **{f"consumer.{key}": value for key, value in JAVA_CONSUMER.items()},
                  **{f"producer.{key}": value for key, value in JAVA_PRODUCER.items()}} if self.tuned else {"streams": 1}
         # MirrorMaker itself makes new topics known only so often.
-        return {"consumer.metadata.max.age.ms": 5000, "producer.compression.type": self.job.codec, **tuned, **self.given}
+        return {"heap": HEAP, "offset.commit.interval.ms": 60000, "consumer.metadata.max.age.ms": 5000,
+                "producer.compression.type": self.job.codec, **tuned, **self.given}
 
     def start(self):
         settings = self.settings()
         self.process = MirrorMaker1(self.directory, self.job.source, self.job.destination, self.job.topic,
-                                    f"mm1-{self.run}", streams=settings["streams"], consumer=_split(settings, "consumer."),
-                                    producer=_split(settings, "producer."), jvm=JVM)
+                                    f"mm1-{self.run}", commit_interval_ms=settings["offset.commit.interval.ms"],
+                                    streams=settings["streams"], consumer=_split(settings, "consumer."),
+                                    producer=_split(settings, "producer."), jvm=_jvm(settings))
         self.process.start()
         return self
 
 
 class PeerMirrorMaker2(Peer):
-    """settings: tasks.max, consumer.NAME (of the source), producer.NAME (of the destination), other lines of its file"""
+    """settings: heap, tasks.max, consumer.NAME (of the source), producer.NAME (of the destination), other lines of its file"""
 
     warm_s = 10
 
@@ -130,17 +149,19 @@ class PeerMirrorMaker2(Peer):
         tuned = {"tasks.max": MM2_TASKS,
                  **{f"consumer.{key}": value for key, value in JAVA_CONSUMER.items()},
                  **{f"producer.{key}": value for key, value in JAVA_PRODUCER.items()}} if self.tuned else {}
-        return {"producer.compression.type": self.job.codec, **tuned, **self.given}
+        # Its defaults: the cluster of the tests looks for new topics, and commits, more often.
+        return {"heap": HEAP, "refresh.topics.interval.seconds": 600, "offset.flush.interval.ms": 60000,
+                "producer.compression.type": self.job.codec, **tuned, **self.given}
 
     def start(self):
         here, there = f"east{self.run}", f"west{self.run}"
         settings = self.settings()
-        lines = {key: value for key, value in settings.items() if not key.startswith(("consumer.", "producer."))}
+        lines = {key: value for key, value in settings.items() if key != "heap" and not key.startswith(("consumer.", "producer."))}
         lines[f"{there}.plugin.discovery"] = "service_load"     # it looks through all classes otherwise: not its work here
         lines.update({f"{here}.{key}": value for key, value in settings.items() if key.startswith("consumer.")})
         lines.update({f"{there}.{key}": value for key, value in settings.items() if key.startswith("producer.")})
         self.process = MirrorMaker2(self.directory, self.job.source, self.job.destination, self.job.topic,
-                                    (here, there), settings=lines, jvm=JVM)
+                                    (here, there), settings=lines, jvm=_jvm(settings))
         self.process.start()
         return self
 
@@ -160,7 +181,7 @@ class PeerPlainLoop(Peer):
 
 
 class PeerHeliostat(Peer):
-    """One worker, and a coordinator that is not counted.  settings: lines of the configuration file"""
+    """One worker, and a coordinator whose cost is told apart.  settings: lines of the configuration file"""
 
     def __init__(self, directory, job, run, zookeeper, guarantee, settings=None):
         super().__init__(directory, job, run, settings)
@@ -176,7 +197,7 @@ class PeerHeliostat(Peer):
 
     def start(self):
         self.field.apply()
-        self.field.start_coordinator("c1")
+        self.coordinator = self.field.start_coordinator("c1")
         self.process = self.field.start_worker("w1")
         return self
 
@@ -185,6 +206,9 @@ class PeerHeliostat(Peer):
 
     def describe(self):
         return self.field.describe()
+
+    def beside_cpu_seconds(self):
+        return self.coordinator.cpu_seconds()
 
     def records(self):
         """Records that it has mirrored so far, by its own count."""

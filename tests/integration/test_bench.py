@@ -19,14 +19,14 @@ def load(name):
 
 def turn(case, program, cpu, peak=100, speed=100.0):
     return {"case": case, "program": program, "cpu_us_per_record": cpu, "peak_mib": peak, "mb_per_s": speed,
-            "records_per_s": speed * 1e4, "cores": 1.0, "stored_bytes_per_record": 110.0}
+            "records_per_s": speed * 1e4, "cores": 1.0, "cores_beside": 0.01, "sent_bytes_per_record": 112.0, "stored_bytes_per_record": 110.0}
 
 
 def test_what_compare_makes_of_its_turns():
     compare = load("compare")
     turns = [turn("100B", "at-least-once", cpu, peak) for cpu, peak in ((0.8, 90), (0.7, 129), (0.9, 100))]
     turns += [turn("100B", "mm1", 2.8, 500), turn("100B", "mm1:streams=4", 2.7, 600), turn("100B", "mm2", 6.5, 600),
-              turn("100B", "plain", 0.7), turn("100B", "exactly-once", 0.9, speed=89.0),
+              turn("100B", "plain", 0.7), turn("100B", "at-least-once-opened", 0.84), turn("100B", "exactly-once", 0.9, speed=89.0),
               {"case": "100B", "program": "mm2", "error": "not within 90 s"},
               turn("json-lz4", "at-least-once", 2.0), turn("json-lz4", "mm1", 4.1, 400)]
     table = compare.summary(turns)
@@ -38,7 +38,8 @@ def test_what_compare_makes_of_its_turns():
         ("100B", "memory of mm1 to ours"): (3.876, False),
         ("100B", "CPU of mm2 to ours"): (8.125, True),
         ("100B", "memory of mm2 to ours"): (4.651, True),
-        ("100B", "CPU, ours to plain loop's"): (1.143, True),
+        ("100B", "CPU, relayed to plain loop's"): (1.143, True),
+        ("100B", "CPU, opened to plain loop's"): (1.2, False),
         ("100B", "speed, exactly-once to at-least-once"): (0.89, False),
         ("json-lz4", "peak MiB"): (100, True),
         ("json-lz4", "CPU of mm1 to ours"): (2.05, True),               # compressed: another target

@@ -99,7 +99,8 @@ final class Produce {
     }
 
     /**
-     * As fast as it goes: `count` records of `size` bytes, round-robin over `partitions` partitions, by `codec`.
+     * As fast as it goes: `count` records of `size` bytes, round-robin over `partitions` partitions, by `codec`, in batches of
+     * `batch` bytes before compression.
      * payload: random (default) does not compress, text does, json is objects of events.  Every value has its number, so
      * all differ.
      */
@@ -121,7 +122,7 @@ final class Produce {
         call.query = question -> Map.of("acknowledged", acknowledged.get());
         long start = System.nanoTime();
         try (KafkaProducer<byte[], byte[]> producer = call.producer(
-                 "linger.ms", LINGER_MS, "batch.size", 262_144, "buffer.memory", 67_108_864)) {
+                 "linger.ms", LINGER_MS, "batch.size", (int) call.number("batch", 262_144), "buffer.memory", 67_108_864)) {
             for (long number = 0; number < count && failure.get() == null && !call.stopped(); number++) {
                 byte[] value = events != null ? numbered(events, number) : new byte[Math.max(size, 8)];
                 if (events == null) {
@@ -148,12 +149,15 @@ final class Produce {
     private static final int ID_AT = "{\"id\":\"".length();
     private static final int ID_DIGITS = 12;
 
+    /** More than a partition's compressor can look back over, however large its window (zstd's: 2 MB). */
+    private static final int EVENTS = 1 << 18;
+
     /** Objects as web shops log them, of about `size` bytes; the id is left open. */
     private static byte[][] events(int size, long seed) {
         Random random = new Random(seed);
         String[] actions = {"view", "click", "cart", "order", "pay", "return"};
         String[] words = {"lamp", "chair", "table", "green", "oak", "large", "mirror", "light", "garden", "steel", "soft", "rug"};
-        byte[][] events = new byte[4096][];
+        byte[][] events = new byte[EVENTS][];
         for (int i = 0; i < events.length; i++) {
             StringBuilder event = new StringBuilder("{\"id\":\"" + "0".repeat(ID_DIGITS) + "\"");
             event.append(String.format(",\"time\":\"2026-03-%02dT%02d:%02d:%02d.%03dZ\"", 1 + random.nextInt(28), random.nextInt(24),
