@@ -71,7 +71,7 @@ struct field {
         double *ratios;
         size_t samples, moves, parts_moved;
         double calm_sum;                /* of times to come back under 1.2 after a change */
-        size_t calm_count;
+        size_t calm_count, upsets;
         int upset_s;
 };
 
@@ -333,6 +333,7 @@ static void change(struct field *f, size_t worker, bool alive, int now_s) {
         if (f->rule == ROUND_ROBIN || f->rule == BROOKLIN) f->next_s = now_s;
         f->quiet_s = now_s + 60;
         f->upset_s = now_s;
+        f->upsets++;
 }
 
 static void look(struct field *f, const struct traffic *t, int now_s) {
@@ -363,7 +364,7 @@ static int ratio_compare(const void *a, const void *b) {
         return (*x > *y) - (*x < *y);
 }
 
-struct figures { double mean, p99, moves, parts, stopped, recovery; };
+struct figures { double mean, p99, moves, parts, stopped, recovery; size_t upsets, calmed; };
 
 int main(int argc, char **argv) {
         uint64_t seed = 1;
@@ -416,19 +417,21 @@ int main(int argc, char **argv) {
                 qsort(f->ratios, f->samples, sizeof *f->ratios, ratio_compare);
                 out[r] = (struct figures){f->sum / (double)f->samples, f->ratios[f->samples * 99 / 100], (double)f->moves / hours,
                                           (double)f->parts_moved / hours, f->stopped / hours / (double)f->parts,
-                                          f->calm_count ? f->calm_sum / (double)f->calm_count : -1};
+                                          f->calm_count ? f->calm_sum / (double)f->calm_count : -1,
+                                          f->upsets, f->calm_count};
                 free(f->ratios);
         }
         if (json) printf("{\"seed\": %llu, \"hours\": %d, \"workers\": %zu, \"lanes\": %zu, \"partitions\": %zu, \"rules\": [", (unsigned long long)seed,
                          hours, workers, lanes, traffic.parts);
-        else printf("%zu partitions, %zu workers, %zu lanes, %d h, seed %llu\n%-22s %14s %8s %9s %14s %12s %10s\n", traffic.parts, workers, lanes, hours,
-                    (unsigned long long)seed, "rule", "max/mean: avg", "p99", "moves/h", "partitions/h", "stopped s/h", "even after");
+        else printf("%zu partitions, %zu workers, %zu lanes, %d h, seed %llu\n%-22s %14s %8s %9s %14s %12s %10s %8s\n", traffic.parts, workers, lanes, hours,
+                    (unsigned long long)seed, "rule", "max/mean: avg", "p99", "moves/h", "partitions/h", "stopped s/h", "even after", "of them");
         for (int r = 0; r < RULES; r++) {
                 const struct figures *x = &out[r];
                 if (json) printf("%s{\"rule\": \"%s\", \"imbalance_avg\": %.3f, \"imbalance_p99\": %.3f, \"moves_per_hour\": %.2f, "
-                                 "\"partitions_moved_per_hour\": %.2f, \"stopped_seconds_per_partition_hour\": %.3f, \"even_after_s\": %.0f}",
-                                 r ? ", " : "", rule_names[r], x->mean, x->p99, x->moves, x->parts, x->stopped, x->recovery);
-                else printf("%-22s %14.2f %8.2f %9.1f %14.1f %12.2f %8.0f s\n", rule_names[r], x->mean, x->p99, x->moves, x->parts, x->stopped, x->recovery);
+                                 "\"partitions_moved_per_hour\": %.2f, \"stopped_seconds_per_partition_hour\": %.3f, \"even_after_s\": %.0f, \"upsets\": %zu, \"evened\": %zu}",
+                                 r ? ", " : "", rule_names[r], x->mean, x->p99, x->moves, x->parts, x->stopped, x->recovery, x->upsets, x->calmed);
+                else printf("%-22s %14.2f %8.2f %9.1f %14.1f %12.2f %8.0f s %4zu/%zu\n", rule_names[r], x->mean, x->p99, x->moves, x->parts, x->stopped, x->recovery,
+                            x->calmed, x->upsets);
         }
         if (json) puts("]}");
         if (!check) return 0;
