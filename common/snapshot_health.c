@@ -21,8 +21,31 @@ struct list {
         struct health_reason *items;
         size_t count;
         size_t dropped;
+        enum health_level dropped_level; /* the highest of them */
         bool nomem;
 };
+
+/* The last one of the lowest level. */
+static size_t least(const struct list *list) {
+        size_t at = 0;
+        for (size_t i = 1; i < list->count; i++)
+                if (list->items[i].level <= list->items[at].level) at = i;
+        return at;
+}
+
+/* Of a full list: the least one goes if it is less than this level.  false: none is. */
+static bool make_room(struct list *list, enum health_level level) {
+        size_t at = least(list);
+        bool room = list->items[at].level < level;
+        enum health_level dropped = room ? list->items[at].level : level;
+        list->dropped++;
+        if (dropped > list->dropped_level) list->dropped_level = dropped;
+        if (!room) return false;
+        free(list->items[at].text);
+        list->count--;
+        memmove(&list->items[at], &list->items[at + 1], (list->count - at) * sizeof *list->items);
+        return true;
+}
 
 __attribute__((format(printf, 3, 4))) static void add(struct list *list, enum health_level level,
                                                       const char *format, ...) {
@@ -30,10 +53,7 @@ __attribute__((format(printf, 3, 4))) static void add(struct list *list, enum he
         va_list ap;
 
         if (list->nomem) return;
-        if (list->count == HEALTH_REASONS_MAX - 1) {
-                list->dropped++;
-                return;
-        }
+        if (list->count == HEALTH_REASONS_MAX - 1 && !make_room(list, level)) return;
         va_start(ap, format);
         (void)vsnprintf(text, sizeof text, format, ap); /* cut at the bound */
         va_end(ap);
@@ -211,7 +231,7 @@ int health_compute(const struct snapshot *s, struct health *out) {
         if (list.dropped && !list.nomem) {
                 char text[64];
                 (void)snprintf(text, sizeof text, "%zu more reasons", list.dropped);
-                list.items[list.count].level = HEALTH_WARN;
+                list.items[list.count].level = list.dropped_level;
                 list.items[list.count].text = strdup(text);
                 if (list.items[list.count].text) list.count++;
                 else list.nomem = true;

@@ -15,7 +15,9 @@ enum health_level {
 };
 const char *health_level_name(enum health_level level);
 
-#define HEALTH_REASONS_MAX 200 /* the last one then counts the rest */
+/* Beyond, less severe ones give their place to more severe ones; the last one then
+ * counts the rest and has the highest level among them. */
+#define HEALTH_REASONS_MAX 200
 #define HEALTH_PROBLEMS_MAX 8  /* unreadable znodes that are named one by one */
 
 struct health_reason {

@@ -812,6 +812,53 @@ static void reasons_are_bounded(void **state) {
         facts_fini(&facts);
 }
 
+/* Routes with 50 parked topics each, and behind them some with a HALTED partition. */
+static void severe_reasons_have_their_place(void **state) {
+        (void)state;
+        static const struct {
+                size_t parked, halted;
+                size_t errors;               /* among the reasons */
+                enum health_level last;      /* of the reason that tells of more */
+                const char *text;
+        } rows[] = {
+                {3, 1, 1, HEALTH_WARN, "topic t of r is PARKED: too few partitions"},
+                {4, 1, 1, HEALTH_WARN, "2 more reasons"},
+                {5, 3, 3, HEALTH_WARN, "54 more reasons"},
+                {1, 199, 199, HEALTH_WARN, "50 more reasons"},
+                {1, 201, 200, HEALTH_ERR, "52 more reasons"}, /* of two of them too */
+        };
+        static struct status_route routes[210];
+        static struct status_partition halted[210];
+        static struct status_parked parked[50];
+        for (size_t i = 0; i < 50; i++) parked[i] = (struct status_parked){"t", 1, "too few partitions"};
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct snapshot s = {.leader = {.id = "c1"}, .routes = routes, .route_count = rows[i].parked + rows[i].halted,
+                                     .partitions = halted, .partition_count = rows[i].halted};
+                struct status_worker worker = {.id = "w1", .config_version = "", .config_error = ""};
+                struct health health;
+                s.workers = &worker;
+                s.worker_count = 1;
+                for (size_t k = 0; k < s.route_count; k++) {
+                        bool parks = k < rows[i].parked;
+                        routes[k] = (struct status_route){.name = parks ? "r" : "h", .enabled = true, .error = "", .warning = "",
+                                                          .partitions = 1, .parked = parked, .parked_count = parks ? 50 : 0};
+                        routes[k].in_state[STATUS_PARKED] = routes[k].parked_count;
+                        routes[k].in_state[STATUS_HALTED] = !parks;
+                }
+                for (size_t k = 0; k < rows[i].halted; k++)
+                        halted[k] = (struct status_partition){.route = "h", .topic = "t", .state = STATUS_HALTED, .error = "gone"};
+                assert_int_equal(health_compute(&s, &health), 0);
+                assert_int_equal(health.level, HEALTH_ERR);
+                size_t errors = 0;
+                for (size_t k = 0; k < health.count; k++) errors += health.reasons[k].level == HEALTH_ERR;
+                assert_int_equal(errors, rows[i].errors);
+                assert_string_equal(health.reasons[0].text, "1 partition of h is HALTED (t-0: gone)");
+                assert_string_equal(health.reasons[health.count - 1].text, rows[i].text);
+                assert_int_equal(health.reasons[health.count - 1].level, rows[i].last);
+                health_fini(&health);
+        }
+}
+
 /* ---- showing ---- */
 
 static char *shown(struct facts *facts, enum render_format format, bool colours) {
@@ -1135,6 +1182,7 @@ int main(void) {
                 cmocka_unit_test(order_is_irrelevant),
                 cmocka_unit_test(health_rows),
                 cmocka_unit_test(reasons_are_bounded),
+                cmocka_unit_test(severe_reasons_have_their_place),
                 cmocka_unit_test(text_table),
                 cmocka_unit_test(halts_and_skips),
                 cmocka_unit_test(pins_and_drained_workers),
