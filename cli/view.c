@@ -527,6 +527,7 @@ static void describe_route(const struct status_route *r, struct text *out) {
         }
         for (size_t i = 0; i < r->parked_count; i++)
                 field(out, i ? "" : "Parked topics", "%s: %s", r->parked[i].topic, r->parked[i].reason);
+        if (r->parked_more) field(out, r->parked_count ? "" : "Parked topics", "%s%u more", r->parked_count ? "and " : "", r->parked_more);
         for (size_t i = 0; i < r->skip_count; i++) {
                 char stretch[64];
                 if (r->skips[i].from < 0) (void)snprintf(stretch, sizeof stretch, "all below offset %lld", (long long)r->skips[i].to); /* it fits */

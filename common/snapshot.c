@@ -288,6 +288,7 @@ static int routes_join(const struct facts *facts, struct snapshot *s) {
                 if (note->discovered_ms > 0)
                         route->discovered_age_ms = age(s->now_ms, note->discovered_ms);
                 route->parked_count = note->n_parked;
+                route->parked_more = note->parked_more;
                 parked += note->n_parked;
         }
         if (s->route_count)

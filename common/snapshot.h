@@ -171,6 +171,7 @@ struct status_route {
         double rate;
         const struct status_parked *parked; /* topics that no lane shows */
         size_t parked_count;
+        uint32_t parked_more;           /* such topics that are only counted */
         const struct status_skip *skips; /* kept by its lanes, oldest first */
         size_t skip_count;
         const char *error;              /* of discovery, or why the route cannot be read; "" */

@@ -117,6 +117,9 @@ static void route_reasons(struct list *list, const struct snapshot *s,
         for (size_t i = 0; i < route->parked_count; i++)
                 add(list, HEALTH_WARN, "topic %s of %s is PARKED: %s", route->parked[i].topic,
                     route->name, route->parked[i].reason);
+        if (route->parked_more)
+                add(list, HEALTH_WARN, "%u more topic%s of %s %s PARKED", route->parked_more, plural(route->parked_more), route->name,
+                    is_are(route->parked_more));
         size_t waiting = route->in_state[STATUS_UNASSIGNED] + route->in_state[STATUS_ASSIGNED];
         if (waiting)
                 add(list, workers ? HEALTH_WARN : HEALTH_ERR,
@@ -126,7 +129,7 @@ static void route_reasons(struct list *list, const struct snapshot *s,
                 add(list, HEALTH_WARN, "discovery of %s fails: %s", route->name, route->error);
         else if (*route->warning)
                 add(list, HEALTH_WARN, "%s: %s", route->name, route->warning);
-        else if (route->partitions == 0 && route->parked_count == 0)
+        else if (route->partitions == 0 && route->parked_count == 0 && route->parked_more == 0)
                 add(list, HEALTH_WARN, "%s mirrors nothing: %s", route->name,
                     route->discovered_age_ms >= 0 ? "no topic of the source matches"
                                                   : "its topics are not discovered yet");

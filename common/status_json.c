@@ -130,6 +130,7 @@ json_t *status_json_route(const struct status_route *r, bool *failed) {
         status_json_put(object, "partitions", json_integer((json_int_t)r->partitions), failed);
         status_json_put(object, "states", states, failed);
         status_json_put(object, "parked_topics", parked, failed);
+        status_json_put(object, "parked_topics_more", json_integer(r->parked_more), failed);
         status_json_put(object, "skips", skips, failed);
         status_json_put(object, "lag", r->lag_known ? json_integer(r->lag) : json_null(), failed);
         status_json_put(object, "lag_seconds", status_json_real_or_null(r->lag_seconds), failed);

@@ -238,6 +238,7 @@ static json_t *status_answer(const struct api_view *view, const struct query *qu
                 json_t *route = status_json_route(&copy, failed);
                 (void)json_object_del(route, "skips"); /* was just put */
                 (void)json_object_del(route, "parked_topics");
+                (void)json_object_del(route, "parked_topics_more");
                 append(routes, route, failed);
         }
         for (size_t i = 0; i < s->problem_count && i < API_PROBLEMS_MAX; i++)

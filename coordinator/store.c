@@ -12,9 +12,9 @@
 #include "common/log.h"
 #include "common/znode_path.h"
 #include "coordinator/event_log.h"
+#include "coordinator/leader_notes.h"
 
 #define READS_MAX 200  /* under way at a time */
-#define NOTE_TOPICS_MAX 50
 
 /* What is under way outlives a leadership: each request knows its own. */
 struct request {
@@ -268,53 +268,57 @@ static void on_notes(void *ctx, int code, const struct zk_stat *stat) {
 
 static void write_notes(struct store *store) {
         Heliostat__Pb__Leader leader = HELIOSTAT__PB__LEADER__INIT;
-        size_t count = 0, n = 0;
+        size_t count = 0, topic_count = 0, at = 0, topics = 0;
         void *data = NULL;
         size_t bytes = 0;
-        for (struct note *note = store->notes; note; note = note->next) count++;
-        Heliostat__Pb__RouteNote *notes = calloc(count ? count : 1, sizeof *notes);
-        leader.notes = calloc(count ? count : 1, sizeof *leader.notes);
-        if (!notes || !leader.notes) abort();
+        for (struct note *note = store->notes; note; note = note->next) {
+                count++;
+                topic_count += note->parked.count;
+        }
+        Heliostat__Pb__RouteNote *notes = calloc(count + 1, sizeof *notes);
+        Heliostat__Pb__ParkedTopic *parked = calloc(topic_count + 1, sizeof *parked), **list = calloc(topic_count + 1, sizeof *list);
+        leader.notes = calloc(count + 1, sizeof *leader.notes);
+        if (!notes || !parked || !list || !leader.notes) abort();
         leader.epoch = store->epoch;
         leader.candidate = (char *)store->id;
         leader.host = (char *)store->host;
         leader.pid = (uint32_t)getpid();
         leader.since_ms = store->since_ms;
         for (struct note *note = store->notes; note; note = note->next) {
-                Heliostat__Pb__RouteNote *out = &notes[n];
+                Heliostat__Pb__RouteNote *out = &notes[leader.n_notes];
                 heliostat__pb__route_note__init(out);
                 out->route = note->route;
                 out->error = *note->error || !*note->problem ? note->error : note->problem;
                 out->discovered_ms = note->discovered_ms;
                 if (note->parked.warning) out->warning = note->parked.warning;
-                out->parked = calloc(NOTE_TOPICS_MAX, sizeof *out->parked);
-                if (!out->parked) abort();
-                for (size_t i = 0; i < note->parked.count && out->n_parked < NOTE_TOPICS_MAX; i++) {
-                        Heliostat__Pb__ParkedTopic *topic = malloc(sizeof *topic);
-                        if (!topic) abort();
+                out->parked = &list[at];
+                out->n_parked = note->parked.count;
+                for (size_t i = 0; i < note->parked.count; i++, at++) {
+                        Heliostat__Pb__ParkedTopic *topic = list[at] = &parked[at];
                         heliostat__pb__parked_topic__init(topic);
                         topic->topic = note->parked.topics[i].name;
                         topic->partitions = note->parked.topics[i].partitions;
                         topic->reason = note->parked.topics[i].reason;
-                        out->parked[out->n_parked++] = topic;
                 }
-                leader.notes[n++] = out;
+                leader.notes[leader.n_notes++] = out;
         }
-        leader.n_notes = n;
-        store->notes_changed = false;
-        if (codec_pack(&leader.base, &data, &bytes) == 0) {
-                struct request *request = request_new(store, NULL);
-                if (zk_set(store->zk, ZNODE_LEADER, data, bytes, store->leader_version, on_notes, request))
-                        free(request);
-                else
-                        store->busy = true;
-        }
+        int rc = leader_notes_pack(&leader, &topics, &data, &bytes);
+        if (!rc && topics < LEADER_NOTES_TOPICS_MAX)
+                log_warn("coordinator.notes", "routes=%zu parked=%zu note=\"too much for /leader: at most %zu topics of each route are named\"",
+                         count, topic_count, topics);
+        struct request *request = request_new(store, NULL);
+        if (!rc) rc = zk_set(store->zk, ZNODE_LEADER, data, bytes, store->leader_version, on_notes, request);
+        store->busy = rc == 0;
+        store->notes_changed = rc && rc != ERR_TOO_BIG; /* that is so until they change */
+        if (rc) free(request);
+        if (rc == ERR_CONNECTION)
+                store->suspended = true;
+        else if (rc)
+                log_error("coordinator.notes", "routes=%zu error=\"%s\"", count, err_text(rc));
         free(data);
-        for (size_t i = 0; i < n; i++) {
-                for (size_t k = 0; k < notes[i].n_parked; k++) free(notes[i].parked[k]);
-                free(notes[i].parked);
-        }
         free(leader.notes);
+        free(list);
+        free(parked);
         free(notes);
 }
 

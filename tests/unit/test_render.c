@@ -674,6 +674,13 @@ static void topic_parked(struct facts *f) {
         drop(f, FACT_LEADER);
         add_leader(f, "c1", "", "orders.eu");
 }
+static void topics_not_named(struct facts *f) {
+        ((Heliostat__Pb__Leader *)find(f, FACT_LEADER, 0)->message)->notes[0]->parked_more = 12;
+}
+static void only_topics_not_named(struct facts *f) {
+        drop(f, FACT_LANE);
+        topics_not_named(f);
+}
 static void discovery_fails(struct facts *f) {
         drop(f, FACT_LEADER);
         add_leader(f, "c1", "no broker of east answers", NULL);
@@ -748,6 +755,8 @@ static void health_rows(void **state) {
                 {never_reported, HEALTH_WARN, "4 partitions of east->west are not mirrored yet"},
                 {old_report, HEALTH_WARN, "1 worker has not reported for up to 60 s (w1)"},
                 {topic_parked, HEALTH_WARN, "topic orders.eu of east->west is PARKED: too few"},
+                {topics_not_named, HEALTH_WARN, "12 more topics of east->west are PARKED"},
+                {only_topics_not_named, HEALTH_WARN, "12 more topics of east->west are PARKED"},
                 {discovery_fails, HEALTH_WARN,
                  "discovery of east->west fails: no broker of east answers"},
                 {bad_lane, HEALTH_ERR, "znode /x/east->west/0: invalid input"},
