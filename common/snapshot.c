@@ -9,6 +9,7 @@
 #include "common/lane_weight.h"
 #include "common/codec.h"
 #include "common/err.h"
+#include "common/report_join.h"
 
 const char *status_state_name(enum status_state state) {
         static const char *const names[] = {"UNASSIGNED", "ASSIGNED", "RUNNING", "PAUSED",
@@ -128,7 +129,7 @@ static int64_t age(int64_t now_ms, int64_t then_ms) {
         return now_ms > then_ms ? now_ms - then_ms : 0;
 }
 
-/* Of a live worker's present incarnation, and of the chunks that count. */
+/* Of a live worker's present incarnation, and of the chunks that count, which become one message. */
 static int reports_join(const struct facts *facts, struct snapshot *s, int64_t stale_ms,
                         struct reports *out) {
         size_t room = 0;
@@ -143,7 +144,7 @@ static int reports_join(const struct facts *facts, struct snapshot *s, int64_t s
                 struct status_worker *worker = &s->workers[w];
                 const struct fact *first = fact_find(facts, FACT_REPORT, worker->id, 0);
                 if (!first) continue;
-                const Heliostat__Pb__Report *head = first->message;
+                Heliostat__Pb__Report *head = first->message;
                 if (!head) {
                         worker->error = err_text(first->code);
                         continue;
@@ -160,18 +161,19 @@ static int reports_join(const struct facts *facts, struct snapshot *s, int64_t s
                 worker->config_read_ms = head->config_read_ms;
                 if (worker->report_age_ms > s->facts_age_ms)
                         s->facts_age_ms = worker->report_age_ms;
-                for (uint32_t chunk = 0; chunk == 0 || chunk < head->chunks; chunk++) {
+                for (uint32_t chunk = 1; chunk < head->chunks; chunk++) {
                         const struct fact *fact = fact_find(facts, FACT_REPORT, worker->id, chunk);
-                        const Heliostat__Pb__Report *report = fact ? fact->message : NULL;
+                        Heliostat__Pb__Report *report = fact ? fact->message : NULL;
                         if (!report || strcmp(report->incarnation, worker->incarnation) != 0)
                                 continue;
-                        for (size_t i = 0; i < report->n_lanes; i++)
-                                out->lanes[out->count++] = (struct reported_lane){
-                                        .worker = worker->id,
-                                        .lane = report->lanes[i],
-                                        .age_ms = worker->report_age_ms,
-                                        .stale = worker->stale};
+                        if (report_join(head, report)) return ERR_NOMEM;
                 }
+                for (size_t i = 0; i < head->n_lanes; i++)
+                        out->lanes[out->count++] = (struct reported_lane){
+                                .worker = worker->id,
+                                .lane = head->lanes[i],
+                                .age_ms = worker->report_age_ms,
+                                .stale = worker->stale};
         }
         if (out->count) qsort(out->lanes, out->count, sizeof *out->lanes, reported_compare);
         return 0;

@@ -222,7 +222,8 @@ struct snapshot {
 };
 
 /* Joins the facts, sorted by name and number.  now_ms is the wall clock;
- * stale_ms: a report older than this is not trusted.  Sorts facts.
+ * stale_ms: a report older than this is not trusted.  Sorts facts, and puts the
+ * chunks of a report into the first one.
  * 0 | ERR_NOMEM */
 int snapshot_build(struct facts *facts, int64_t now_ms, int64_t stale_ms, struct snapshot *out);
 void snapshot_fini(struct snapshot *snapshot);

@@ -136,7 +136,7 @@ void cluster_on_nothing_discovered(struct cluster *cluster, const char *route);
 /* The live worker whose id follows; "" for the first.  NULL: none.  Borrowed until
  * the next event. */
 const char *cluster_worker_after(const struct cluster *cluster, const char *id);
-/* A worker's report, or a chunk of one.  Borrows. */
+/* A worker's report, its chunks put together (report_join.h).  Borrows. */
 void cluster_on_report(struct cluster *cluster, int64_t now_ms, const Heliostat__Pb__Report *report);
 /* All were read: the load may move lanes now. */
 void cluster_on_reports_read(struct cluster *cluster, int64_t now_ms);

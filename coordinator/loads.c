@@ -4,13 +4,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/codec.h"
+#include "common/report_join.h"
 #include "common/znode_path.h"
 
 #define READS_MAX 4       /* under way at a time */
-#define CHUNKS_MAX 64     /* of a report */
 
 struct loads {
         struct zk *zk;
@@ -26,48 +27,69 @@ struct loads {
 struct read {
         struct loads *loads;
         uint64_t round;
-        uint32_t chunk, chunks; /* so many there are, as far as is known */
+        uint32_t chunk;
+        Heliostat__Pb__Report *report; /* the chunks before this one; NULL: none */
         char worker[260];
 };
 
 static void go_on(struct loads *loads);
-static bool ask(struct loads *loads, const char *worker, uint32_t chunk, uint32_t chunks);
+static bool ask(struct read *read);
+
+static void read_free(struct read *read) {
+        codec_free(read->report);
+        free(read);
+}
+
+/* Takes the chunk. */
+static void add_chunk(struct read *read, Heliostat__Pb__Report *chunk) {
+        if (!read->report) {
+                read->report = chunk;
+                return;
+        }
+        bool same = strcmp(read->report->incarnation, chunk->incarnation) == 0; /* else left over */
+        if (same && report_join(read->report, chunk)) abort(); /* no memory */
+        codec_free(chunk);
+}
 
 static void on_report(void *ctx, int code, const void *data, size_t bytes, const struct zk_stat *stat) {
         struct read *read = ctx;
         struct loads *loads = read->loads;
-        Heliostat__Pb__Report *report = NULL;
+        Heliostat__Pb__Report *chunk = NULL;
         struct cluster *cluster = store_cluster(loads->store);
         bool ours = read->round == loads->round && !loads->stopped && loads->running;
         (void)stat;
         if (ours) loads->reads--;
-        if (ours && cluster && code == 0 && codec_unpack_report(data, bytes, &report) == 0) {
-                cluster_on_report(cluster, clock_boot_ms(), report);
-                read->chunks = report->chunks;
+        if (ours && cluster && code == 0 && codec_unpack_report(data, bytes, &chunk) == 0) add_chunk(read, chunk);
+        bool counts = ours && cluster && read->report;
+        /* Also behind one that is not there: it may be on its way. */
+        if (counts && ++read->chunk < read->report->chunks && read->chunk < REPORT_CHUNKS_MAX) {
+                (void)ask(read); /* refused: it counts the next time */
+        } else {
+                if (counts) cluster_on_report(cluster, clock_boot_ms(), read->report);
+                read_free(read);
         }
-        /* Also behind one that is not there: its lane may be too large for a report. */
-        if (ours && cluster && read->chunk + 1 < read->chunks && read->chunk < CHUNKS_MAX)
-                (void)ask(loads, read->worker, read->chunk + 1, read->chunks); /* refused: it counts the next time */
-        codec_free(report);
-        free(read);
         if (ours) go_on(loads);
 }
 
-static bool ask(struct loads *loads, const char *worker, uint32_t chunk, uint32_t chunks) {
+/* Takes read. */
+static bool ask(struct read *read) {
+        struct loads *loads = read->loads;
         char path[ZNODE_PATH_MAX];
-        struct read *read = calloc(1, sizeof *read);
-        if (!read) abort();
-        read->loads = loads;
-        read->round = loads->round;
-        read->chunk = chunk;
-        read->chunks = chunks;
-        (void)snprintf(read->worker, sizeof read->worker, "%s", worker);
-        if (znode_path_report(path, worker, chunk) || zk_get(loads->zk, path, NULL, NULL, on_report, read)) {
-                free(read);
+        if (znode_path_report(path, read->worker, read->chunk) || zk_get(loads->zk, path, NULL, NULL, on_report, read)) {
+                read_free(read);
                 return false;
         }
         loads->reads++;
         return true;
+}
+
+static bool ask_worker(struct loads *loads, const char *worker) {
+        struct read *read = calloc(1, sizeof *read);
+        if (!read) abort();
+        read->loads = loads;
+        read->round = loads->round;
+        (void)snprintf(read->worker, sizeof read->worker, "%s", worker);
+        return ask(read);
 }
 
 static void go_on(struct loads *loads) {
@@ -77,7 +99,7 @@ static void go_on(struct loads *loads) {
                 const char *worker = cluster_worker_after(cluster, loads->last);
                 if (!worker) break;
                 (void)snprintf(loads->last, sizeof loads->last, "%s", worker);
-                if (!ask(loads, worker, 0, 1)) loads->running = false;
+                if (!ask_worker(loads, worker)) loads->running = false;
         }
         if (!loads->running || loads->reads) return;
         loads->running = false;

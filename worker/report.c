@@ -12,12 +12,13 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/report_join.h"
 #include "common/znode_path.h"
+#include "worker/report_cut.h"
 #include "worker/report_pace.h"
 #include "worker/stall.h"
 #include "worker/worker_internal.h"
 
-#define CHUNK_BYTES (400 * 1024)
 #define ANSWER_MS 100     /* the pumps' snapshots are there by then, or count the next time */
 #define REFRESH_MS 10000  /* an unchanged report is written again after this */
 #define COUNT_MS 30000    /* the reports of all are counted again after this */
@@ -199,8 +200,8 @@ static void report_write(struct worker *worker) {
         worker->last_report_ms = now;
 
         Heliostat__Pb__LaneReport **all = calloc(lanes ? lanes : 1, sizeof(Heliostat__Pb__LaneReport *));
-        size_t *sizes = calloc(lanes ? lanes : 1, sizeof *sizes);
-        if (!all || !sizes) abort();
+        report.lanes = calloc(lanes ? lanes : 1, sizeof *report.lanes);
+        if (!all || !report.lanes) abort();
         for (struct worker_lane *l = worker->lanes; l; l = l->next) {
                 all[n] = lane_report(l);
                 size_t size = protobuf_c_message_get_packed_size(&all[n]->base);
@@ -209,8 +210,7 @@ static void report_write(struct worker *worker) {
                 protobuf_c_message_pack(&all[n]->base, packed);
                 hash = hash_bytes(hash, packed, size);
                 free(packed);
-                state_hash = hash_state(state_hash, all[n]);
-                sizes[n++] = size;
+                state_hash = hash_state(state_hash, all[n++]);
         }
         if (report_due(worker, now, hash, state_hash)) {
                 worker->report_hash = hash;
@@ -220,38 +220,19 @@ static void report_write(struct worker *worker) {
                 report.next_ms = (worker->report_pace_ms > REFRESH_MS ? worker->report_pace_ms : REFRESH_MS) +
                                  worker->config->report_interval_ms;
                 report.sent_ms = clock_wall_ms();
-                uint32_t chunks = 0;
-                size_t used = 0;
-                for (size_t i = 0; i < n; i++) {
-                        if (chunks == 0 || used + sizes[i] > CHUNK_BYTES) {
-                                chunks++;
-                                used = 0;
-                        }
-                        used += sizes[i];
-                }
-                report.chunks = chunks ? chunks : 1;
-                uint32_t chunk = 0;
-                size_t from = 0;
-                used = 0;
-                for (size_t i = 0; i <= n; i++) {
-                        if (i < n && used + sizes[i] <= CHUNK_BYTES) {
-                                used += sizes[i];
-                                continue;
-                        }
-                        if (i == from && i < n) { /* one lane alone is larger: the codec bounds it */
-                                used = sizes[i];
-                                continue;
-                        }
-                        report.lanes = all + from;
-                        report.n_lanes = i - from;
-                        write_chunk(worker, chunk++, &report);
-                        from = i;
-                        used = i < n ? sizes[i] : 0;
+                struct report_cut count = {0}, cut = {0};
+                do {
+                        (void)report_cut_next(&count, all, n, report.lanes); /* only counted: each chunk says how many there are */
+                        report.chunks++;
+                } while (count.lane < n && report.chunks < REPORT_CHUNKS_MAX);
+                for (uint32_t chunk = 0; chunk < report.chunks; chunk++) {
+                        report.n_lanes = report_cut_next(&cut, all, n, report.lanes);
+                        write_chunk(worker, chunk, &report);
                 }
         }
         for (size_t i = 0; i < n; i++) lane_report_free(all[i]);
         free(all);
-        free(sizes);
+        free(report.lanes);
 }
 
 static void on_write_timer(uv_timer_t *timer) {

@@ -466,6 +466,32 @@ static void chunks(void **state) {
         facts_fini(&facts);
 }
 
+static void a_lane_in_several_chunks(void **state) {
+        (void)state;
+        struct facts facts = {0};
+        struct snapshot s;
+        const struct row rows[] = {{0, 5, 0, STATUS_RUNNING, 1, 1, 0, NULL},
+                                   {0, 5, 1, STATUS_STALLED, 1, 9, 0, "stands still"},
+                                   {0, 5, 2, STATUS_RUNNING, 1, 1, 0, NULL},
+                                   {1, 5, 3, STATUS_RUNNING, 1, 1, 0, NULL}};
+        add_route(&facts, ROUTE, true, 2);
+        add_worker(&facts, "w1", "i1", "host");
+        add_lane(&facts, ROUTE, 0, 2, "w1", "i1", 5, 0, 3);
+        add_lane(&facts, ROUTE, 1, 2, "w1", "i1", 5, 3, 1);
+        add_report(&facts, "w1", "i1", 2, 3, 0, &rows[2], 2); /* its end, and another lane */
+        add_report(&facts, "w1", "i1", 0, 3, 0, &rows[0], 1);
+        add_report(&facts, "w1", "i1", 1, 3, 0, &rows[1], 1);
+        for (int i = 0; i < 2; i++) { /* what is in one message stays there */
+                assert_int_equal(snapshot_build(&facts, NOW, STALE_MS, &s), 0);
+                for (uint32_t k = 0; k < 4; k++)
+                        assert_int_equal(partition(&s, "orders", k)->state, k == 1 ? STATUS_STALLED : STATUS_RUNNING);
+                assert_int_equal(partition(&s, "orders", 1)->lag, 8);
+                assert_string_equal(partition(&s, "orders", 1)->error, "stands still");
+                snapshot_fini(&s);
+        }
+        facts_fini(&facts);
+}
+
 static void lanes_are_complete(void **state) {
         (void)state;
         struct facts facts = {0};
@@ -1185,6 +1211,7 @@ int main(void) {
                 cmocka_unit_test(halts_show_without_an_owner),
                 cmocka_unit_test(unknown_offsets),
                 cmocka_unit_test(chunks),
+                cmocka_unit_test(a_lane_in_several_chunks),
                 cmocka_unit_test(lanes_are_complete),
                 cmocka_unit_test(who_leads),
                 cmocka_unit_test(ages),
