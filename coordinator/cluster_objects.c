@@ -317,7 +317,7 @@ int route_lanes_reach(struct route *route, size_t count) {
         return 0;
 }
 
-/* Calls `visit` for every object that stands for a znode which may exist. */
+/* Calls `visit` for every object that stands for a znode which may exist: also where that is still to be found out. */
 void cluster_each_object(struct cluster *cluster,
                         void (*visit)(struct cluster *cluster, struct object *object)) {
         visit(cluster, &cluster->workers_object);
@@ -326,14 +326,14 @@ void cluster_each_object(struct cluster *cluster,
         visit(cluster, &cluster->op_object);
         for (size_t i = 0; i < cluster->worker_count; i++) {
                 struct worker *worker = cluster->workers[i];
-                if (worker->listed) visit(cluster, &worker->object);
-                if (worker->assign_listed) visit(cluster, &worker->assign_object);
+                if (worker->listed || !worker->object.known) visit(cluster, &worker->object);
+                if (worker->assign_listed || !worker->assign_object.known) visit(cluster, &worker->assign_object);
         }
         for (size_t i = 0; i < cluster->route_count; i++) {
                 struct route *route = cluster->routes[i];
-                if (route->listed) visit(cluster, &route->object);
-                if (route->spec) visit(cluster, &route->lanes_object);
+                if (route->listed || !route->object.known) visit(cluster, &route->object);
+                if (route->spec || !route->lanes_object.known) visit(cluster, &route->lanes_object);
                 for (size_t k = 0; k < route->lane_count; k++)
-                        if (route->lanes[k]->exists) visit(cluster, &route->lanes[k]->object);
+                        if (route->lanes[k]->exists || !route->lanes[k]->object.known) visit(cluster, &route->lanes[k]->object);
         }
 }

@@ -1410,6 +1410,28 @@ static void a_node_that_always_refuses_does_not_make_it_spin(void **state) {
         rig_free(rig);
 }
 
+/* A step was to make it, and was refused: whether it is there is unknown, and the first to ask for that got no answer. */
+static void a_failed_read_of_a_node_that_is_not_there_is_repeated(void **state) {
+        for (int reconnects = 0; reconnects < 2; reconnects++) {
+                struct rig *rig = started(2);
+                put_worker(rig, "w3", "c", false);
+                drop(rig, ZNODE_WORKERS "/w1");
+                drop(rig, ZNODE_WORKERS "/w2");
+                rig->always_refuse = true;
+                rig->fail_path = ZNODE_ASSIGNS "/w3";
+                while (rig->refused == 0 && rig->now_ms < 60000) run_until(rig, rig->now_ms + 100);
+                assert_true(rig->refused > 0);
+                assert_string_equal(assign_text(rig, "w3"), "-");
+                rig->always_refuse = false;
+                rig->fail_path = NULL;
+                if (reconnects) cluster_on_reconnected(rig->cluster, rig->now_ms);
+                run_until(rig, rig->now_ms + 60000);
+                assert_string_equal(lane_text(rig, 0), "OWNED w3/c g2 s1 t0");
+                rig_free(rig);
+        }
+        (void)state;
+}
+
 static void a_failed_read_is_repeated(void **state) {
         (void)state;
         struct rig *rig = started(2);
@@ -1583,6 +1605,7 @@ int main(void) {
                 cmocka_unit_test(a_refused_step_is_read_and_decided_again),
                 cmocka_unit_test(an_answer_from_outside_is_not_taken_back),
                 cmocka_unit_test(a_node_that_always_refuses_does_not_make_it_spin),
+                cmocka_unit_test(a_failed_read_of_a_node_that_is_not_there_is_repeated),
                 cmocka_unit_test(a_failed_read_is_repeated),
                 cmocka_unit_test(garbage_lane_is_left_alone),
                 cmocka_unit_test(garbage_route_is_left_alone),
