@@ -130,7 +130,7 @@ struct cluster_topic {
 };
 int cluster_on_discovered(struct cluster *cluster, const char *route,
                           const struct cluster_topic *topics, size_t count);
-/* Discovery found nothing that matches: what comes later is new. */
+/* Discovery found nothing that matches, or nothing that may be mirrored: what comes later is new. */
 void cluster_on_nothing_discovered(struct cluster *cluster, const char *route);
 
 /* The live worker whose id follows; "" for the first.  NULL: none.  Borrowed until

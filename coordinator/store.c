@@ -395,7 +395,8 @@ void store_discovered(struct store *store, const char *route, const struct topic
                         if (found->topics[i].step == TOPIC_READY)
                                 ready[n++] = (struct cluster_topic){found->topics[i].name, found->topics[i].partitions};
                 if (cluster_on_discovered(store->cluster, route, ready, n)) abort(); /* no memory */
-                if (found->count == 0) cluster_on_nothing_discovered(store->cluster, route);
+                /* Nor where all that there is cannot be mirrored: what is ready later would be taken for what was there. */
+                if (n == 0 && !found->settings_follow) cluster_on_nothing_discovered(store->cluster, route);
                 free(ready);
         }
         store_run(store);

@@ -107,6 +107,19 @@ def test_mirrormaker_2_is_taken_over(field, topic):
     assert repeated == 0 or f'from="earliest"' in log, repeated
 
 
+def test_what_comes_after_a_look_that_found_only_parked_topics_is_later(field, topic):
+    later = f"{topic}-later"
+    mirror = field(topics=f"{topic}-.*", lanes=2, **{
+        "start.from": "latest", "topic.naming": "regex", "topic.rename.regex": "(.*)-(eu|us)", "topic.rename.replacement": "$1-of-all"})
+    for name in ("eu", "us"):
+        mirror.create(f"{topic}-{name}", 1)
+    mirror.up()
+    mirror.coordinators["c1"].wait_log(rf"topic.parked .*topic={topic}-us", 30)     # both have one name there
+    mirror.create(later, 1)
+    produce(mirror, later, 0, ["first", "second"])
+    wait_keys(mirror, later, {0: ["first", "second"]})
+
+
 def test_start_rules_of_topics(field, topic):
     names = {rule: f"{topic}.{rule}" for rule in ("earliest", "latest", "time", "file", "group", "fallback", "later")}
     instant = datetime.datetime(2026, 1, 31, 13, 45, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
