@@ -314,9 +314,11 @@ class Server(Process):
 class ZooKeeper(Server):
     """A standalone ZooKeeper, out of Kafka 3.9's jars."""
 
-    def __init__(self, directory, name="zookeeper", version="3.9.1", heap="128m"):
+    def __init__(self, directory, name="zookeeper", version="3.9.1", heap="128m", durable=False):
+        """durable: each write is on the disk before its answer; test data need not outlive the machine."""
         super().__init__(name, directory)
         self.heap = heap
+        self.durable = durable
         self.port = reserve_port()
         self.jars = kafka_jars(version)
         (self.directory / "log4j.properties").write_text(_LOG4J)
@@ -334,8 +336,7 @@ class ZooKeeper(Server):
 
     def command(self):
         return [*_JVM, f"-Xmx{self.heap}", f"-Dlog4j.configuration=file:{self.directory}/log4j.properties",
-                # Test data need not outlive the machine.
-                "-Dzookeeper.forceSync=no", "-cp", self.jars,
+                f"-Dzookeeper.forceSync={'yes' if self.durable else 'no'}", "-cp", self.jars,
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", self.directory / "zoo.cfg"]
 
     def ask(self, word):
