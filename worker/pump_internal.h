@@ -24,6 +24,7 @@
 #include "worker/fifo.h"
 #include "worker/ledger.h"
 #include "worker/limit.h"
+#include "worker/own_queues.h"
 #include "heliostat.pb-c.h"
 #include "worker/pump.h"
 #include "worker/relay.h"
@@ -118,6 +119,7 @@ struct part {
         bool flowed;                /* the ledger is valid: the position is known exactly */
         bool returned_told;         /* that records of the destination's are passed over */
         bool eof;                   /* the reader has seen the end at its position */
+        bool own_held;              /* own_queues.h; of this consumer */
         struct ledger ledger;
         int64_t position;           /* last known; -1: not known */
         uint64_t position_generation; /* that the committed one was found with */
@@ -298,6 +300,7 @@ struct pump {
         unsigned failures;          /* in a row, for the back-off */
 
         rd_kafka_t *consumer, *producer;
+        struct own_queues own_queues;
         rd_kafka_queue_t *consumer_queue, *producer_queue, *answers;
         int eventfd;
         uv_poll_t wake;
@@ -428,7 +431,9 @@ void pump_park_denied(struct pump *pump);
 void pump_configure_producer(rd_kafka_conf_t *conf, void *ctx);
 void pump_configure_consumer(rd_kafka_conf_t *conf, void *ctx);
 /* Into or out of the lane's consumer; recycles where that does not work. */
-void part_assign(struct pump *pump, struct part *part, bool in); /* pump_seats.c */
+/* pump_seats.c.  on_assigned: of one that was assigned in a list. */
+void part_assign(struct pump *pump, struct part *part, bool in);
+void part_on_assigned(struct pump *pump, struct part *part);
 void part_stop(struct pump *pump, struct part *part, enum part_state state, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 

@@ -113,6 +113,7 @@ struct client_job {
         struct expedite *expedite;
         struct budget_sizes sizes;
         struct seats_remains seats;
+        struct own_queues own;
         char err[256];
         int rc;
 };
@@ -185,6 +186,7 @@ static void destroy_clients(void *arg) {
                 if (job->queues[i]) rd_kafka_queue_destroy(job->queues[i]);
         if (job->producer) rd_kafka_destroy(job->producer);
         seats_destroy(&job->seats);
+        if (job->consumer) own_queues_empty(&job->own, job->consumer);
         /* No group membership: nothing to leave. */
         if (job->consumer) rd_kafka_destroy_flags(job->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
@@ -320,6 +322,8 @@ static void pump_close_clients(struct pump *pump) {
         job->expedite = pump->expedite;
         pump->expedite = NULL;
         job->seats = seats_leave(pump);
+        job->own = pump->own_queues;
+        pump->own_queues = (struct own_queues){0};
         pump->consumer = pump->producer = NULL;
         pump->consumer_queue = pump->answers = pump->producer_queue = NULL;
         for (size_t i = 0; i < pump->part_count; i++) {
@@ -327,6 +331,7 @@ static void pump_close_clients(struct pump *pump) {
                 part->position = part_position(part);
                 if (pump->settings.exactly_once) part->flowed = false; /* the record is read again */
                 part->committed = -1;
+                part->own_held = false;
                 /* A parked one waits for its time: what it was refused would be
                  * refused again, to the whole lane. */
                 if (part->state != PART_HALTED && part->state != PART_PARKED) part->state = PART_NEW;

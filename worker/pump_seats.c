@@ -139,12 +139,18 @@ bool seats_stop(struct pump *pump, struct part *part) {
         return apart;
 }
 
+void part_on_assigned(struct pump *pump, struct part *part) {
+        if (!part->own_held) own_queues_hold(&pump->own_queues, pump->consumer, part->topic->name, part->partition);
+        part->own_held = true;
+}
+
 void part_assign(struct pump *pump, struct part *part, bool in) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, part->topic->name, part->partition)->offset = next_to_take(part);
         rd_kafka_error_t *error = in ? rd_kafka_incremental_assign(pump->consumer, list)
                                      : rd_kafka_incremental_unassign(pump->consumer, list);
         rd_kafka_topic_partition_list_destroy(list);
+        if (!error && in) part_on_assigned(pump, part);
         if (!error) return;
         pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);

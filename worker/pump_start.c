@@ -525,8 +525,12 @@ void pump_flow_waiting(struct pump *pump) {
                         pump_recycle(pump, "assign: %s", rd_kafka_error_string(error));
                         rd_kafka_error_destroy(error);
                 } else {
-                        for (size_t i = 0; i < pump->part_count && list->cnt; i++)
-                                if (pump->parts[i]->state == PART_FLOWING && !pump->parts[i]->relayed) topics_open(pump, pump->parts[i]->topic);
+                        for (size_t i = 0; i < pump->part_count && list->cnt; i++) {
+                                struct part *part = pump->parts[i];
+                                if (part->state != PART_FLOWING || part->relayed) continue;
+                                topics_open(pump, part->topic);
+                                part_on_assigned(pump, part);
+                        }
                         if (!pump->running_told) pump_tell(pump, PUMP_TELL_RUNNING, 0);
                         pump->running_told = true;
                         data_loop_ready(pump->loop, &pump->member);
