@@ -50,7 +50,8 @@ static void part_row(struct pump *pump, struct part *part, double seconds, struc
                 }
         }
         bool wanted = !part->paused && part->apart.place != PLACE_WAITING && part->state != PART_HALTED && (part->state != PART_PARKED || part->broker_away);
-        bool unstarted = !part->flowed && part->end_seen < 0;
+        bool starts = part->state == PART_NEW || part->state == PART_WAITING; /* for the first time, or with new clients */
+        bool unstarted = starts || (!part->flowed && part->end_seen < 0);
         bool still = wanted && (unstarted || (behind && row->position == part->progress_position));
         if (!still) {
                 part->progress_position = row->position;

@@ -11,7 +11,7 @@
 #define STALL_MS 10000
 /* Though its lane is limited, with errors of its clients: others' turns may be long. */
 #define STALL_LIMITED_MS 60000
-/* Since it was to start, and nothing is known of it yet: many start together. */
+/* Since it was to start, or to start again: many start together. */
 #define STALL_START_MS 30000
 /* At the end of what can be read, because a transaction of a producer at the
  * source is open: brokers end them after 15 minutes by default. */
@@ -24,7 +24,7 @@ struct stall_facts {
                               * parked for want of a right or a topic: those say so themselves */
         bool flowing;
         bool behind;         /* the source's end lies beyond the position */
-        bool unstarted;      /* it has never flowed here, and the source's end is not known */
+        bool unstarted;      /* it is to start, or has never flowed here and the source's end is not known */
         int64_t still_ms;    /* since the position moved, or was at the end */
         bool at_readable_end; /* the reader has seen the end of what it may read */
         bool blocked;        /* waits for the destination's acknowledgements */
