@@ -391,6 +391,7 @@ static void on_lane_read(void *ctx, int code, const void *data, size_t bytes, co
                 .incarnation_is_me = strcmp(record->incarnation, worker->incarnation) == 0,
                 .generation = record->generation,
                 .raised_from = record->raised_from,
+                .moved = lane_record_moved(record),
                 .spec = record->spec,
                 .version = stat->version,
         };

@@ -191,7 +191,7 @@ static enum lane_action lane_decide_owned(struct lane *lane) {
                         /* Somebody may have run it in between: start again at
                          * what is committed. */
                         bool raised = lane->record.raised_from && lane->record.raised_from == lane->held_generation;
-                        if (lane->record.generation != lane->held_generation + 1 && !raised) return drain(lane);
+                        if ((lane->record.generation != lane->held_generation + 1 && !raised) || lane->record.moved) return drain(lane);
                         lane->held_generation = lane->record.generation;
                         return LANE_PUMP_ADOPT;
                 }

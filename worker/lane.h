@@ -57,6 +57,7 @@ struct lane_record {
         uint32_t spec;
         int32_t version;         /* of the znode */
         uint64_t raised_from;    /* the owner's generation before the leader raised it; 0: it has not */
+        bool moved;              /* an operator moves positions of it: for who has it from the record */
 };
 
 enum lane_event_type {

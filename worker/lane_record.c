@@ -37,6 +37,12 @@ struct pump_partition *lane_record_partitions(const Heliostat__Pb__Lane *record,
         return partitions;
 }
 
+bool lane_record_moved(const Heliostat__Pb__Lane *record) {
+        for (size_t i = 0; i < record->n_halts; i++)
+                if ((int)record->halts[i]->kind == HALT_MOVED) return true;
+        return false;
+}
+
 static Heliostat__Pb__LanePartition *record_partition(const Heliostat__Pb__Lane *record, const char *topic,
                                                       int32_t partition) {
         for (size_t i = 0; i < record->n_topics; i++) {

@@ -39,6 +39,9 @@ struct pump_fact {
                                * elsewhere since */
 };
 
+/* An operator moves a position of its. */
+bool lane_record_moved(const Heliostat__Pb__Lane *record);
+
 /* The record's partitions, but those that have left, with their halts.  *out_count of them; the caller
  * frees the array, which borrows the topics from the record.  Aborts without
  * memory. */

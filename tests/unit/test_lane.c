@@ -179,6 +179,22 @@ static void a_new_session_adopts_the_same_lane_without_a_stop(void **state) {
         assert_int_equal(lane.held_generation, 4);
 }
 
+/* While we were cut off and went on, its route was disabled, a position was moved, and the route enabled again. */
+static void a_position_that_was_moved_is_not_adopted(void **state) {
+        (void)state;
+        struct lane lane = running();
+        struct lane_event read = read_as(LANE_RECORD_ASSIGNED, true, true, 4, 1, 10);
+        read.record.moved = true;
+        feed(&lane, session(false));
+        feed(&lane, session(true)); /* new incarnation */
+        feed(&lane, read_as(LANE_RECORD_OWNED, true, false, 3, 1, 9));
+        EXPECT("read");
+        feed(&lane, assigned(4, 1));
+        feed(&lane, read);
+        feed(&lane, written(11));
+        EXPECT("read claim pump-drain");
+}
+
 static void a_lane_that_others_have_is_stopped_and_not_released(void **state) {
         (void)state;
         struct lane lane = running();
@@ -329,7 +345,7 @@ static void random_lives(void **state) {
                         event.record = (struct lane_record){(enum lane_record_state)(rand_r(&seed) % 4),
                                                             rand_r(&seed) % 3 != 0, rand_r(&seed) % 2,
                                                             event.generation, event.spec, step,
-                                                            (uint64_t)(rand_r(&seed) % 3)};
+                                                            (uint64_t)(rand_r(&seed) % 3), rand_r(&seed) % 8 == 0};
                         enum lane_request before = lane.request;
                         enum lane_action action = lane_step(&lane, &event);
                         int turns = 0;
@@ -365,6 +381,7 @@ int main(void) {
                 cmocka_unit_test(refused_by_the_destination_the_owner_starts_again_at_init),
                 cmocka_unit_test(zookeeper_away_changes_nothing_that_runs),
                 cmocka_unit_test(a_new_session_adopts_the_same_lane_without_a_stop),
+                cmocka_unit_test(a_position_that_was_moved_is_not_adopted),
                 cmocka_unit_test(a_lane_that_others_have_is_stopped_and_not_released),
                 cmocka_unit_test(fenced_zombie_forgets),
                 cmocka_unit_test(the_owner_by_record_claims_above_a_foreign_generation),
