@@ -122,7 +122,7 @@ static void skip_write(Heliostat__Pb__Lane *record, const struct pump_fact *fact
         const struct halt *halt = &fact->halt;
         if (halt->answer == ANSWER_RETRY || halt->kind == HALT_MOVED || halt->to < 0) return;
         /* A position that has gone says nothing of the log that there is now: all below `to`. */
-        int64_t from = halt->kind == HALT_NO_POSITION ? -1 : halt->from;
+        int64_t from = halt->kind == HALT_NO_POSITION ? -1 : halt->from - fact->below;
         if (halt->answer != ANSWER_RESTART && from >= 0 && halt->to <= from) return;
         Heliostat__Pb__Skip *known = skip_known(record, fact, from);
         if (known) {

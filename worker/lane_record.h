@@ -34,6 +34,7 @@ struct pump_fact {
         int32_t partition;
         struct halt halt;
         bool letter_refused;  /* HALTED: the topic of dead letters does not take the record either, and that answer is void */
+        int64_t below;        /* RESUMED: so many offsets before the halt had not been committed either, and were passed over with it */
         int64_t position;     /* LEFT */
         uint64_t came_with;   /* LEFT: generation of the floor it was given with: it may have been
                                * elsewhere since */

@@ -44,6 +44,11 @@ static void halt_here(struct pump *pump, struct part *part) {
         pump_retry_soon(pump, 1); /* we may be inside a delivery, and more may halt with it */
 }
 
+static void below_forget(struct part *part) {
+        part->below_state = BELOW_NONE;
+        part->below = 0;
+}
+
 void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_t from, int64_t to,
                const char *format, ...) {
         struct halt halt = {.kind = kind, .from = from, .to = to};
@@ -62,6 +67,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         bool again = halt_same(old, &halt);
         if (!again && (size_t)kind < PUMP_STATS_KINDS) pump->stats.halts[kind]++;
         if (part->resuming && part->poison_met && !again) part->passed = *old;
+        if (!again) below_forget(part);
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         halt_here(pump, part);
@@ -146,6 +152,8 @@ static void approach(struct part *part) {
 /* target -1: at the committed position. */
 static void answer_carry_out(struct pump *pump, struct part *part, int64_t target) {
         bool lost = part->halt.kind == HALT_NO_POSITION;
+        bool seeks = target >= 0 && !part->flowed && part->halt.from >= 0;
+        if (seeks && part->below_state == BELOW_NONE) part->below_state = BELOW_SOUGHT;
         approach(part);
         if (lost || target >= 0) part->committed_once = false; /* a position that has gone is known by now */
         /* Where it stood may be of a log that is gone: what the group says counts, and nothing else. */
@@ -239,6 +247,12 @@ void halt_look_committed(struct pump *pump) {
         if (tell) pump_tell(pump, PUMP_TELL_FACTS, 0);
 }
 
+void halt_note_committed(struct part *part, int64_t offset, bool last) {
+        if (part->below_state != BELOW_SOUGHT) return;
+        if (offset >= 0) part->below = offset < part->halt.from ? part->halt.from - offset : 0;
+        if (last) part->below_state = BELOW_FOUND; /* from now on it may be our own */
+}
+
 void halt_on_started(struct part *part) {
         /* An earlier owner may have carried the answer out already. */
         if (part->resuming && part->approach) part->resumed_at = part->position;
@@ -290,6 +304,7 @@ size_t halt_facts(const struct part *part, struct pump_fact out[static HALT_FACT
         }
         if (part->resuming && part->resumed) {
                 fact->kind = PUMP_FACT_RESUMED;
+                fact->below = part->below;
                 if (part->halt.kind == HALT_REFUSED && part->approach)
                         fact->halt = one_record(&part->halt);
                 else
@@ -317,6 +332,7 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
                 if (halt_same(&part->passed, &fact->halt)) part->passed = (struct halt){0};
                 if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
                 part->halt = (struct halt){0};
+                below_forget(part);
                 part->halt_recorded = part->resuming = part->resumed = part->approach = false;
                 part->poison = -1; /* and it may be relayed again, or leave the lane */
                 log_info("partition.resumed", "route=%s lane=%u topic=%s partition=%d position=%lld",

@@ -102,6 +102,10 @@ struct denied_topics {
         size_t count;
 };
 
+/* Whether what was not committed below a halt is known.  SOUGHT: an answer goes elsewhere at once, and what was committed when
+ * it was given tells it.  FOUND: what is committed from now on may be our own. */
+enum below_state { BELOW_NONE, BELOW_SOUGHT, BELOW_FOUND };
+
 struct part {
         struct dest_topic *topic;
         int32_t partition;
@@ -186,6 +190,8 @@ struct part {
         int64_t resumed_at;         /* the target; of an approach, where it began (-1: not yet) */
         bool poison_met;            /* and was answered */
         bool letter_refused;        /* the topic of dead letters refused it too */
+        enum below_state below_state;
+        int64_t below;              /* see struct pump_fact; of this halt */
         struct halt passed;         /* an answered record, followed by another halt before it was told; HALT_NONE: none */
         int64_t poison;             /* the record at this offset is not sent, but answered; -1: none */
 };
@@ -540,6 +546,8 @@ void halt_answers(struct pump *pump);
 /* A commit has come that far: are answers done with? */
 void halt_look_committed(struct pump *pump);
 void halt_on_started(struct part *part);
+/* What the group has, or the position record (the last of both), when an answer begins to be carried out. */
+void halt_note_committed(struct part *part, int64_t offset, bool last);
 /* The clients go: an answer that is not committed is carried out again. */
 void halt_on_reopen(struct part *part);
 /* Its new position must be in the lane's record before records flow. */

@@ -402,8 +402,9 @@ static bool op_take_recorded(struct pump_op *op) {
         for (size_t i = 0; i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 const Heliostat__Pb__Position *row = recorded_of(op->recorded, part);
-                if (part->flowed || part->left) continue;
                 if (row && floor_counts(&part->floor, row->generation)) row = NULL; /* of an earlier stay in this lane */
+                if (part->starting) halt_note_committed(part, row ? row->next_offset : -1, true);
+                if (part->flowed || part->left) continue;
                 if (row && record_doubted(part)) row = NULL;
                 if (!row) {
                         /* Deleted, or a tombstone compacted away: the group's may be older. */
@@ -699,11 +700,14 @@ static void op_take_committed(struct pump_op *op, const rd_kafka_topic_partition
                         op->fenced = generation;
                 /* Read by an attempt to start that came to nothing: of a topic that is gone since. */
                 if (op->kind == PUMP_OP_START && row->offset < 0 && part->started && !part->flowed) part->position = -1;
+                bool floor = floor_counts(&part->floor, generation);
+                if (op->kind == PUMP_OP_START)
+                        halt_note_committed(part, floor ? part->floor.offset : row->offset, !pump->settings.exactly_once);
                 /* A position of our own is exact; the committed one may be older. */
                 if (op->kind == PUMP_OP_START && row->offset >= 0 && !part->flowed) {
                         part->position = row->offset;
                         part->position_generation = generation;
-                        if (floor_counts(&part->floor, generation)) {
+                        if (floor) {
                                 part->position = part->floor.offset;
                                 part->position_generation = part->floor.generation;
                                 part->record_wanted = part->record_counts = false; /* another lane's record */

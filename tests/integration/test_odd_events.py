@@ -187,6 +187,20 @@ def test_a_topic_created_anew_and_larger_halts_under_its_owner(field, topic, gua
     wait_keys(mirror, topic, 0, [f"new{i}" for i in range(100)] + [f"last{i}" for i in range(10)])
 
 
+def test_an_answer_that_goes_elsewhere_tells_what_was_not_committed_before_the_halt(behind, topic):
+    """Halted at 50, of which an owner that was lost had committed 40 only: a restart behind the gap passes over [40, 70)."""
+    mirror = behind("at-least-once", lanes=1)
+    lose(mirror, topic, 70)
+    mirror.start_worker("w2")
+    mirror.wait_status(lambda status: any("[50, 70)" in p["error"] for p in halted(status)), "the gap halts")
+    gone(mirror, "w2")
+    mirror.oracle.call("set-group-offsets", bootstrap=mirror.source, group=f"heliostat.{topic}", topic=topic, offsets={"0": 40})
+    # The other partition of the lane starts beside it.
+    resume(mirror, "--topic", topic, "--partition", "0", "--restart")
+    mirror.start_worker("w3")
+    wait_skips(mirror, (topic, 0, 40, 70))
+
+
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_a_topic_created_anew_under_a_halt_is_not_passed_over(behind, topic, guarantee):
     """Halted, run by nobody, created anew and larger: the halt's position is of the old topic."""

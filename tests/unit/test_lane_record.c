@@ -50,6 +50,20 @@ static void a_halt_that_is_left_becomes_a_skip(void **state) {
         codec_free(record);
 }
 
+static void what_was_not_committed_before_the_halt_is_passed_with_it(void **state) {
+        (void)state;
+        Heliostat__Pb__Lane *record = record_new();
+        struct pump_fact f = fact(PUMP_FACT_HALTED, HALT_CORRUPT, 100, 101, ANSWER_OFFSET);
+        lane_record_mark(record, &f, 1000);
+        f = fact(PUMP_FACT_RESUMED, HALT_CORRUPT, 100, 150, ANSWER_OFFSET);
+        f.below = 20;
+        lane_record_mark(record, &f, 2000);
+        assert_int_equal(record->n_skips, 1);
+        assert_int_equal(record->skips[0]->from, 80);
+        assert_int_equal(record->skips[0]->to, 150);
+        codec_free(record);
+}
+
 static void what_a_lost_position_passes_is_all_below(void **state) {
         (void)state;
         Heliostat__Pb__Lane *record = record_new();
@@ -187,6 +201,7 @@ static void a_partition_that_leaves_is_entered_once(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_halt_that_is_left_becomes_a_skip),
+                cmocka_unit_test(what_was_not_committed_before_the_halt_is_passed_with_it),
                 cmocka_unit_test(what_a_lost_position_passes_is_all_below),
                 cmocka_unit_test(skips_side_by_side_are_one_row),
                 cmocka_unit_test(what_is_passed_over_twice_is_one_row),
