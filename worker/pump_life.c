@@ -533,8 +533,9 @@ static void on_commit_timer(uv_timer_t *timer) {
         /* A zombie that reaches neither ZooKeeper nor the group, but both ends
          * of the route, must come to an end too.  With transactions the
          * destination refuses it. */
-        if (pump->state == PUMP_RUNNING && pump->txn == TXN_NONE && pump->unchecked_ms &&
-            clock_boot_ms() - pump->unchecked_ms > UNCHECKED_MAX_MS && !pump->held) {
+        int64_t unchecked_ms = pump->unchecked_ms ? pump->unchecked_ms : pump->commit_op ? pump->commit_op->begun_us / 1000 : 0;
+        if (pump->state == PUMP_RUNNING && pump->txn == TXN_NONE && unchecked_ms &&
+            clock_boot_ms() - unchecked_ms > UNCHECKED_MAX_MS && !pump->held) {
                 log_warn("lane.unchecked", "route=%s lane=%u note=\"no record is sent until the group's coordinator answers\"",
                          pump->settings.route, pump->settings.lane);
                 pump->held = true;
