@@ -200,7 +200,7 @@ static int translate(const struct config *config, struct work *w) {
                 cli_error("%s: there is no route '%.140s'", config->path, w->arguments->route);
                 return CLI_USAGE;
         }
-        w->sync = (struct group_sync){config, route->name, route->source, route->destination, w->arguments->timeout_s * 1000};
+        w->sync = (struct group_sync){config, route->name, route->source, route->destination, w->arguments->timeout_s * 1000, NULL};
         names_offsets_topic(topic, route->group_id);
         int rc = offset_maps_new(config, route->destination, route->name, topic, -1, &w->maps, err, sizeof err);
         if (!rc) rc = offset_maps_refresh(w->maps, w->sync.limit_ms, NULL, err, sizeof err);

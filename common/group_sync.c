@@ -197,12 +197,13 @@ int group_sync_run(const struct group_sync *sync, const struct offset_maps *maps
                 rc = client_new(sync, sync->destination, group, &client, err, err_size);
                 if (!rc) rc = read_destination(sync, client, &result, err, err_size);
                 if (!rc) rc = read_state(sync, client, group, &result.state, err, err_size);
+                if (!rc && sync->stop && atomic_load(sync->stop)) rc = ERR_CLOSING;
                 if (!rc && write && result.state != GROUP_STATE_ACTIVE) rc = commit(sync, client, &result, err, err_size);
                 client_end(client);
         }
         if (rc) {
                 group_result_fini(&result);
-                if (rc == ERR_NOMEM) (void)snprintf(err, err_size, "%s", err_text(rc));
+                if (rc == ERR_NOMEM || rc == ERR_CLOSING) (void)snprintf(err, err_size, "%s", err_text(rc));
                 return rc;
         }
         *out = result;

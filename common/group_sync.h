@@ -3,6 +3,7 @@
 #ifndef HELIOSTAT_COMMON_GROUP_SYNC_H
 #define HELIOSTAT_COMMON_GROUP_SYNC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,7 @@ struct group_sync {
         const struct config *config;
         const char *route, *source, *destination; /* aliases */
         unsigned limit_ms;              /* of each request */
+        const atomic_bool *stop;        /* set by another thread: nothing is committed any more; NULL: none */
 };
 
 enum group_state {
@@ -34,7 +36,7 @@ struct group_result {
  * unless the group has members (state ACTIVE then, nothing written; the broker
  * refuses it too).
  * 0 | ERR_KAFKA (err: one line; written is false, some rows may be committed) |
- * ERR_INVALID | ERR_NOMEM; *out is the caller's on success (group_result_fini) */
+ * ERR_INVALID | ERR_NOMEM | ERR_CLOSING (stopped); *out is the caller's on success (group_result_fini) */
 int group_sync_run(const struct group_sync *sync, const struct offset_maps *maps, const char *group, bool write,
                    struct group_result *out, char *err, size_t err_size);
 void group_result_fini(struct group_result *result);

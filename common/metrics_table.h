@@ -87,7 +87,7 @@
         ROW(ZK_TIMEOUT, GAUGE, "heliostat_zookeeper_session_timeout_seconds", BOTH, "", \
             "The session timeout: what was asked for, then what the server has granted.") \
         ROW(LEADER, GAUGE, "heliostat_leader", COORDINATOR, "", \
-            "1 while this coordinator leads.") \
+            "1 while this coordinator leads; 0 while it has no connection to ZooKeeper.") \
         ROW(LEADER_EPOCH, GAUGE, "heliostat_leader_epoch", COORDINATOR, "", \
             "Number of the present leadership; 0 when this coordinator does not lead.") \
         ROW(LEADERSHIPS, COUNTER, "heliostat_leaderships_total", COORDINATOR, "", \

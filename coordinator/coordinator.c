@@ -27,19 +27,26 @@ static void on_lead(void *ctx, uint64_t epoch, int32_t version) {
 static void on_reconnected(void *ctx) {
         struct coordinator *c = ctx;
         log_info("coordinator.reconnected", "id=%s note=\"everything is read again\"", c->id);
+        c->suspended = false;
         store_reconnected(c->store);
 }
 
 static void on_suspended(void *ctx) {
         struct coordinator *c = ctx;
-        log_warn("coordinator.suspended", "id=%s note=\"nothing is planned until the connection is back\"", c->id);
+        log_warn("coordinator.suspended", "id=%s note=\"nothing is planned or changed until the connection is back\"", c->id);
+        /* Another may lead before this one hears of its session's end, under routes
+         * that this one does not know. */
+        c->suspended = true;
         store_suspend(c->store);
+        discover_suspend(c->discover);
+        groups_suspend(c->groups);
 }
 
 static void on_resign(void *ctx, const char *reason) {
         struct coordinator *c = ctx;
         log_warn("coordinator.resign", "id=%s reason=\"%s\"", c->id, reason);
         c->leader_epoch = 0;
+        c->suspended = false;
         discover_pause(c->discover);
         groups_pause(c->groups);
         store_resign(c->store);
@@ -56,6 +63,10 @@ static void on_changed(void *ctx) {
                 if (discover_route(c->discover, route.name, route.spec, route.version)) abort(); /* no memory */
                 if (groups_route(c->groups, route.name, route.spec, route.version)) abort();
         }
+        if (c->suspended) return;
+        /* The routes are read again: those of before the loss may have changed. */
+        discover_resume(c->discover);
+        groups_resume(c->groups);
 }
 
 static void on_fenced(void *ctx) {

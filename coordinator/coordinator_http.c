@@ -17,7 +17,7 @@ static void on_openapi(void *ctx, const struct http_request *request, struct htt
 static void on_api(void *ctx, const struct http_request *request, struct http_answer *answer) {
         struct coordinator *c = ctx;
         struct api_view view = {.trouble = "", .config = c->config, .id = c->id, .host = c->host,
-                                .leads = store_cluster(c->store) != NULL};
+                                .leads = coordinator_leads(c)};
         observe_view(c->observe, &view);
         page_answer_api(&view, request, answer);
 }

@@ -43,11 +43,14 @@ struct coordinator {
         int64_t session_seen;    /* 0: none yet */
         bool candidate;          /* it has taken part in an election */
         uint64_t leader_epoch, leaderships; /* epoch 0: it does not lead */
+        bool suspended;          /* it has led last, and may have been followed */
         uint64_t moves[CLUSTER_REASON_COUNT];
         struct histogram move_times[CLUSTER_REASON_COUNT];
         uint64_t moves_open;
         struct discovery_count { char *route; uint64_t good, failed; struct discovery_count *next; } *discoveries;
 };
+
+static inline bool coordinator_leads(const struct coordinator *c) { return c->leader_epoch && !c->suspended; }
 
 /* coordinator_metrics.c */
 #define COORDINATOR_HOUSE_MS 500

@@ -69,15 +69,16 @@ static void fill_field(struct metrics *m, const struct coordinator *c) {
 
 static void fill(struct metrics *m, struct coordinator *c) {
         bool connected = !c->closing && zk_state(c->zk) == ZK_CONNECTED; /* closing: zk has gone */
-        metrics_add(m, METRIC_LEADER, METRICS_NO_LABELS, c->leader_epoch != 0);
-        metrics_add(m, METRIC_LEADER_EPOCH, METRICS_NO_LABELS, (double)c->leader_epoch);
+        bool leads = coordinator_leads(c);
+        metrics_add(m, METRIC_LEADER, METRICS_NO_LABELS, leads);
+        metrics_add(m, METRIC_LEADER_EPOCH, METRICS_NO_LABELS, leads ? (double)c->leader_epoch : 0);
         metrics_add(m, METRIC_LEADERSHIPS, METRICS_NO_LABELS, (double)c->leaderships);
         for (size_t i = 0; i < CLUSTER_REASON_COUNT; i++) {
                 uint32_t labels = metrics_labels(m, "reason", reasons[i], NULL);
                 metrics_add(m, METRIC_REBALANCES, labels, (double)c->moves[i]);
                 metrics_add_histogram(m, METRIC_REBALANCE, labels, &c->move_times[i]);
         }
-        metrics_add(m, METRIC_REBALANCE_OPEN, METRICS_NO_LABELS, c->leader_epoch ? (double)c->moves_open : 0);
+        metrics_add(m, METRIC_REBALANCE_OPEN, METRICS_NO_LABELS, leads ? (double)c->moves_open : 0);
         for (const struct discovery_count *d = c->discoveries; d; d = d->next) {
                 metrics_add(m, METRIC_DISCOVERIES, metrics_labels(m, "route", d->route, "result", "ok", NULL), (double)d->good);
                 metrics_add(m, METRIC_DISCOVERIES, metrics_labels(m, "route", d->route, "result", "failed", NULL), (double)d->failed);
@@ -111,7 +112,7 @@ static void check_zookeeper(const struct coordinator *c, struct checks *checks) 
         if (c->closing) checks_add(checks, "stopping", CHECK_WARN, "it ends");
         else if (state == ZK_CONNECTED) checks_add(checks, "zookeeper", CHECK_OK, " ");
         else
-                checks_add(checks, "zookeeper", CHECK_FAILED, "%s: %s; nothing is planned meanwhile", zk_state_name(state),
+                checks_add(checks, "zookeeper", CHECK_FAILED, "%s: %s; nothing is planned or changed meanwhile", zk_state_name(state),
                            zk_last_error(c->zk));
 }
 

@@ -1,5 +1,6 @@
 #include "coordinator/discover.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct route_job {
         unsigned config_number, clients_number; /* that it runs with; that the clients were made from */
         uv_work_t work;
         bool running;
+        atomic_bool stop;          /* what the job under way has found may be acted on no more */
         struct topics_found found;
         int rc;
         char err[TOPIC_NAME_ERROR_MAX]; /* the longest of its writers' */
@@ -57,6 +59,7 @@ struct discover {
         uv_timer_t timer;
         struct route_job *jobs;
         unsigned running;
+        bool suspended;
 };
 
 static void arm(struct discover *discover);
@@ -93,7 +96,8 @@ static void run(uv_work_t *work) {
         struct topics_wanted wanted = {.merge = job->spec->topic_merge,
                                        .any_count = strcmp(job->spec->partitioning, "key") == 0,
                                        .replication_factor = job->spec->replication_factor,
-                                       .lanes = job->spec->lanes};
+                                       .lanes = job->spec->lanes,
+                                       .stop = &job->stop};
         for (int i = 0; i < TOPICS_OWN_COUNT; i++) wanted.own[i] = *job->own[i] ? job->own[i] : NULL;
         if (job->ending) return clients_end(job);
         if (job->clients_number != job->config_number) clients_end(job);
@@ -122,7 +126,8 @@ static void run(uv_work_t *work) {
         topic_namer_free(wanted.namer);
         topic_rules_free(wanted.exclude);
         topic_rules_free(wanted.rules);
-        if (!job->rc) job->settings_follow = job->found.settings_follow;
+        if (job->rc == ERR_CLOSING) job->settings_follow |= job->found.settings_follow;
+        else if (!job->rc) job->settings_follow = job->found.settings_follow;
         if (!job->rc && due) {
                 free(job->warning);
                 job->warning = job->found.warning ? strdup(job->found.warning) : NULL;
@@ -157,7 +162,9 @@ static void on_done(uv_work_t *work, int status) {
                 return;
         }
         if (job->active && !again) {
-                if (job->rc) {
+                if (job->rc == ERR_CLOSING) {
+                        job->due_ms = 0; /* as soon as it may */
+                } else if (job->rc) {
                         uint64_t wait = (uint64_t)RETRY_MIN_MS << (job->failures < 4 ? job->failures : 4);
                         if (wait > RETRY_MAX_MS) wait = RETRY_MAX_MS;
                         job->failures++;
@@ -185,6 +192,7 @@ static void on_timer(uv_timer_t *timer) { arm(timer->data); }
 
 static void start(struct route_job *job) {
         job->running = true;
+        atomic_store(&job->stop, false);
         job->discover->running++;
         job->shared = config_shared_ref(job->discover->shared);
         job->config_number = job->discover->config_number;
@@ -210,7 +218,8 @@ static void arm(struct discover *discover) {
                 job->ending = true;
                 start(job);
         }
-        while ((job = next_job(discover)) && job->due_ms <= now && discover->running < RUNNING_MAX)
+        job = NULL;
+        while (!discover->suspended && (job = next_job(discover)) && job->due_ms <= now && discover->running < RUNNING_MAX)
                 start(job);
         if (!job || discover->running >= RUNNING_MAX) /* the end of a job calls here again */
                 (void)uv_timer_stop(&discover->timer);
@@ -235,6 +244,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         if (!spec || !codec_route_runs(spec)) {
                 if (job && job->active) {
                         job->active = false;
+                        atomic_store(&job->stop, true);
                         arm(discover);
                 }
                 return 0;
@@ -243,6 +253,7 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
         if (job && job->running) {
                 /* The pool reads the old text: again when it is done. */
                 job->again = true;
+                atomic_store(&job->stop, true);
                 return 0;
         }
         if (!job) {
@@ -295,8 +306,25 @@ void discover_config(struct discover *discover, struct config_shared *shared) {
         arm(discover);
 }
 
+static void stop_all(struct discover *discover) {
+        for (struct route_job *job = discover->jobs; job; job = job->next) atomic_store(&job->stop, true);
+}
+
+void discover_suspend(struct discover *discover) {
+        discover->suspended = true;
+        stop_all(discover);
+        arm(discover);
+}
+
+void discover_resume(struct discover *discover) {
+        if (!discover->suspended) return;
+        discover->suspended = false;
+        arm(discover);
+}
+
 void discover_pause(struct discover *discover) {
         for (struct route_job *job = discover->jobs; job; job = job->next) job->active = false;
+        stop_all(discover);
         arm(discover);
 }
 

@@ -1,6 +1,9 @@
 /* Looks at the topics of each route again and again: at once when the route is
  * new or changed, then every refresh.topics.interval.seconds; after a failure
- * with back-off.  Kafka is asked on the thread pool. */
+ * with back-off.  Kafka is asked on the thread pool.
+ *
+ * A look whose route has changed or goes, and one at the time of a suspension,
+ * sends no further request that changes something. */
 #ifndef HELIOSTAT_COORDINATOR_DISCOVER_H
 #define HELIOSTAT_COORDINATOR_DISCOVER_H
 
@@ -31,6 +34,10 @@ int discover_route(struct discover *discover, const char *name, const Heliostat_
 /* The configuration was read again: clients are made anew, each route is looked
  * at now.  Takes a reference. */
 void discover_config(struct discover *discover, struct config_shared *shared);
+/* Nothing is looked at and nothing changed from now on, as nobody knows who leads;
+ * all is known as before when it is resumed. */
+void discover_suspend(struct discover *discover);
+void discover_resume(struct discover *discover);
 /* Forgets all routes: another leader does it now. */
 void discover_pause(struct discover *discover);
 /* Takes discover; running requests end in their own time, without events. */

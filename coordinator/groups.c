@@ -4,6 +4,7 @@
  *
  *   idle -> running -> idle        due_ms says when next
  *   running, changed or paused -> (stop) -> idle, without clients
+ *   running, suspended -> (stop) -> idle, due when it is resumed
  *
  * Rejected: the lanes' workers doing it.  A group spans lanes, so each worker
  * would ask for all groups, and write their offsets in pieces. */
@@ -72,6 +73,7 @@ struct groups {
         uv_timer_t timer;
         struct job *jobs;
         unsigned running;
+        bool suspended;
 };
 
 static void arm(struct groups *groups);
@@ -94,13 +96,14 @@ static int producer_new(struct job *job) {
 
 static int record_send(struct job *job, const char *topic, const struct mm2_record *record) {
         for (;;) {
+                if (atomic_load(&job->stop)) return ERR_CLOSING;
                 rd_kafka_resp_err_t e = rd_kafka_producev(
                         job->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
                         RD_KAFKA_V_KEY(record->key, record->key_bytes),
                         RD_KAFKA_V_VALUE(record->value, record->value_bytes),
                         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
                 if (!e) return 0;
-                if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL || atomic_load(&job->stop)) {
+                if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
                         (void)snprintf(job->err, sizeof job->err, "%s: %s", topic, rd_kafka_err2str(e));
                         return ERR_KAFKA;
                 }
@@ -139,6 +142,7 @@ static void one_group(struct job *job, const struct group_sync *sync, const char
         struct group_result result = {0};
         char err[400];
         int rc = group_sync_run(sync, job->maps, group, job->spec.sync, &result, err, sizeof err);
+        if (rc == ERR_CLOSING) return;
         if (rc) {
                 log_warn("group.sync", "route=%s group=%s error=\"%s\" note=\"it is tried again with the next round\"",
                          job->route, group, err);
@@ -157,7 +161,7 @@ static void one_group(struct job *job, const struct group_sync *sync, const char
 
 static int run_groups(struct job *job) {
         const struct config *config = config_shared_get(job->shared);
-        struct group_sync sync = {config, job->route, job->spec.source, job->spec.destination, REQUEST_MS};
+        struct group_sync sync = {config, job->route, job->spec.source, job->spec.destination, REQUEST_MS, &job->stop};
         char offsets[NAMES_TOPIC_SIZE], topic[NAMES_TOPIC_SIZE], **names = NULL;
         size_t count = 0;
         int rc = 0;
@@ -248,7 +252,10 @@ static void on_done(uv_work_t *work, int status) {
         job->owner->running--;
         config_shared_unref(job->shared);
         job->shared = NULL;
-        if (job->wanted && !job->changed) told(job);
+        if (job->wanted && !job->changed) {
+                if (atomic_load(&job->stop)) job->due_ms = 0; /* suspended meanwhile: all of it again */
+                else told(job);
+        }
         arm(job->owner);
 }
 
@@ -260,8 +267,8 @@ static void arm(struct groups *groups) {
                 if (job->running) continue;
                 bool ending = job->changed && has_clients(job);
                 if (!ending) take_change(job);
-                if (!ending && (!job->wanted || job->due_ms > now)) {
-                        if (job->wanted && job->due_ms < next) next = job->due_ms;
+                if (!ending && (!job->wanted || groups->suspended || job->due_ms > now)) {
+                        if (job->wanted && !groups->suspended && job->due_ms < next) next = job->due_ms;
                         continue;
                 }
                 if (groups->running >= RUNNING_MAX) continue; /* the end of a job calls here again */
@@ -354,6 +361,18 @@ int groups_route(struct groups *groups, const char *name, const Heliostat__Pb__R
         if (!rc) rc = job_set(groups, JOB_HEARTBEAT, name, spec, version, on && spec->emit_heartbeats_enabled);
         arm(groups);
         return rc;
+}
+
+void groups_suspend(struct groups *groups) {
+        groups->suspended = true;
+        for (struct job *job = groups->jobs; job; job = job->following) atomic_store(&job->stop, true);
+        arm(groups);
+}
+
+void groups_resume(struct groups *groups) {
+        if (!groups->suspended) return;
+        groups->suspended = false;
+        arm(groups);
 }
 
 void groups_pause(struct groups *groups) {

@@ -22,6 +22,13 @@ static char *copy_text(const char *text) {
         return copy;
 }
 
+/* Instead of a batch of requests that may be sent no more. */
+static bool stopped(const atomic_bool *stop, size_t count, char **out_errors) {
+        if (!stop || !atomic_load(stop)) return false;
+        for (size_t i = 0; i < count; i++) out_errors[i] = copy_text("not asked for: it leads no longer, or the route has changed");
+        return true;
+}
+
 /* ---- reading ---- */
 
 static int take_entries(const rd_kafka_ConfigResource_t *resource, struct topic_settings *out) {
@@ -125,9 +132,11 @@ static void alter_batch(rd_kafka_t *rk, const char *const *names, const struct t
 }
 
 void topic_admin_alter(rd_kafka_t *rk, const char *const *names, const struct topic_settings *settings,
-                       size_t count, char **out_errors) {
-        for (size_t at = 0; at < count; at += BATCH)
-                alter_batch(rk, names + at, settings + at, count - at < BATCH ? count - at : BATCH, out_errors + at);
+                       size_t count, const atomic_bool *stop, char **out_errors) {
+        for (size_t at = 0; at < count; at += BATCH) {
+                size_t n = count - at < BATCH ? count - at : BATCH;
+                if (!stopped(stop, n, out_errors + at)) alter_batch(rk, names + at, settings + at, n, out_errors + at);
+        }
 }
 
 char *topic_admin_delete(rd_kafka_t *rk, const char *name) {
@@ -233,8 +242,9 @@ static void create_acl_batch(rd_kafka_t *rk, const struct topic_acl *acls, size_
         rd_kafka_AclBinding_destroy_array(wanted, n);
 }
 
-void topic_admin_create_acls(rd_kafka_t *rk, const struct topic_acls *acls, char **out_errors) {
-        for (size_t at = 0; at < acls->count; at += BATCH)
-                create_acl_batch(rk, acls->items + at, acls->count - at < BATCH ? acls->count - at : BATCH,
-                                 out_errors + at);
+void topic_admin_create_acls(rd_kafka_t *rk, const struct topic_acls *acls, const atomic_bool *stop, char **out_errors) {
+        for (size_t at = 0; at < acls->count; at += BATCH) {
+                size_t n = acls->count - at < BATCH ? acls->count - at : BATCH;
+                if (!stopped(stop, n, out_errors + at)) create_acl_batch(rk, acls->items + at, n, out_errors + at);
+        }
 }

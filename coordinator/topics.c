@@ -17,6 +17,9 @@
 #define CREATE_MS 20000
 #define LEAD_MS 10000   /* until the leaders of fresh partitions answer */
 
+/* Asked before each request that changes something. */
+static bool stopped(const struct topics_wanted *wanted) { return wanted->stop && atomic_load(wanted->stop); }
+
 static const rd_kafka_metadata_topic_t *topic_in(const rd_kafka_metadata_t *metadata, const char *name) {
         for (int i = 0; i < metadata->topic_cnt; i++)
                 if (strcmp(metadata->topics[i].topic, name) == 0) return &metadata->topics[i];
@@ -123,15 +126,15 @@ static void create_missing(rd_kafka_t *destination, int replication_factor,
 /* In an empty cluster nothing tells which settings it knows, and one that it does
  * not know refuses the topic: it is created without any, and gets them, before
  * the first record, when it can be asked. */
-static void create_bare(rd_kafka_t *destination, int replication_factor, struct topics_found *found) {
-        for (size_t i = 0; found->settings_unknown && i < found->count; i++) {
+static void create_bare(rd_kafka_t *destination, const struct topics_wanted *wanted, struct topics_found *found) {
+        for (size_t i = 0; found->settings_unknown && !stopped(wanted) && i < found->count; i++) {
                 struct topic_found *topic = &found->topics[i];
                 if (topic->step != TOPIC_PARKED || !topic->settings_refused) continue;
                 topic_changes_fini(&topic->changes);
                 free(topic->reason);
                 topic->reason = NULL;
                 topic->step = TOPIC_CREATE;
-                create_missing(destination, replication_factor, found);
+                create_missing(destination, wanted->replication_factor, found);
                 if (topic->step != TOPIC_READY) continue;
                 topic_park(topic, "topic.create", "its settings follow at the next look");
                 found->settings_follow = true;
@@ -247,7 +250,7 @@ static int create_own(rd_kafka_t *destination, enum topics_own which, const char
 
 static int create_missing_own(rd_kafka_t *destination, const rd_kafka_metadata_t *metadata,
                               const struct topics_wanted *wanted, char *err, size_t err_size) {
-        for (int i = 0; i < TOPICS_OWN_COUNT; i++) {
+        for (int i = 0; i < TOPICS_OWN_COUNT && !stopped(wanted); i++) {
                 if (!wanted->own[i] || topic_in(metadata, wanted->own[i])) continue;
                 uint32_t partitions = i == TOPICS_CHECKPOINTS || i == TOPICS_HEARTBEATS ? 1 : wanted->lanes;
                 int rc = create_own(destination, (enum topics_own)i, wanted->own[i], partitions,
@@ -391,7 +394,7 @@ static bool can_change(const struct topic_found *topic) {
 }
 
 /* Of topics that were there. */
-static int alter_configs(rd_kafka_t *destination, struct topics_found *found) {
+static int alter_configs(rd_kafka_t *destination, const atomic_bool *stop, struct topics_found *found) {
         size_t room = found->count + 1, n = 0;
         const char **names = calloc(room, sizeof *names);
         char **errors = calloc(room, sizeof *errors), text[640];
@@ -407,7 +410,7 @@ static int alter_configs(rd_kafka_t *destination, struct topics_found *found) {
                 names[n] = topic->target;
                 rows[n++] = i;
         }
-        if (!rc && n) topic_admin_alter(destination, names, wanted, n, errors);
+        if (!rc && n) topic_admin_alter(destination, names, wanted, n, stop, errors);
         for (size_t i = 0; !rc && i < n; i++) {
                 const struct topic_changes *changes = &found->topics[rows[i]].changes;
                 for (size_t k = 0; k < changes->count; k++) {
@@ -455,10 +458,10 @@ static int look_at_acls(rd_kafka_t *source, rd_kafka_t *destination, struct topi
         return 0;
 }
 
-static void create_acls(rd_kafka_t *destination, struct topics_found *found) {
+static void create_acls(rd_kafka_t *destination, const atomic_bool *stop, struct topics_found *found) {
         char **errors = calloc(found->acls.count + 1, sizeof *errors), text[640];
         if (!errors) abort();
-        topic_admin_create_acls(destination, &found->acls, errors);
+        topic_admin_create_acls(destination, &found->acls, stop, errors);
         for (size_t i = 0; i < found->acls.count; i++) {
                 const struct topic_acl *acl = &found->acls.items[i];
                 const char *operation = topic_acl_operation_name(acl->operation);
@@ -512,6 +515,10 @@ static void delete_gone(rd_kafka_t *source, rd_kafka_t *destination, const rd_ka
                         if (!(gone[gone_count++].name = strdup(entry->name))) abort();
                 }
         for (size_t i = 0; i < gone_count; i++) {
+                if (stopped(wanted)) { /* it is asked for again with the next look */
+                        free(gone[i].name);
+                        continue;
+                }
                 char *why = topic_admin_delete(destination, gone[i].target);
                 if (why) {
                         log_warn("topic.delete", "topic=%s target=%s error=\"%s\"", gone[i].name, gone[i].target, why);
@@ -601,18 +608,19 @@ int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
         int rc = look(source, destination, wanted, &found, &sight, err, err_size);
         if (!rc && found.count) rc = create_missing_own(destination, sight.there, wanted, err, err_size);
         if (!rc && found.count) {
-                add_missing(destination, &found);
-                create_missing(destination, wanted->replication_factor, &found);
-                create_bare(destination, wanted->replication_factor, &found);
-                wait_for_leaders(destination, &found);
+                if (!stopped(wanted)) add_missing(destination, &found);
+                if (!stopped(wanted)) create_missing(destination, wanted->replication_factor, &found);
+                create_bare(destination, wanted, &found);
+                wait_for_leaders(destination, &found); /* stopped or not: to the next look these are ready */
                 topic_plan_shared(&found);
-                rc = alter_configs(destination, &found);
-                if (!rc) create_acls(destination, &found);
+                if (!stopped(wanted)) rc = alter_configs(destination, wanted->stop, &found);
+                if (!rc && !stopped(wanted)) create_acls(destination, wanted->stop, &found);
         }
-        if (!rc && wanted->memory)
+        if (!rc && wanted->memory && !stopped(wanted))
                 delete_gone(source, destination, sight.here, sight.here_id ? sight.here_id : "", wanted, &found);
+        if (!rc && stopped(wanted)) rc = ERR_CLOSING;
         sight_fini(&sight);
-        if (rc) topics_found_fini(&found);
+        if (rc && rc != ERR_CLOSING) topics_found_fini(&found);
         else *out = found;
         return rc;
 }

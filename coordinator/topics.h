@@ -5,6 +5,7 @@
 #ifndef HELIOSTAT_COORDINATOR_TOPICS_H
 #define HELIOSTAT_COORDINATOR_TOPICS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct topics_wanted {
          * lanes if they are missing; NULL for one that the route does not need */
         const char *own[TOPICS_OWN_COUNT];
         uint32_t lanes;
+        const atomic_bool *stop; /* set by another thread: nothing more is changed; NULL: none */
 };
 
 /* What there is, and what would be done: nothing is changed.  Rows may have any
@@ -49,7 +51,8 @@ int topics_look(rd_kafka_t *source, rd_kafka_t *destination, const struct topics
                 struct topics_found *out, char *err, size_t err_size);
 
 /* Looks and does it.  0 with *out, whose rows are READY, PARKED or PASSED (topics_found_fini) |
- * ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM */
+ * ERR_KAFKA (err: one line; worth a retry) | ERR_NOMEM |
+ * ERR_CLOSING (stopped; *out as well, but not all of it was done) */
 int topics_find(rd_kafka_t *source, rd_kafka_t *destination, const struct topics_wanted *wanted,
                 struct topics_found *out, char *err, size_t err_size);
 
