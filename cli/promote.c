@@ -9,7 +9,8 @@
  *
  * What the workers reported of the source is kept in ZooKeeper when it begins:
  * with the source gone nobody else knows how far it was, and the workers forget
- * it with their lanes. */
+ * it with their lanes.  So is which lanes had lost their workers: the leader frees
+ * them like all others. */
 #include "cli/promote.h"
 
 #include <inttypes.h>
@@ -51,8 +52,7 @@ struct promote {
         struct promote_report report;
         char groups[300]; /* what became of them; of the report */
         bool groups_failed;
-        uint32_t *lanes; /* numbers */
-        size_t lane_count;
+        bool named;       /* an earlier run has named lanes that nobody was seen to release */
 };
 
 /* ---- ZooKeeper ---------------------------------------------------------- */
@@ -124,12 +124,6 @@ static int read_reports(struct promote *p) {
         return rc;
 }
 
-static bool listed(char *const *names, size_t count, const char *name) {
-        for (size_t i = 0; i < count; i++)
-                if (strcmp(names[i], name) == 0) return true;
-        return false;
-}
-
 /* The route's partitions, and how many of its lanes run. */
 static int read_lanes(struct promote *p) {
         char **names = NULL, **workers = NULL, path[ZNODE_PATH_MAX];
@@ -139,10 +133,6 @@ static int read_lanes(struct promote *p) {
         if (!rc) rc = zk_sync_children(p->sync, path, &names, &count);
         if (rc == ERR_NOT_FOUND) rc = 0;
         p->report.running = 0;
-        free(p->lanes);
-        p->lanes = calloc(count + 1, sizeof *p->lanes);
-        p->lane_count = 0;
-        if (!rc && !p->lanes) rc = ERR_NOMEM;
         for (size_t i = 0; !rc && i < count; i++) {
                 Heliostat__Pb__Lane *lane = NULL;
                 void *data;
@@ -154,10 +144,9 @@ static int read_lanes(struct promote *p) {
                 rc = codec_unpack_lane(data, bytes, &lane);
                 free(data);
                 if (rc) break;
-                p->lanes[p->lane_count++] = (uint32_t)number;
-                /* The session of one that is not listed has ended: nobody runs its lanes. */
-                p->report.running += lane->state != HELIOSTAT__PB__LANE_STATE__LANE_FREE &&
-                                     listed(workers, worker_count, lane->owner);
+                rc = promote_lane_look(&p->report, (uint32_t)number, lane, workers, worker_count);
+                p->report.running += rc == PROMOTE_LANE_RUNS;
+                if (rc == PROMOTE_LANE_RUNS) rc = 0;
                 for (size_t t = 0; !rc && t < lane->n_topics; t++)
                         for (size_t k = 0; !rc && k < lane->topics[t]->n_partitions; k++)
                                 if (!promote_at(&p->report, lane->topics[t]->topic, lane->topics[t]->partitions[k]->partition))
@@ -178,7 +167,7 @@ static int read_promotion(struct promote *p) {
         int rc = znode_path_promotion(path, p->route);
         if (!rc) rc = read_node(p, path, &data, &bytes);
         if (rc || !data) return rc;
-        if (codec_unpack_promotion(data, bytes, &promotion) == 0) rc = promote_load(&p->report, promotion);
+        if (codec_unpack_promotion(data, bytes, &promotion) == 0) rc = promote_load(&p->report, promotion, *p->spec->intake);
         free(data);
         codec_free(promotion);
         return rc;
@@ -208,8 +197,10 @@ static int write_promotion(struct promote *p) {
 static int wait_drained(struct promote *p) {
         int64_t begun_ms = clock_boot_ms(), said_ms = begun_ms;
         for (;;) {
+                size_t lost = promote_lost_count(&p->report);
                 int rc = read_reports(p); /* the last ones know most */
                 if (!rc) rc = read_lanes(p);
+                if (!rc && promote_lost_count(&p->report) > lost) rc = write_promotion(p);
                 if (rc) return zk_sync_explain(p->sync, p->route, rc);
                 if (!p->report.running) return CLI_OK;
                 int64_t now_ms = clock_boot_ms();
@@ -287,12 +278,13 @@ static void ask_destination(struct promote *p) {
         char topic[NAMES_TOPIC_SIZE], err[300];
         if (strcmp(p->spec->delivery_guarantee, "exactly-once") != 0) return;
         names_positions_topic(topic, p->spec->group_id);
-        for (size_t i = 0; i < p->lane_count; i++) {
+        for (size_t i = 0; i < p->report.lane_count; i++) {
+                uint32_t lane = p->report.lanes[i].number;
                 Heliostat__Pb__Positions *record = NULL;
-                int rc = positions_read(p->config, p->spec->destination, p->route, topic, p->lanes[i],
+                int rc = positions_read(p->config, p->spec->destination, p->route, topic, lane,
                                         p->source_s * 1000, &record, err, sizeof err);
                 if (rc) {
-                        cli_error("promote: lane %u: positions at the destination: %s", p->lanes[i], err);
+                        cli_error("promote: lane %u: positions at the destination: %s", lane, err);
                         continue;
                 }
                 for (size_t t = 0; record && t < record->n_topics; t++)
@@ -375,6 +367,7 @@ static void carry_groups(struct promote *p) {
 
 static int collect(struct promote *p) {
         int rc = read_promotion(p);
+        p->named = promote_lost_count(&p->report) > 0;
         if (!rc) rc = read_reports(p);
         if (!rc) rc = read_lanes(p);
         return rc ? zk_sync_explain(p->sync, p->route, rc) : CLI_OK;
@@ -394,7 +387,8 @@ static int run(struct promote *p) {
                                        : mark(p, CODEC_INTAKE_STOPPING);
                 }
                 if (!exit_code) exit_code = wait_drained(p);
-                if (!exit_code && strcmp(p->spec->intake, CODEC_INTAKE_STOPPED) != 0) {
+                /* Or one that was named is there again. */
+                if (!exit_code && (strcmp(p->spec->intake, CODEC_INTAKE_STOPPED) != 0 || p->named)) {
                         int rc = write_promotion(p);
                         if (rc) exit_code = zk_sync_explain(p->sync, "what is known of the source", rc);
                 }
@@ -485,7 +479,6 @@ int cli_promote(const struct verb_args *args) {
         zk_sync_close(p.sync);
         promote_report_fini(&p.report);
         codec_free(p.spec);
-        free(p.lanes);
         config_fini(&config);
         return exit_code;
 }

@@ -47,9 +47,67 @@ void promote_witness(struct promote_partition *p, int64_t position, int64_t end_
 
 void promote_report_fini(struct promote_report *report) {
         for (size_t i = 0; i < report->count; i++) free(report->partitions[i].topic);
+        for (size_t i = 0; i < report->lane_count; i++) {
+                free(report->lanes[i].owner);
+                free(report->lanes[i].lost);
+        }
         free(report->partitions);
+        free(report->lanes);
         report->partitions = NULL;
-        report->count = report->room = 0;
+        report->lanes = NULL;
+        report->count = report->room = report->lane_count = 0;
+}
+
+/* ---- lanes -------------------------------------------------------------- */
+
+/* Added where it is new.  NULL on no memory. */
+static struct promote_lane *lane_at(struct promote_report *report, uint32_t number) {
+        size_t at = 0;
+        while (at < report->lane_count && report->lanes[at].number < number) at++;
+        if (at < report->lane_count && report->lanes[at].number == number) return &report->lanes[at];
+        struct promote_lane *more = reallocarray(report->lanes, report->lane_count + 1, sizeof *more);
+        if (!more) return NULL;
+        report->lanes = more;
+        memmove(more + at + 1, more + at, (report->lane_count++ - at) * sizeof *more);
+        more[at] = (struct promote_lane){.number = number};
+        return &more[at];
+}
+
+static bool listed(char *const *names, size_t count, const char *name) {
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(names[i], name) == 0) return true;
+        return false;
+}
+
+static int name_set(char **name, const char *text) {
+        char *copy = text ? strdup(text) : NULL;
+        if (text && !copy) return ERR_NOMEM;
+        free(*name);
+        *name = copy;
+        return 0;
+}
+
+int promote_lane_look(struct promote_report *report, uint32_t number, const Heliostat__Pb__Lane *record,
+                      char *const *workers, size_t worker_count) {
+        struct promote_lane *lane = lane_at(report, number);
+        if (!lane) return ERR_NOMEM;
+        if (lane->lost && listed(workers, worker_count, lane->lost)) (void)name_set(&lane->lost, NULL);
+        bool free_now = record->state == HELIOSTAT__PB__LANE_STATE__LANE_FREE;
+        bool claimed = !free_now && record->state != HELIOSTAT__PB__LANE_STATE__LANE_ASSIGNED;
+        /* Freed, and the worker gone since the last look: by which of the two is not known. */
+        const char *owner = free_now ? lane->owner : record->owner;
+        bool lives = owner && listed(workers, worker_count, owner);
+        int rc = 0;
+        if (owner && !lives && (claimed || !lane->lost)) rc = name_set(&lane->lost, owner);
+        else if (claimed && lives) rc = name_set(&lane->lost, NULL);
+        if (!rc) rc = name_set(&lane->owner, lives && !free_now ? record->owner : NULL);
+        return !rc && lives && !free_now ? PROMOTE_LANE_RUNS : rc;
+}
+
+size_t promote_lost_count(const struct promote_report *report) {
+        size_t count = 0;
+        for (size_t i = 0; i < report->lane_count; i++) count += report->lanes[i].lost != NULL;
+        return count;
 }
 
 /* ---- sums --------------------------------------------------------------- */
@@ -95,6 +153,27 @@ static void put_partition(FILE *out, const struct promote_report *report, const 
                 p->asked ? "" : " then");
 }
 
+static bool names_worker(const struct promote_lane *lane, const char *worker) {
+        return lane->lost && strcmp(lane->lost, worker) == 0;
+}
+
+static void put_lost(FILE *out, const struct promote_report *report) {
+        for (size_t i = 0; i < report->lane_count; i++) {
+                const char *worker = report->lanes[i].lost;
+                bool told = !worker;
+                for (size_t k = 0; !told && k < i; k++) told = names_worker(&report->lanes[k], worker);
+                if (told) continue;
+                fprintf(out, "not seen to stop: worker %s, whose session has ended:", worker);
+                for (size_t k = i; k < report->lane_count; k++)
+                        if (names_worker(&report->lanes[k], worker))
+                                fprintf(out, "%s lane %u", k > i ? "," : "", report->lanes[k].number);
+                fprintf(out, "\n");
+        }
+        if (promote_lost_count(report))
+                fprintf(out, "  if it lives without ZooKeeper it mirrors on: make sure that its process or host is down, or that it "
+                             "reaches ZooKeeper again, then run promote again\n");
+}
+
 char *promote_text(const struct promote_report *report) {
         char *text = NULL;
         size_t size;
@@ -119,9 +198,11 @@ char *promote_text(const struct promote_report *report) {
                         report->count);
         if (!report->source_reachable) fprintf(out, "  %s\n", report->why);
         if (report->groups) fprintf(out, "groups: %s\n", report->groups);
+        put_lost(out, report);
         if (report->dry_run) fprintf(out, "dry run: nothing was written\n");
         else if (strcmp(report->state, CODEC_INTAKE_STOPPED) == 0)
-                fprintf(out, "%s is stopped; heliostat promote '%s' --undo lets it mirror again\n", report->route, report->route);
+                fprintf(out, "%s is stopped%s; heliostat promote '%s' --undo lets it mirror again\n", report->route,
+                        promote_lost_count(report) ? ", but for what is named above" : "", report->route);
         if (fclose(out) == 0) {
                 text_for_terminal(text); /* why a cluster cannot be reached may be its broker's words */
                 return text;
@@ -136,7 +217,11 @@ static json_t *known(int64_t number) { return number < 0 ? json_null() : json_in
 
 json_t *promote_json(const struct promote_report *report) {
         struct promote_sum sum = promote_sum(report);
-        json_t *partitions = json_array();
+        json_t *partitions = json_array(), *lost = json_array();
+        for (size_t i = 0; i < report->lane_count; i++)
+                if (report->lanes[i].lost)
+                        (void)json_array_append_new(lost, json_pack("{s:i,s:s}", "lane", (int)report->lanes[i].number, "worker",
+                                                                    report->lanes[i].lost));
         for (size_t i = 0; i < report->count; i++) {
                 const struct promote_partition *p = &report->partitions[i];
                 (void)json_array_append_new(
@@ -149,12 +234,13 @@ json_t *promote_json(const struct promote_report *report) {
                                               "unmirrored", known(unmirrored(p)), "unmirrored_exact",
                                               p->records >= 0 || (p->asked && unmirrored(p) == 0)));
         }
-        return json_pack("{s:s,s:s,s:b,s:b,s:o*,s:I,s:b,s:I,s:I,s:I,s:o*,s:o}", "route", report->route, "state", report->state,
+        return json_pack("{s:s,s:s,s:b,s:b,s:o*,s:I,s:b,s:I,s:I,s:I,s:o,s:o*,s:o}", "route", report->route, "state", report->state,
                          "dry_run", report->dry_run, "source_reachable", report->source_reachable, "source_error",
                          report->source_reachable ? NULL : status_json_text(report->why), "unmirrored", (json_int_t)sum.unmirrored,
                          "unmirrored_exact", sum.exact && report->source_reachable && !sum.unknown, "unknown_partitions",
                          (json_int_t)sum.unknown, "oldest_end_ms", (json_int_t)sum.oldest_ms, "running_lanes",
-                         (json_int_t)report->running, "groups", report->groups ? status_json_text(report->groups) : NULL, "partitions", partitions);
+                         (json_int_t)report->running, "lost_lanes", lost, "groups",
+                         report->groups ? status_json_text(report->groups) : NULL, "partitions", partitions);
 }
 
 /* ---- znode -------------------------------------------------------------- */
@@ -193,10 +279,20 @@ Heliostat__Pb__Promotion *promote_save(const struct promote_report *report) {
                 }
                 promotion->topics[promotion->n_topics++] = topic;
         }
+        promotion->lost = calloc(report->lane_count + 1, sizeof *promotion->lost);
+        for (size_t i = 0; promotion->lost && i < report->lane_count; i++) {
+                if (!report->lanes[i].lost) continue;
+                Heliostat__Pb__LostLane *lane = malloc(sizeof *lane);
+                if (!lane) abort();
+                heliostat__pb__lost_lane__init(lane);
+                lane->lane = report->lanes[i].number;
+                lane->worker = copy_of(report->lanes[i].lost);
+                promotion->lost[promotion->n_lost++] = lane;
+        }
         return promotion;
 }
 
-int promote_load(struct promote_report *report, const Heliostat__Pb__Promotion *promotion) {
+int promote_load(struct promote_report *report, const Heliostat__Pb__Promotion *promotion, bool goes_on) {
         for (size_t i = 0; i < promotion->n_topics; i++)
                 for (size_t k = 0; k < promotion->topics[i]->n_partitions; k++) {
                         const Heliostat__Pb__PromotionPartition *from = promotion->topics[i]->partitions[k];
@@ -204,5 +300,9 @@ int promote_load(struct promote_report *report, const Heliostat__Pb__Promotion *
                         if (!p) return ERR_NOMEM;
                         promote_witness(p, from->position, from->end_offset, from->seen_ms);
                 }
+        for (size_t i = 0; goes_on && i < promotion->n_lost; i++) {
+                struct promote_lane *lane = lane_at(report, promotion->lost[i]->lane);
+                if (!lane || name_set(&lane->lost, promotion->lost[i]->worker)) return ERR_NOMEM;
+        }
         return 0;
 }

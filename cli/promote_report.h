@@ -1,5 +1,6 @@
 /* What a failover leaves behind: of each partition the mirror's position and the
- * source's end, from several witnesses of different age.  PURE. */
+ * source's end, from several witnesses of different age; and who may still mirror.
+ * PURE. */
 #ifndef HELIOSTAT_CLI_PROMOTE_REPORT_H
 #define HELIOSTAT_CLI_PROMOTE_REPORT_H
 
@@ -21,6 +22,14 @@ struct promote_partition {
         int64_t records;      /* above the position, counted; -1: not counted */
 };
 
+/* A worker without ZooKeeper mirrors on until another follows it in its lanes, which
+ * nobody does on a stopped route. */
+struct promote_lane {
+        uint32_t number;
+        char *owner;          /* owned; had it, with a session, at the last look; NULL: nobody */
+        char *lost;           /* owned; its session ended and it was not seen to release the lane; NULL: nobody's */
+};
+
 struct promote_report {
         const char *route, *source;   /* borrowed */
         const char *state;            /* "stopping", "stopped", "" */
@@ -30,6 +39,8 @@ struct promote_report {
         int64_t now_ms;               /* wall clock */
         struct promote_partition *partitions; /* sorted by topic and number */
         size_t count, room;
+        struct promote_lane *lanes;   /* sorted by number */
+        size_t lane_count;
         size_t running;               /* lanes that still run */
         const char *groups;           /* what became of the consumer groups */
 };
@@ -38,6 +49,13 @@ struct promote_report {
 struct promote_partition *promote_at(struct promote_report *report, const char *topic, uint32_t partition);
 /* A witness: a later position and a younger end count.  -1: says nothing. */
 void promote_witness(struct promote_partition *partition, int64_t position, int64_t end_offset, int64_t seen_ms);
+/* A look at a lane, and the workers that had a session before it.  What was lost is
+ * found when another has claimed the lane, or the worker is there again.
+ * 0 | PROMOTE_LANE_RUNS | ERR_NOMEM */
+enum { PROMOTE_LANE_RUNS = 1 };
+int promote_lane_look(struct promote_report *report, uint32_t number, const Heliostat__Pb__Lane *record,
+                      char *const *workers, size_t worker_count);
+size_t promote_lost_count(const struct promote_report *report);
 void promote_report_fini(struct promote_report *report);
 
 struct promote_sum {
@@ -53,8 +71,9 @@ char *promote_text(const struct promote_report *report);
 json_t *promote_json(const struct promote_report *report);
 
 /* For the znode, and back (as witnesses).  The message is freed by codec_free;
- * NULL on no memory. */
+ * NULL on no memory.  goes_on: the route has not mirrored again since, so that lost
+ * lanes count. */
 Heliostat__Pb__Promotion *promote_save(const struct promote_report *report);
-int promote_load(struct promote_report *report, const Heliostat__Pb__Promotion *promotion);
+int promote_load(struct promote_report *report, const Heliostat__Pb__Promotion *promotion, bool goes_on);
 
 #endif

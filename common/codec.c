@@ -352,6 +352,9 @@ static int check_promotion(const Heliostat__Pb__Promotion *p) {
                             !range_ok(t->partitions[k]->position, t->partitions[k]->end_offset))
                                 return ERR_INVALID;
         }
+        if (p->n_lost > ROUTE_LANES_MAX) return ERR_TOO_MANY;
+        for (size_t i = 0; i < p->n_lost; i++)
+                if (p->lost[i]->lane >= ROUTE_LANES_MAX || !znode_id_valid(p->lost[i]->worker)) return ERR_INVALID;
         return 0;
 }
 

@@ -1,10 +1,18 @@
 """`heliostat promote`: the failover of a route, with its source alive and dead, interrupted, repeated and undone."""
 
 import json
+import pathlib
 import signal
 import subprocess
+import sys
+import time
 
-from local_cluster import KafkaBroker, binary, wait_until
+from conftest import COMMIT_INTERVAL_MS
+from local_cluster import LOOPBACK, KafkaBroker, binary, reserve_port, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "chaos"))
+
+import fault_proxy  # noqa: E402
 
 ROUTE = "east->west"
 PARTITIONS = 4
@@ -101,3 +109,51 @@ def test_failover_and_back(field, topic, run_directory):
             if not command.done():
                 command.stop()      # it cannot once its broker is gone
         broker.end()
+
+
+def test_a_worker_cut_from_zookeeper_is_named(field, topic, zookeeper):
+    """It mirrors on, and nobody follows it: promote does not say that all has stopped, until it is back."""
+    mirror = field(lanes=2)
+    proxy = fault_proxy.Proxy()
+    try:
+        link = proxy.link("w1", reserve_port(), zookeeper.port, kafka=False)
+        mirror.create(topic, PARTITIONS)
+        mirror.apply()
+        mirror.start_coordinator("c1")
+        mirror.start_worker("w1", config=mirror.write_config(mirror.directory / "w1.properties", f"{LOOPBACK}:{link.port}"))
+        mirror.start_worker("w2")
+        mirror.wait_status(lambda status: {lane["worker"] for lane in status["lanes"]} == {"w1", "w2"}, "each has a lane")
+        status = mirror.wait_running(PARTITIONS)
+        lane, = (lane["lane"] for lane in status["lanes"] if lane["worker"] == "w1")
+        alone = {p["partition"] for p in status["partitions"] if p["worker"] == "w1"}
+        mirror.load(topic, PARTITIONS, 400)
+        mirror.wait_flowing(mirror.watch(topic, PARTITIONS))
+
+        link.cut()
+        link.reset()
+        report = promote(mirror)
+        assert report["state"] == "stopped" and report["lost_lanes"] == [{"lane": lane, "worker": "w1"}], report
+
+        def positions(report):
+            return {p["partition"]: p["position"] for p in report["partitions"]}
+
+        def mirrors_on():
+            found = promote(mirror)
+            return found if all(positions(found)[p] > positions(report)[p] for p in alone) else None
+        again = wait_until(mirrors_on, 30, mirror.describe)
+        assert all(lane["state"] == "FREE" for lane in mirror.status()["lanes"])
+        assert again["lost_lanes"] == report["lost_lanes"]
+        assert all(positions(again)[p] == positions(report)[p] for p in range(PARTITIONS) if p not in alone)
+        text = mirror.run("promote", ROUTE, "--config", mirror.config).stdout
+        assert "not seen to stop: worker w1, whose session has ended: lane " in text and "is stopped, but for" in text
+
+        link.heal()
+        wait_until(lambda: promote(mirror)["lost_lanes"] == [], 40, mirror.describe)
+
+        def at_rest():
+            before = positions(promote(mirror))
+            time.sleep(3 * COMMIT_INTERVAL_MS / 1000)
+            return positions(promote(mirror)) == before
+        wait_until(at_rest, 40, mirror.describe)
+    finally:
+        proxy.close()
