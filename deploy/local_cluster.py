@@ -401,15 +401,17 @@ class KafkaBroker(Server):
     format_arguments = ()
 
     def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None,
-                 host=LOOPBACK, within=()):
+                 host=LOOPBACK, within=(), compilers="first"):
         """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
         stay on it: each view is a listener of its own, which advertises the other port.
         users: name -> password.  A listener more (secure_address), with SASL/PLAIN, and an authorizer; who comes through
         the other listeners may do all, users only what is allowed.
-        host, within: where it listens, and what starts it there."""
+        host, within: where it listens, and what starts it there.
+        compilers: first | both, of Java's; with both it takes a minute of load until it is at its speed."""
         super().__init__(name or f"kafka-{version}", directory)
         self.host = host
         self.within = within
+        self.compilers = compilers
         self.version = version
         self.heap = heap
         self.port = reserve_port()
@@ -478,7 +480,8 @@ class KafkaBroker(Server):
         return self.view_ports[view]
 
     def _java(self, *arguments):
-        return [*_JVM, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
+        jvm = [word for word in _JVM if self.compilers == "first" or "TieredStopAtLevel" not in word]
+        return [*jvm, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
 
     def format(self):
         if (self.directory / "data" / "meta.properties").exists():
