@@ -44,6 +44,8 @@ struct mirror_lane {
         struct pump *pump;          /* NULL: ended */
         bool ready, draining, closed;
         bool asked;                 /* a snapshot is under way */
+        struct pump_flow flow;      /* at the last division of the limits */
+        double told_records, told_bytes; /* its shares; 0: no limit */
 };
 
 struct mirror_run {
@@ -71,7 +73,7 @@ struct mirror_run {
         bool bounded;               /* it is to come to targets */
         bool tty;
         unsigned signals;
-        int64_t started_ms, running_ms, said_ms; /* boot clock */
+        int64_t started_ms, running_ms, said_ms, limits_ms; /* boot clock */
         uint64_t said_records;
         struct mirror_rate rate;
         char stopped[400];          /* why it ended early; "" */
@@ -107,5 +109,10 @@ void mirror_jobs_fini(struct mirror_run *run);
 /* Of the topics at the destination, one that has not grown by what was
  * acknowledged for it; NULL: none. */
 const char *mirror_short_of(const struct mirror_run *run, uint64_t *out_records, int64_t *out_grown);
+
+/* mirror_limits.c.  To be called once, with all pumps open. */
+void mirror_flow_rules(struct mirror_run *run);
+/* passed_ms: since it was done last; 0: before anything flows. */
+void mirror_divide_limits(struct mirror_run *run, int64_t passed_ms);
 
 #endif

@@ -40,6 +40,7 @@
 #include "worker/pump_settings.h"
 
 #define TICK_MS 500
+#define LIMITS_MS 1000 /* between two divisions of the limits */
 #define LINE_MS 5000           /* between lines, where there is no terminal */
 #define LINE_QUIET_MS 60000    /* when nothing happens */
 #define BEGIN_LIMIT_MS 30000   /* to reach both clusters and find the topics */
@@ -277,6 +278,7 @@ static void open_lanes(struct mirror_run *run) {
                 lane->pump = pump_open(&run->data_loops[i % run->data_loop_count], &run->home, &settings, &pump_events, lane);
                 if (!lane->pump) abort(); /* no memory or no descriptors */
         }
+        mirror_flow_rules(run);
 }
 
 static void on_ready(void *ctx) {
@@ -330,6 +332,10 @@ static void on_tick(uv_timer_t *timer) {
                 return mirror_job_start(run, run->phase == AIMING ? JOB_AIM : JOB_CLAIM);
         if (run->phase == RUNNING || run->phase == DRAINING) show_progress(run, false);
         if (run->phase != RUNNING) return;
+        if (now_ms - run->limits_ms >= LIMITS_MS) {
+                mirror_divide_limits(run, now_ms - run->limits_ms);
+                run->limits_ms = now_ms;
+        }
         for (uint32_t i = 0; i < run->spec.lanes; i++)
                 if (run->lanes[i].pump && !run->lanes[i].asked) {
                         run->lanes[i].asked = true;
@@ -493,10 +499,11 @@ static void claimed(struct mirror_run *run) {
         if (getrandom(&random, sizeof random, 0) != sizeof random) abort(); /* cannot fail for 4 */
         run->generation = mirror_generation(run->job_generation, random);
         run->phase = RUNNING;
-        run->running_ms = clock_boot_ms();
+        run->running_ms = run->limits_ms = clock_boot_ms();
         mirror_say(run, "%s of %zu partitions, %s, group %s, generation %" PRIu64 ", %u lanes",
                    run->bounded ? "copy" : "mirror", sums.partitions, run->spec.delivery_guarantee, run->spec.group_id,
                    run->generation, run->spec.lanes);
+        mirror_divide_limits(run, 0);
         for (uint32_t i = 0; i < run->spec.lanes; i++) lane_start(&run->lanes[i], false);
 }
 

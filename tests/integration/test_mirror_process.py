@@ -139,6 +139,7 @@ def test_killed_in_the_middle_and_run_again_exactly_once(mirror, oracle, source,
         before = arrived()
         wait_until(lambda: arrived() > before + 1000, 40, process.tail, 0.05)
         process.kill()
+        assert arrived() < before + 20_000, "the limit does not hold"
     report = json.loads(mirror(*arguments, "--compare").end_with(0, 90))
     assert report["complete"] and report["mode"] == "until-end" and not report["missing"]
     assert {row["topic"]: row["missing"] for row in report["topics"]} == {one: 0 for one in topics}
