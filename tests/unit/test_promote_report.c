@@ -94,16 +94,33 @@ static void text_and_json_of_a_source_that_answers(void **state) {
         promote_report_fini(&report);
 }
 
-static void what_was_known_is_kept(void **state) {
-        (void)state;
-        struct promote_report report = sample(), back = {.route = "a->b"};
-        Heliostat__Pb__Promotion *promotion = promote_save(&report), *read = NULL;
+/* Written into the znode, and read again. */
+static Heliostat__Pb__Promotion *kept(const struct promote_report *report) {
+        Heliostat__Pb__Promotion *promotion = promote_save(report), *read = NULL;
         void *data;
         size_t bytes;
         assert_int_equal(codec_pack(&promotion->base, &data, &bytes), 0);
         codec_free(promotion);
         assert_int_equal(codec_unpack_promotion(data, bytes, &read), 0);
         free(data);
+        return read;
+}
+
+/* Takes it. */
+static void expect_refused(Heliostat__Pb__Promotion *promotion) {
+        Heliostat__Pb__Promotion *read;
+        void *data;
+        size_t bytes;
+        assert_int_equal(codec_pack(&promotion->base, &data, &bytes), 0);
+        codec_free(promotion);
+        assert_int_equal(codec_unpack_promotion(data, bytes, &read), ERR_INVALID);
+        free(data);
+}
+
+static void what_was_known_is_kept(void **state) {
+        (void)state;
+        struct promote_report report = sample(), back = {.route = "a->b"};
+        Heliostat__Pb__Promotion *read = kept(&report);
         assert_int_equal(promote_load(&back, read, true), 0);
         assert_int_equal(back.count, 3);
         for (size_t i = 0; i < 3; i++) {
@@ -111,10 +128,7 @@ static void what_was_known_is_kept(void **state) {
                 assert_int_equal(back.partitions[i].end_offset, report.partitions[i].end_offset);
         }
         read->topics[0]->partitions[0]->position = -2;
-        assert_int_equal(codec_pack(&read->base, &data, &bytes), 0);
-        codec_free(read);
-        assert_int_equal(codec_unpack_promotion(data, bytes, &read), ERR_INVALID);
-        free(data);
+        expect_refused(read);
         promote_report_fini(&report);
         promote_report_fini(&back);
 }
@@ -206,23 +220,14 @@ static void who_was_not_seen_to_stop_is_named(void **state) {
         json_decref(json);
 
         /* The next run knows it, when the leader has long freed them; not after the route has mirrored again. */
-        Heliostat__Pb__Promotion *promotion = promote_save(&report), *read = NULL;
-        void *data;
-        size_t bytes;
-        assert_int_equal(codec_pack(&promotion->base, &data, &bytes), 0);
-        codec_free(promotion);
-        assert_int_equal(codec_unpack_promotion(data, bytes, &read), 0);
-        free(data);
+        Heliostat__Pb__Promotion *read = kept(&report);
         assert_int_equal(promote_load(&back, read, false), 0);
         assert_int_equal(promote_lost_count(&back), 0);
         assert_int_equal(promote_load(&back, read, true), 0);
         assert_int_equal(promote_lost_count(&back), 3);
         assert_string_equal(back.lanes[2].lost, "w1");
         read->lost[0]->lane = ROUTE_LANES_MAX;
-        assert_int_equal(codec_pack(&read->base, &data, &bytes), 0);
-        codec_free(read);
-        assert_int_equal(codec_unpack_promotion(data, bytes, &read), ERR_INVALID);
-        free(data);
+        expect_refused(read);
         promote_report_fini(&report);
         promote_report_fini(&back);
 }
