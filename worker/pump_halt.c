@@ -44,7 +44,7 @@ static void halt_here(struct pump *pump, struct part *part) {
         pump_retry_soon(pump, 1); /* we may be inside a delivery, and more may halt with it */
 }
 
-static void below_forget(struct part *part) {
+void halt_forget_below(struct part *part) {
         part->below_state = BELOW_NONE;
         part->below = 0;
 }
@@ -67,7 +67,7 @@ void part_halt(struct pump *pump, struct part *part, enum halt_kind kind, int64_
         bool again = halt_same(old, &halt);
         if (!again && (size_t)kind < PUMP_STATS_KINDS) pump->stats.halts[kind]++;
         if (part->resuming && part->poison_met && !again) part->passed = *old;
-        if (!again) below_forget(part);
+        if (!again) halt_forget_below(part);
         part->halt_recorded = part->halt_recorded && again && old->answer == halt.answer;
         part->halt = halt;
         halt_here(pump, part);
@@ -332,7 +332,7 @@ void halt_fact_recorded(struct pump *pump, struct part *part, const struct pump_
                 if (halt_same(&part->passed, &fact->halt)) part->passed = (struct halt){0};
                 if (!part->resuming || !part->resumed || !halt_same(&part->halt, &fact->halt)) break;
                 part->halt = (struct halt){0};
-                below_forget(part);
+                halt_forget_below(part);
                 part->halt_recorded = part->resuming = part->resumed = part->approach = false;
                 part->poison = -1; /* and it may be relayed again, or leave the lane */
                 log_info("partition.resumed", "route=%s lane=%u topic=%s partition=%d position=%lld",

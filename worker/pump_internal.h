@@ -548,6 +548,8 @@ void halt_look_committed(struct pump *pump);
 void halt_on_started(struct part *part);
 /* What the group has, or the position record (the last of both), when an answer begins to be carried out. */
 void halt_note_committed(struct part *part, int64_t offset, bool last);
+/* With its halt. */
+void halt_forget_below(struct part *part);
 /* The clients go: an answer that is not committed is carried out again. */
 void halt_on_reopen(struct part *part);
 /* Its new position must be in the lane's record before records flow. */

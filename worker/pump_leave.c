@@ -94,8 +94,7 @@ static void begin_anew(struct pump *pump, struct part *part, const struct pump_p
         part->gone_ms = 0;
         part->halt = part->passed = (struct halt){0};
         part->halt_recorded = false;
-        part->below_state = BELOW_NONE;
-        part->below = 0;
+        halt_forget_below(part);
         part->started = now->started;
         part->floor = now->floor;
         part->state = PART_NEW;
