@@ -402,6 +402,12 @@ UNPACKER(promotion, Promotion, heliostat__pb__promotion__descriptor)
 UNPACKER(events, Events, heliostat__pb__events__descriptor)
 UNPACKER(report, Report, heliostat__pb__report__descriptor)
 
+uint32_t codec_lane_partitions(const Heliostat__Pb__Lane *lane) {
+        size_t count = 0;
+        for (size_t i = 0; i < lane->n_topics; i++) count += lane->topics[i]->n_partitions;
+        return (uint32_t)count; /* the codec bounds it */
+}
+
 Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition) {
         for (size_t i = 0; i < lane->n_halts; i++)
                 if (lane->halts[i]->partition == partition && strcmp(lane->halts[i]->topic, topic) == 0)

@@ -55,6 +55,7 @@ bool codec_route_runs(const Heliostat__Pb__Route *route);
 /* Frees any of them; NULL is fine. */
 void codec_free(void *message);
 
+uint32_t codec_lane_partitions(const Heliostat__Pb__Lane *lane);
 /* The halt of a partition in a lane's record, or NULL. */
 Heliostat__Pb__Halt *codec_lane_halt(const Heliostat__Pb__Lane *lane, const char *topic, uint32_t partition);
 

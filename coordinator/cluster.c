@@ -71,12 +71,6 @@ bool lane_waits(const struct lane *lane, int64_t now_ms) {
                (lane->owner->opaque || now_ms < lane->owner->takeover_ms);
 }
 
-uint32_t lane_record_weight(const Heliostat__Pb__Lane *record) {
-        size_t count = 0;
-        for (size_t i = 0; i < record->n_topics; i++) count += record->topics[i]->n_partitions;
-        return (uint32_t)count; /* the codec bounds it */
-}
-
 /* ---- lanes --------------------------------------------------------------- */
 
 /* Who has the lane as far as the plan is concerned; NULL: it is to be placed. */
@@ -101,7 +95,7 @@ void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__
                         return;
                 }
         }
-        uint32_t weight = record ? lane_record_weight(record) : 0;
+        uint32_t weight = record ? codec_lane_partitions(record) : 0;
         if (old && record && owner == lane->owner &&
             strcmp(old->incarnation, record->incarnation) == 0)
                 same = old->state == record->state ||

@@ -229,7 +229,6 @@ bool lane_awaited(const struct lane *lane);
 bool lane_moves(const struct lane *lane, int64_t now_ms);
 /* Its owner is missing and may come back. */
 bool lane_waits(const struct lane *lane, int64_t now_ms);
-uint32_t lane_record_weight(const Heliostat__Pb__Lane *record);
 /* Takes record (NULL: none). */
 void lane_set_record(struct cluster *cluster, struct lane *lane, Heliostat__Pb__Lane *record,
                      int32_t version, int64_t now_ms);

@@ -427,8 +427,8 @@ static int place_partitions(struct draft *draft) {
                         lane->next->changed_ms = draft->wall_ms;
                         rc = decide(draft, "coordinator.place",
                                     "route=%s lane=%u partitions=%u added=%u spec=%u",
-                                    route->name, lane->number, lane_record_weight(lane->next),
-                                    lane_record_weight(lane->next) - lane->weight,
+                                    route->name, lane->number, codec_lane_partitions(lane->next),
+                                    codec_lane_partitions(lane->next) - lane->weight,
                                     lane->next->spec);
                         if (rc) return rc;
                 }

@@ -175,13 +175,10 @@ static void lane_pause(struct worker_lane *lane, const Heliostat__Pb__Route *spe
 }
 
 static void lane_flow_rules(struct worker_lane *lane, const Heliostat__Pb__Route *spec) {
-        const char *values[FLOW_KINDS] = {spec->limit_topics_bytes, spec->limit_topics_records, spec->priority};
         struct flow_rules *rules = NULL;
         char why[256] = "";
-        if (!*values[0] && !*values[1] && !*values[2]) return pump_set_flow_rules(lane->link->pump, NULL);
-        int rc = flow_rules_new(values, &rules, why, sizeof why);
+        int rc = pump_flow_rules_of(spec, &rules, why, sizeof why);
         if (rc == ERR_NOMEM) abort();
-        /* Published by another version, if they cannot be read. */
         if (rc) log_warn("route.flow", "route=%s error=\"%s\" note=\"its topics have no limits and one priority\"", lane->route, why);
         pump_set_flow_rules(lane->link->pump, rules);
 }

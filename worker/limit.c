@@ -81,3 +81,5 @@ void limit_divide(double total, struct limit_demand *demands, size_t count) {
                 d->share += total * FLOOR * d->weight / all;
         }
 }
+
+bool limit_share_differs(double told, double share) { return fabs(told - share) > 0.01 * (told > share ? told : share); }

@@ -42,5 +42,7 @@ struct limit_demand {
  * asks for is spread over all, so that a demand that grows finds room at once.
  * The shares' sum is the total. */
 void limit_divide(double total, struct limit_demand *demands, size_t count);
+/* By more than a hundredth: worth telling. */
+bool limit_share_differs(double told, double share);
 
 #endif

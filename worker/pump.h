@@ -128,6 +128,10 @@ struct pump_flow {
         bool by_bytes;           /* waits, or waited last, for its limit in bytes, not in records */
 };
 struct pump_flow pump_flow(const struct pump *pump);
+/* Whether it wanted more than its limits between these two: a twentieth of the time is no want. */
+static inline bool pump_flow_limited(const struct pump_flow *before, const struct pump_flow *now, int64_t passed_ms) {
+        return now->limited || now->limited_us - before->limited_us > passed_ms * 1000 / 20;
+}
 /* Ends with `drained` (or `fenced`), after at most limit_ms and a last commit. */
 void pump_drain(struct pump *pump, uint32_t limit_ms);
 /* Stops at once what still runs, destroys the clients, then `closed`. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/flow_rules.h"
+
 /* Of a spec that is older than the setting.  Idle positions are committed again
  * long before a source forgets them (offsets.retention.minutes: 7 days by
  * default, counted from the last commit when a group has no members). */
@@ -42,4 +44,11 @@ struct pump_settings pump_settings_of(const struct config *config, const Heliost
                 .message_timeout_ms = message_timeout_ms,
                 .budget_bytes = budget_bytes,
         };
+}
+
+int pump_flow_rules_of(const Heliostat__Pb__Route *spec, struct flow_rules **out, char *why, size_t why_size) {
+        const char *values[FLOW_KINDS] = {spec->limit_topics_bytes, spec->limit_topics_records, spec->priority};
+        *out = NULL;
+        if (!*values[0] && !*values[1] && !*values[2]) return 0;
+        return flow_rules_new(values, out, why, why_size);
 }

@@ -8,7 +8,6 @@
  *
  * Dividing a route's limit over workers by demand too was rejected: it needs a
  * channel between them, or a leader, and limits must hold while neither is there. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +77,6 @@ static void divide(struct worker *worker, struct row *rows, size_t count, struct
                 if (rows[i].share <= 0 || demands[i].share < rows[i].share) rows[i].share = demands[i].share;
 }
 
-static bool differs(double a, double b) { return fabs(a - b) > 0.01 * (a > b ? a : b); }
-
 void limits_divide(struct worker *worker) {
         size_t count = 0, n = 0;
         for (struct worker_lane *l = worker->lanes; l; l = l->next) count += l->link != NULL;
@@ -99,7 +96,7 @@ void limits_divide(struct worker *worker) {
         divide(worker, rows, n, demands, true);
         for (size_t i = 0; i < n; i++) {
                 struct lane_pump_link *link = rows[i].lane->link;
-                if (!differs(link->told_records, records[i]) && !differs(link->told_bytes, rows[i].share)) continue;
+                if (!limit_share_differs(link->told_records, records[i]) && !limit_share_differs(link->told_bytes, rows[i].share)) continue;
                 link->told_records = records[i];
                 link->told_bytes = rows[i].share;
                 pump_set_limits(link->pump, records[i], rows[i].share);
@@ -118,8 +115,7 @@ void limits_house(struct worker *worker, int64_t now_ms) {
                 struct pump_flow flow = pump_flow(l->link->pump), *before = &l->link->flow;
                 l->link->records_rate = (double)(flow.records - before->records) * 1000 / (double)passed_ms;
                 l->link->bytes_rate = (double)(flow.bytes - before->bytes) * 1000 / (double)passed_ms;
-                /* A twentieth of the time is no want. */
-                l->link->limited = flow.limited || flow.limited_us - before->limited_us > passed_ms * 1000 / 20;
+                l->link->limited = pump_flow_limited(before, &flow, passed_ms);
                 *before = flow;
         }
         limits_divide(worker);
