@@ -30,6 +30,9 @@
 #define FETCH_MIN_BYTES (64 * KIB)
 #define FETCH_MAX_BYTES (1 * MIB) /* as KAFKA_FETCH_MAX_BYTES */
 #define QUEUE_RECORDS_MIN 1000
+/* What a share has beyond this lets the queue grow: fetchers need not stop while records are sent. */
+#define QUEUE_SPARE_BYTES (4 * MIB)
+#define QUEUE_MAX_BYTES (2 * MIB)
 
 uint64_t budget_share(uint64_t budget_bytes, uint64_t lanes) {
         if (lanes == 0) lanes = 1;
@@ -65,9 +68,8 @@ static uint64_t whole_batches(uint64_t bytes) {
         return whole;
 }
 
-/* A quarter of the share is left for what is held.  A lane that was opened with
- * a large share keeps its sizes when others join; the upper bound keeps small
- * what it then takes beyond its new share. */
+/* A quarter of the share is left for what is held, and a quarter of what is beyond both
+ * goes to the queue: with one that an answer fills, the fetcher stops after each. */
 struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean) {
         bool known = mean.fetched_bytes > 0;
         double value = known ? mean.value_bytes : TINY_VALUE_BYTES;
@@ -80,7 +82,10 @@ struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean) 
         if (value < FETCHED_RECORD_BYTES) room -= QUEUE_RECORDS_MIN * fetched;
         uint64_t fetch = whole_batches(room > 0 ? (uint64_t)(room / cost) : 0);
         if (fetch > FETCH_MAX_BYTES) fetch = FETCH_MAX_BYTES;
-        uint64_t queue = fetch / 2, records = queue / FETCHED_RECORD_BYTES;
+        double spare = room - (double)fetch * cost - (double)QUEUE_SPARE_BYTES;
+        uint64_t queue = fetch / 2 + (spare > 0 ? (uint64_t)(spare / 4 * queued / fetched) : 0);
+        if (queue > QUEUE_MAX_BYTES) queue = QUEUE_MAX_BYTES;
+        uint64_t records = queue / FETCHED_RECORD_BYTES;
         return (struct budget_sizes){
                 .share_bytes = share_bytes,
                 .fetch_bytes = fetch,
@@ -89,10 +94,16 @@ struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean) 
         };
 }
 
-enum budget_change budget_resize(const struct budget_sizes *sizes, struct budget_mean mean) {
-        uint64_t fetch = budget_sizes(sizes->share_bytes, mean).fetch_bytes;
-        if (fetch >= sizes->fetch_bytes * 2) return BUDGET_GROW;
-        if (fetch <= sizes->fetch_bytes / 2) return BUDGET_SHRINK;
+uint64_t budget_queue_fill(const struct budget_sizes *sizes, double value_bytes) {
+        double fill = (double)sizes->queue_bytes / (value_bytes < 1 ? 1 : value_bytes);
+        if (fill > (double)sizes->queue_records) fill = (double)sizes->queue_records;
+        return fill < 1 ? 1 : (uint64_t)fill;
+}
+
+enum budget_change budget_resize(const struct budget_sizes *sizes, uint64_t share_bytes, struct budget_mean mean) {
+        struct budget_sizes wanted = budget_sizes(share_bytes < sizes->share_bytes ? share_bytes : sizes->share_bytes, mean);
+        if (wanted.fetch_bytes >= sizes->fetch_bytes * 2) return BUDGET_GROW;
+        if (wanted.fetch_bytes <= sizes->fetch_bytes / 2 || wanted.queue_bytes <= sizes->queue_bytes / 2) return BUDGET_SHRINK;
         return BUDGET_KEEP;
 }
 
@@ -108,6 +119,7 @@ uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, str
         double rest = (double)share_bytes - CLIENTS_BYTES - (queued + answered) * fetched - (double)sizes->fetch_bytes;
         /* What is held lies in such buffers too, and is packed again. */
         if (packed(mean)) rest = (rest - CODEC_BYTES) * 5 / 8;
+        else rest = rest * 7 / 8; /* of many answers some are */
         uint64_t least = share_bytes / 4;
         return rest < (double)least ? least : (uint64_t)rest;
 }
@@ -117,11 +129,12 @@ uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, str
 #define SEATS_CLIENT_BYTES (512 * KIB)
 
 struct budget_sizes budget_seats(const struct budget_sizes *sizes, unsigned seats) {
-        uint64_t fetch = sizes->fetch_bytes / 2 < SEATS_FETCH_MIN_BYTES ? SEATS_FETCH_MIN_BYTES : sizes->fetch_bytes / 2;
-        uint64_t records = sizes->queue_records / 2 / seats;
+        bool roomy = sizes->queue_bytes > sizes->fetch_bytes;
+        uint64_t fetch = roomy ? sizes->fetch_bytes : sizes->fetch_bytes / 2, records = sizes->queue_records / 2 / seats;
+        if (fetch < SEATS_FETCH_MIN_BYTES) fetch = SEATS_FETCH_MIN_BYTES;
         return (struct budget_sizes){
                 .fetch_bytes = fetch,
-                .queue_bytes = fetch / seats,
+                .queue_bytes = (roomy ? sizes->queue_bytes : fetch) / seats,
                 .queue_records = records < SEAT_RECORDS_MIN ? SEAT_RECORDS_MIN : records,
         };
 }

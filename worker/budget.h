@@ -59,11 +59,13 @@ struct budget_mean budget_seen_mean(const struct budget_seen *seen, uint64_t ans
 
 /* For a consumer that is made while its lane has this share and such records. */
 struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean);
-/* Whether such records would be worth a new consumer: a larger one, or one that
- * keeps within the share.  Of a share that has changed since, it is not said:
- * no lane stops because others come. */
+/* So many records of this value fill the queue; at least 1. */
+uint64_t budget_queue_fill(const struct budget_sizes *sizes, double value_bytes);
+/* Whether such records, and a share that has become smaller since, would be worth a new
+ * consumer: a larger one, or one that keeps within the share.  Of a share that has become
+ * larger it is not said: no lane stops because others go. */
 enum budget_change { BUDGET_KEEP, BUDGET_GROW, BUDGET_SHRINK };
-enum budget_change budget_resize(const struct budget_sizes *sizes, struct budget_mean mean);
+enum budget_change budget_resize(const struct budget_sizes *sizes, uint64_t share_bytes, struct budget_mean mean);
 
 /* What may leave the consumer's queue and wait for its acknowledgement.  At
  * least a quarter of the share: a lane goes on, whatever comes. */

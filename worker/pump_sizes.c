@@ -70,7 +70,7 @@ bool sizes_look(struct pump *pump) {
         }
         if (behind || now - pump->seen_ms > SEEN_MS) begin(pump);
         if (!behind || (pump->resized_ms && now - pump->resized_ms < RESIZE_MS)) return false;
-        return budget_resize(&pump->sizes, pump->seen_mean) != BUDGET_KEEP;
+        return budget_resize(&pump->sizes, pump->budget_bytes, pump->seen_mean) != BUDGET_KEEP;
 }
 
 void sizes_change(struct pump *pump) {

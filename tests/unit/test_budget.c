@@ -47,10 +47,32 @@ static void a_fetch_grows_with_the_share_and_the_record(void **state) {
                 struct budget_sizes sizes =
                         budget_sizes(rows[i].share, rows[i].value ? mean_of(0, rows[i].value, 0) : unknown);
                 assert_int_equal(sizes.fetch_bytes, rows[i].fetch_kib * KIB);
-                assert_int_equal(sizes.queue_bytes, sizes.fetch_bytes / 2);
+                assert_true(sizes.queue_bytes >= sizes.fetch_bytes / 2);
+                if (rows[i].share <= 10 * MIB) assert_int_equal(sizes.queue_bytes, sizes.fetch_bytes / 2);
                 assert_true(sizes.queue_records >= 1000);
                 assert_true(sizes.share_bytes == rows[i].share);
         }
+}
+
+/* A fetcher that finds the queue full stops: a lane by itself would wait for it after each answer. */
+static void a_large_share_lets_several_answers_wait(void **state) {
+        (void)state;
+        for (uint64_t lanes = 1; lanes <= 2; lanes++)
+                for (uint64_t value = 1000; value <= 100000; value *= 10) {
+                        struct budget_sizes sizes = budget_sizes(budget_share(128 * MIB, lanes), mean_of(0, value, 0));
+                        assert_true(sizes.queue_bytes >= 3 * sizes.fetch_bytes / 2);
+                        assert_true(budget_seats(&sizes, 8).queue_bytes * 8 >= 3 * sizes.fetch_bytes / 2);
+                }
+        assert_true(budget_sizes(4096 * MIB, mean_of(0, 1000, 0)).queue_bytes <= 2 * MIB);
+}
+
+static void a_queue_is_full_of_records_or_of_bytes(void **state) {
+        (void)state;
+        const struct budget_sizes sizes = {.queue_bytes = 100000, .queue_records = 500};
+        assert_int_equal(budget_queue_fill(&sizes, 1000), 100);
+        assert_int_equal(budget_queue_fill(&sizes, 10), 500);
+        assert_int_equal(budget_queue_fill(&sizes, 0), 500);
+        assert_int_equal(budget_queue_fill(&sizes, 1000000), 1);
 }
 
 static void the_default_fills_a_long_fat_path(void **state) {
@@ -90,18 +112,28 @@ static void nothing_is_learnt_from_nothing(void **state) {
 static void sizes_change_when_it_is_worth_a_new_consumer(void **state) {
         (void)state;
         struct budget_sizes sizes = budget_sizes(5 * MIB, unknown);
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 10, 0)), BUDGET_KEEP);
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 100, 0)), BUDGET_GROW);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 10, 0)), BUDGET_KEEP);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 100, 0)), BUDGET_GROW);
         sizes = budget_sizes(5 * MIB, mean_of(0, 1000, 0));
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 1000, 0)), BUDGET_KEEP);
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 500, 0)), BUDGET_KEEP);
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 100000, 0)), BUDGET_KEEP);
-        assert_int_equal(budget_resize(&sizes, mean_of(0, 10, 0)), BUDGET_SHRINK);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 1000, 0)), BUDGET_KEEP);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 500, 0)), BUDGET_KEEP);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 100000, 0)), BUDGET_KEEP);
+        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, 10, 0)), BUDGET_SHRINK);
+        /* Others have come: no more is taken than what they leave. */
+        static const uint64_t values[] = {10, 100, 1000, 100000};
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+                const struct budget_mean mean = mean_of(0, values[i], 0);
+                sizes = budget_sizes(100 * MIB, mean);
+                assert_int_equal(budget_resize(&sizes, 5 * MIB, mean), BUDGET_SHRINK);
+                assert_int_equal(budget_resize(&sizes, 200 * MIB, mean), BUDGET_KEEP);
+                sizes = budget_sizes(5 * MIB, mean);
+                assert_int_equal(budget_resize(&sizes, 100 * MIB, mean), BUDGET_KEEP);
+        }
         /* What is chosen is kept: nobody changes for ever. */
         for (uint64_t share = MIB; share < 4096 * MIB; share *= 3)
                 for (uint64_t value = 1; value < 10000000; value = value * 3 / 2 + 1) {
                         sizes = budget_sizes(share, mean_of(0, value, 0));
-                        assert_int_equal(budget_resize(&sizes, mean_of(0, value, 0)), BUDGET_KEEP);
+                        assert_int_equal(budget_resize(&sizes, sizes.share_bytes, mean_of(0, value, 0)), BUDGET_KEEP);
                 }
 }
 
@@ -143,7 +175,7 @@ static void seats_have_parts_of_a_smaller_answer(void **state) {
         const struct budget_mean mean = {.value_bytes = 100, .fetched_bytes = 420};
         for (uint64_t share = 4 * MIB; share <= 64 * MIB; share *= 2) {
                 struct budget_sizes sizes = budget_sizes(share, mean), seats = budget_seats(&sizes, 8);
-                assert_true(seats.fetch_bytes <= sizes.fetch_bytes && seats.queue_bytes * 8 <= seats.fetch_bytes);
+                assert_true(seats.fetch_bytes <= sizes.fetch_bytes && seats.queue_bytes * 8 <= sizes.queue_bytes);
                 assert_true(seats.queue_records >= 250 && seats.queue_records * 8 <= sizes.queue_records + 2000);
                 assert_true(budget_seats_bytes(&seats, mean, 8) < share * 2 / 3);
         }
@@ -168,6 +200,8 @@ int main(void) {
                 cmocka_unit_test(the_shares_are_the_budget_without_the_process),
                 cmocka_unit_test(the_default_has_room_for_the_default_lanes),
                 cmocka_unit_test(a_fetch_grows_with_the_share_and_the_record),
+                cmocka_unit_test(a_large_share_lets_several_answers_wait),
+                cmocka_unit_test(a_queue_is_full_of_records_or_of_bytes),
                 cmocka_unit_test(the_default_fills_a_long_fat_path),
                 cmocka_unit_test(compressed_answers_are_smaller),
                 cmocka_unit_test(nothing_is_learnt_from_nothing),
