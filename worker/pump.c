@@ -809,10 +809,10 @@ static bool take(struct pump *pump, double room, int from) {
         rd_kafka_queue_t *queue = seat ? seat->queue : pump->consumer_queue;
         size_t most = room < 1 ? 1 : room > PUMP_BATCH ? PUMP_BATCH : (size_t)room;
         /* The batch may have been added to since the fetcher looked. */
-        if (rd_kafka_queue_length(queue) * 2 >= (seat ? pump->seats.sizes : pump->sizes).queue_records) {
-                *(seat ? &seat->fetcher_stopped : &pump->fetcher_stopped) = true;
-                seats_press(pump);
-        }
+        const struct budget_sizes *sizes = seat ? &pump->seats.sizes : &pump->sizes;
+        size_t queued = rd_kafka_queue_length(queue);
+        if (queued * 2 >= sizes->queue_records) *(seat ? &seat->fetcher_stopped : &pump->fetcher_stopped) = true;
+        if (queued * 2 >= budget_queue_fill(sizes, pump->mean.value_bytes)) seats_press(pump);
         ssize_t n = rd_kafka_consume_batch_queue(queue, 0, pump->batch, most);
         if (n <= 0) {
                 if (seat) {

@@ -326,8 +326,7 @@ static void look(struct pump *pump) {
         enum catch_up_place *before = malloc(pump->part_count * sizeof *before);
         core->parts = malloc(pump->part_count * sizeof(struct catch_up_part *));
         core->count = 0;
-        double value = pump->mean.value_bytes < 1 ? 1 : pump->mean.value_bytes, fill = (double)pump->sizes.queue_bytes / value;
-        core->queue_records = fill < (double)pump->sizes.queue_records ? (uint64_t)fill : pump->sizes.queue_records;
+        core->queue_records = budget_queue_fill(&pump->sizes, pump->mean.value_bytes);
         for (size_t i = 0; parts && before && core->parts && i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 if (part->state != PART_FLOWING || part->relayed) continue;
