@@ -20,19 +20,26 @@ struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_
         return limits;
 }
 
+static bool grows(const struct burst *burst, const struct burst_limits *limits, int64_t now_us, int64_t closed_us) {
+        return burst->opened_us > closed_us && now_us - burst->opened_us <= limits->window_us;
+}
+
 bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
                  uint64_t bytes, int64_t now_us, int64_t closed_us) {
         bytes += RECORD_OVERHEAD_BYTES;
         if (under_way == 0) {
-                *burst = (struct burst){now_us, bytes, 1};
+                *burst = (struct burst){.opened_us = now_us, .bytes = bytes, .records = 1};
                 return true;
         }
-        if (burst->opened_us <= closed_us || now_us - burst->opened_us > limits->window_us || burst->records >= limits->records ||
-            burst->bytes + bytes > limits->bytes)
-                return false;
+        if (burst->records >= limits->records || burst->bytes + bytes > limits->bytes) burst->full = true;
+        if (burst->full || !grows(burst, limits, now_us, closed_us)) return false;
         burst->bytes += bytes;
         burst->records++;
         return true;
+}
+
+bool burst_is_due(const struct burst *burst, const struct burst_limits *limits, bool blocked, int64_t now_us, int64_t closed_us) {
+        return (burst->full || blocked) && grows(burst, limits, now_us, closed_us);
 }
 
 void burst_handed_add(struct burst_handed *handed, uint64_t bytes) {

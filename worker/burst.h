@@ -8,7 +8,8 @@
  * that come within one linger form a burst, which goes out as one batch, and
  * what comes later is the next burst.  Batches thus grow with the load.
  *
- * A lane that has been read to its end need not wait for the linger: what little
+ * A full burst that is all there is goes at once, and so does what a lane at its limit of
+ * memory holds.  A lane that has been read to its end need not wait for the linger: what little
  * it has handed over is sent at once (expedite.h), and its bursts are closed. */
 #ifndef HELIOSTAT_WORKER_BURST_H
 #define HELIOSTAT_WORKER_BURST_H
@@ -29,6 +30,7 @@ struct burst {
         int64_t opened_us;
         uint64_t bytes;
         uint32_t records;
+        bool full;          /* a record was too much for it */
 };
 
 /* Whether a record of so many bytes (key and value) may be sent now; takes it
@@ -37,6 +39,12 @@ struct burst {
  * that were opened until then are sent already. */
 bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_t under_way,
                  uint64_t bytes, int64_t now_us, int64_t closed_us);
+
+/* Whether all that the producer holds, which is this burst, is sent at once: it waits for the
+ * linger and cannot grow meanwhile.  librdkafka sends before the linger's end what fills
+ * batch.size, and a burst stays below, for what that has no room for would be a batch of its own.
+ * blocked: the lane takes nothing more before an acknowledgement. */
+bool burst_is_due(const struct burst *burst, const struct burst_limits *limits, bool blocked, int64_t now_us, int64_t closed_us);
 
 /* What was handed over since the lane was last read to its end. */
 struct burst_handed {

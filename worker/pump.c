@@ -715,6 +715,8 @@ void pump_drop_batch(struct pump *pump) {
 
 /* Of values: other lanes of the loop wait for it. */
 #define TURN_BYTES ((double)(1 << 20))
+/* Lanes of more partitions have several bursts under way. */
+#define EXPEDITED_PARTS 64
 
 /* SENT also means: in the backlog, which owns it then. */
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
@@ -867,6 +869,24 @@ static bool take_in_turn(struct pump *pump, double most) {
         return false;
 }
 
+static void expedite(struct pump *pump) {
+        if (!pump->expedite) return;
+        pump->expedited_us = pump->loop->last_us;
+        expedite_ask(pump->expedite);
+}
+
+/* The producer may hold one partition's burst alone, to which nothing can be added. */
+static void expedite_due(struct pump *pump) {
+        const struct part *only = NULL;
+        if (pump->in_flight_count == 0 || pump->part_count > EXPEDITED_PARTS || pump->state != PUMP_RUNNING) return;
+        for (size_t i = 0; i < pump->part_count; i++) {
+                if (pump->parts[i]->relayed || pump->parts[i]->under_way == 0) continue;
+                if (only) return;
+                only = pump->parts[i];
+        }
+        if (only && burst_is_due(&only->burst, &pump->burst_limits, pump->blocked, pump->loop->last_us, pump->expedited_us)) expedite(pump);
+}
+
 /* The next batch; false: there is none, no room for it, or a limit is reached. */
 static bool intake(struct pump *pump) {
         double room = ((double)pump->held_limit_bytes - (double)pump->held_bytes) / pump->mean_bytes;
@@ -885,10 +905,8 @@ static bool intake(struct pump *pump) {
         if (turn > allowed) turn = allowed;
         if (pump->seats.apart) return take_in_turn(pump, turn);
         if (take(pump, room < turn ? room : turn, SEAT_NONE)) return true;
-        if (burst_hurries(&pump->handed) && pump->expedite) {
-                pump->expedited_us = pump->loop->last_us;
-                expedite_ask(pump->expedite);
-        }
+        /* A transaction's records cannot be read before its end anyway. */
+        if (burst_hurries(&pump->handed) && !pump->settings.exactly_once) expedite(pump);
         return false;
 }
 
@@ -946,12 +964,17 @@ bool pump_turn(struct data_loop_member *member) {
         pump_relay_return(pump);
         data_loop_tick(pump->loop); /* other lanes may have taken long */
         if (pump->state != PUMP_RUNNING || pump->held) return false;
-        if (!pump->relay) return opened_turn(pump);
+        if (!pump->relay) {
+                bool goes_on = opened_turn(pump);
+                expedite_due(pump);
+                return goes_on;
+        }
         double room = relay_room(pump);
         bool opened_first = limits_opened_first(pump, room);
         if (limits_wait(pump)) relay_note_limited(pump->relay);
         relay_turn(pump->relay, opened_first ? 0 : room);
         bool more = opened_turn(pump);
+        expedite_due(pump);
         /* It could take none: none of it must wait for that. */
         if (opened_first && !more && pump->relay && pump->state == PUMP_RUNNING && !pump->held) relay_turn(pump->relay, relay_room(pump));
         return more;

@@ -171,10 +171,9 @@ static void open_clients(void *arg) {
         job->limits = burst_limits(setting(job->producer, "linger.ms"),
                                    (uint64_t)setting(job->producer, "batch.size"),
                                    (uint32_t)setting(job->producer, "batch.num.messages"));
-        /* A longer one says that large batches matter more; a transaction's
-         * records cannot be read before its end anyway. */
+        /* A longer one says that large batches matter more. */
         double linger_ms = setting(job->producer, "linger.ms");
-        if (linger_ms > 0 && linger_ms <= EXPEDITED_LINGER_MS && !pump->settings.exactly_once)
+        if (linger_ms > 0 && linger_ms <= EXPEDITED_LINGER_MS)
                 job->expedite = expedite_new(job->producer); /* NULL: the linger decides */
 }
 

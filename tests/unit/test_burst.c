@@ -39,7 +39,25 @@ static void a_batch_bounds_the_records_and_the_bytes(void **state) {
         assert_false(burst_admit(&b, &limits, limits.records, 10, 0, -1));
         assert_true(burst_admit(&b, &limits, 0, 5000, 0, -1));
         assert_false(burst_admit(&b, &limits, 1, 5000, 0, -1)); /* with what each record adds */
-        assert_true(burst_admit(&b, &limits, 1, 4000, 0, -1));
+        assert_false(burst_admit(&b, &limits, 1, 10, 0, -1)); /* it would come before that one */
+        assert_true(burst_admit(&b, &limits, 0, 10, 0, -1));
+        assert_true(burst_admit(&b, &limits, 1, 10, 0, -1));
+}
+
+static void what_cannot_grow_is_due(void **state) {
+        (void)state;
+        struct burst b = {0};
+        assert_true(burst_admit(&b, &limits, 0, 100, 1000, 0));
+        assert_false(burst_is_due(&b, &limits, false, 1100, 0));
+        assert_true(burst_is_due(&b, &limits, true, 1100, 0));
+        for (unsigned i = 1; i < limits.records; i++) assert_true(burst_admit(&b, &limits, i, 100, 1100, 0));
+        assert_false(burst_is_due(&b, &limits, false, 1100, 0)); /* not known yet */
+        assert_false(burst_admit(&b, &limits, limits.records, 100, 1100, 0));
+        assert_true(burst_is_due(&b, &limits, false, 1200, 0));
+        assert_false(burst_is_due(&b, &limits, true, 1200, 1200)); /* it was sent */
+        assert_false(burst_is_due(&b, &limits, true, 2000, 0));    /* the linger is over */
+        assert_true(burst_admit(&b, &limits, 0, 100, 3000, 1200));
+        assert_false(burst_is_due(&b, &limits, false, 3000, 1200));
 }
 
 static void what_was_sent_at_once_is_not_added_to(void **state) {
@@ -114,6 +132,7 @@ int main(void) {
                 cmocka_unit_test(a_record_larger_than_a_batch_goes_by_itself),
                 cmocka_unit_test(records_follow_within_the_window),
                 cmocka_unit_test(a_batch_bounds_the_records_and_the_bytes),
+                cmocka_unit_test(what_cannot_grow_is_due),
                 cmocka_unit_test(what_was_sent_at_once_is_not_added_to),
                 cmocka_unit_test(little_is_sent_at_once_and_much_is_not),
                 cmocka_unit_test(limits_follow_the_producers_settings),
