@@ -16,6 +16,8 @@ RATE = 480      # each record is a request of its own at both brokers: enough to
 # Promises of point 7.
 TAKEOVER_MS = SESSION_TIMEOUT_MS + 2000
 LIVING_PAUSE_MS = 1000
+# Beside other tests, and far below the minute in which a mirror that needs ZooKeeper would stand still.
+CROWDED_PAUSE_MS = 5000
 HANDOVER_PAUSE_MS = 1500
 # A commit takes its turn of the loop and a round trip; the kill may come in the middle of that.
 DUPLICATES_MS = COMMIT_INTERVAL_MS + 250
@@ -221,7 +223,6 @@ def test_no_coordinator_at_all(running, topic):
     finish(mirror, topic, load, "exact")
 
 
-@pytest.mark.quiet
 def test_zookeeper_away_for_a_minute(running, topic, run_directory):
     zookeeper = ZooKeeper(run_directory / f"{topic}-zookeeper").start()
     try:
@@ -231,7 +232,7 @@ def test_zookeeper_away_for_a_minute(running, topic, run_directory):
         zookeeper.stop()
         wait_until(lambda: now_ms() - since > 60_000, 70, "a minute passes")
         assert all(process.alive() for process in mirror.processes()), mirror.describe()
-        assert_delays(watch, since - 1000, LIVING_PAUSE_MS)
+        assert_delays(watch, since - 1000, CROWDED_PAUSE_MS)
         zookeeper.start()
         back = now_ms()
         mirror.wait_running(PARTITIONS)
@@ -240,7 +241,7 @@ def test_zookeeper_away_for_a_minute(running, topic, run_directory):
         mirror.wait_running(PARTITIONS)
         assert mirror.owners() == before
         wait_caught_up(mirror, watch, since, 10)
-        assert_delays(watch, since - 1000, LIVING_PAUSE_MS)
+        assert_delays(watch, since - 1000, CROWDED_PAUSE_MS)
         finish(mirror, topic, load, "exact")
     finally:
         zookeeper.end()
