@@ -13,6 +13,7 @@ struct burst_limits burst_limits(double linger_ms, uint64_t batch_bytes, uint32_
                 .window_us = (int64_t)(linger_ms * 750),
                 .bytes = batch_bytes / 10 * 9,
                 .records = batch_records,
+                .sent_records = batch_records,
         };
         double records = linger_ms * RECORDS_PER_MS;
         if (records < 100) records = 100;
@@ -39,7 +40,9 @@ bool burst_admit(struct burst *burst, const struct burst_limits *limits, uint64_
 }
 
 bool burst_is_due(const struct burst *burst, const struct burst_limits *limits, bool blocked, int64_t now_us, int64_t closed_us) {
-        return (burst->full || blocked) && grows(burst, limits, now_us, closed_us);
+        /* A larger one is a record by itself, and gone as well. */
+        bool gone = burst->records >= limits->sent_records || burst->bytes > limits->bytes;
+        return (burst->full || blocked) && !gone && grows(burst, limits, now_us, closed_us);
 }
 
 void burst_handed_add(struct burst_handed *handed, uint64_t bytes) {

@@ -21,6 +21,7 @@ struct burst_limits {
         int64_t window_us;  /* from the first record, in which others may follow */
         uint64_t bytes;     /* of a batch */
         uint32_t records;   /* of a batch */
+        uint32_t sent_records; /* that librdkafka sends before the linger's end */
 };
 
 /* From the producer's linger.ms, batch.size (bytes) and batch.num.messages. */

@@ -717,6 +717,7 @@ void pump_drop_batch(struct pump *pump) {
 #define TURN_BYTES ((double)(1 << 20))
 /* Lanes of more partitions have several bursts under way. */
 #define EXPEDITED_PARTS 64
+#define EXPEDITED_ALONE_US 100000
 
 /* SENT also means: in the backlog, which owns it then. */
 static enum sent pump_take(struct pump *pump, rd_kafka_message_t *m) {
@@ -875,16 +876,19 @@ static void expedite(struct pump *pump) {
         expedite_ask(pump->expedite);
 }
 
-/* The producer may hold one partition's burst alone, to which nothing can be added. */
+/* The producer may hold one partition's burst alone, to which nothing can be added.  No other has had one lately, which
+ * would begin its next in the middle of the flush, and be cut. */
 static void expedite_due(struct pump *pump) {
         const struct part *only = NULL;
+        int64_t lately_us = pump->loop->last_us - EXPEDITED_ALONE_US;
         if (pump->in_flight_count == 0 || pump->part_count > EXPEDITED_PARTS || pump->state != PUMP_RUNNING) return;
         for (size_t i = 0; i < pump->part_count; i++) {
-                if (pump->parts[i]->relayed || pump->parts[i]->under_way == 0) continue;
+                const struct part *part = pump->parts[i];
+                if (part->relayed || (part->under_way == 0 && part->burst.opened_us < lately_us)) continue;
                 if (only) return;
-                only = pump->parts[i];
+                only = part;
         }
-        if (only && burst_is_due(&only->burst, &pump->burst_limits, pump->blocked, pump->loop->last_us, pump->expedited_us)) expedite(pump);
+        if (only && only->under_way && burst_is_due(&only->burst, &pump->burst_limits, pump->blocked, pump->loop->last_us, pump->expedited_us)) expedite(pump);
 }
 
 /* The next batch; false: there is none, no room for it, or a limit is reached. */

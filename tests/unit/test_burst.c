@@ -4,7 +4,7 @@
 #include "worker/burst.h"
 #include "worker/fifo.h"
 
-static const struct burst_limits limits = {.window_us = 750, .bytes = 10000, .records = 5};
+static const struct burst_limits limits = {.window_us = 750, .bytes = 10000, .records = 5, .sent_records = 6};
 
 static void a_burst_begins_when_nothing_is_under_way(void **state) {
         (void)state;
@@ -58,6 +58,12 @@ static void what_cannot_grow_is_due(void **state) {
         assert_false(burst_is_due(&b, &limits, true, 2000, 0));    /* the linger is over */
         assert_true(burst_admit(&b, &limits, 0, 100, 3000, 1200));
         assert_false(burst_is_due(&b, &limits, false, 3000, 1200));
+        /* What fills librdkafka's batch it has sent by itself. */
+        const struct burst_limits reached = {.window_us = 750, .bytes = 10000, .records = 5, .sent_records = 5};
+        b.records = 5;
+        assert_false(burst_is_due(&b, &reached, true, 3000, 1200));
+        assert_true(burst_admit(&b, &limits, 0, 20000, 4000, 1200));
+        assert_false(burst_is_due(&b, &limits, true, 4000, 1200));
 }
 
 static void what_was_sent_at_once_is_not_added_to(void **state) {
