@@ -130,7 +130,7 @@ uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, str
 
 struct budget_sizes budget_seats(const struct budget_sizes *sizes, unsigned seats) {
         bool roomy = sizes->queue_bytes > sizes->fetch_bytes;
-        uint64_t fetch = roomy ? sizes->fetch_bytes : sizes->fetch_bytes / 2, records = sizes->queue_records / 2 / seats;
+        uint64_t fetch = sizes->fetch_bytes / 2, records = sizes->queue_records / 2 / seats;
         if (fetch < SEATS_FETCH_MIN_BYTES) fetch = SEATS_FETCH_MIN_BYTES;
         return (struct budget_sizes){
                 .fetch_bytes = fetch,

@@ -22,6 +22,7 @@
 #define LIMIT_LOOK_MS 10
 #define PRESSED_US 5000000 /* looks go on for so long after a full queue */
 #define UNUSED_US 30000000 /* until the client goes */
+#define BEHIND_RECORDS_MIN 16 /* a few large records are no backlog */
 #define FAILED_US 30000000 /* until it is tried again */
 
 static void on_timer(uv_timer_t *timer);
@@ -327,6 +328,7 @@ static void look(struct pump *pump) {
         core->parts = malloc(pump->part_count * sizeof(struct catch_up_part *));
         core->count = 0;
         core->queue_records = budget_queue_fill(&pump->sizes, pump->mean.value_bytes);
+        if (core->queue_records < BEHIND_RECORDS_MIN) core->queue_records = BEHIND_RECORDS_MIN;
         for (size_t i = 0; parts && before && core->parts && i < pump->part_count; i++) {
                 struct part *part = pump->parts[i];
                 if (part->state != PART_FLOWING || part->relayed) continue;

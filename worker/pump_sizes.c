@@ -75,9 +75,9 @@ bool sizes_look(struct pump *pump) {
 
 void sizes_change(struct pump *pump) {
         struct budget_sizes sizes = budget_sizes(pump->budget_bytes, pump->seen_mean);
-        log_info("lane.resize", "route=%s lane=%u fetch_bytes=%" PRIu64 " before=%" PRIu64 " record_bytes=%.0f unpacked=%.1f",
+        log_info("lane.resize", "route=%s lane=%u fetch_bytes=%" PRIu64 " before=%" PRIu64 " queue_bytes=%" PRIu64 " record_bytes=%.0f unpacked=%.1f",
                  pump->settings.route, pump->settings.lane, sizes.fetch_bytes, pump->sizes.fetch_bytes,
-                 pump->seen_mean.value_bytes, pump->seen_mean.unpacked);
+                 sizes.queue_bytes, pump->seen_mean.value_bytes, pump->seen_mean.unpacked);
         pump->resized_ms = clock_boot_ms();
         pump_renew(pump);
 }
