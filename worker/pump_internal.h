@@ -167,6 +167,7 @@ struct part {
         unsigned opened, opened_small; /* how often it was given back; for its small batches */
         int64_t relayed_ms;         /* boot clock: when that began last */
         bool opened_told;           /* the log says that its records are opened */
+        double relayed_records;     /* in a batch, of those that were relayed last */
         bool small;                 /* for its small batches, which came faster than they went */
         struct relay_place place;   /* of this producer's relay */
         /* Which of the two has sent under this producer's id: each counts its own sequences. */

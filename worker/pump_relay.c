@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "worker/pump_internal.h"
 #include "worker/relay.h"
+#include "worker/relay_queue.h"
 
 #define OPENED_MS 30000      /* then relaying is tried again; doubles */
 #define OPENED_MAX_MS 600000
@@ -171,7 +172,7 @@ static bool small_is_over(struct pump *pump, struct part *part) {
         if (part->eof) return true;
         part_look_end(pump, part);
         int64_t left = part->end_seen - ledger_next(&part->ledger);
-        return left >= 0 && left < RELAY_SMALL_BATCHES / 2;
+        return left >= 0 && (double)left < RELAY_SMALL_BATCHES / 2 * (part->relayed_records < 1 ? 1 : part->relayed_records);
 }
 
 /* Exactly-once: the whole lane stops for a new producer, which is not worth it for what would be opened once
@@ -238,6 +239,7 @@ static void on_sent(void *ctx, void *of, const struct relay_batch *batch) {
         part->sent_relayed = true;
         part->eof = false;
         part->record_ms = batch->max_timestamp;
+        part->relayed_records = (part->relayed_records + batch->records) / 2;
         pump->relayed_bytes = (pump->relayed_bytes + (double)batch->bytes / batch->records) / 2;
         limits_note_taken(pump, true, batch->records, batch->bytes);
         if (pump->txn != TXN_NONE) txn_note_sent(pump, batch->records, batch->bytes);

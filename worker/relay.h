@@ -51,9 +51,6 @@ struct relay_batch {
         size_t bytes;             /* as it is stored */
 };
 
-/* So many that wait for two seconds while others go, of less than 4 KiB each, are given back. */
-#define RELAY_SMALL_BATCHES 100
-
 enum relay_reason {
         RELAY_PARTIAL,            /* the position is inside a batch: `until` */
         RELAY_UNUSUAL,            /* a batch that has to be opened, or an error that has to be looked into */

@@ -61,6 +61,7 @@ struct relay_part {
         uint64_t trouble_ms;      /* since when nothing has come or gone; 0: it does */
         uint64_t retry_ms;        /* LOOKING: not before */
         unsigned unknown;         /* LOOKING: bits of the sides whose leader is asked for */
+        bool packed;              /* its last batch is compressed */
         bool cut;                 /* its last answer had a part of a batch alone */
         uint64_t small_since_ms;  /* since when a backlog of small batches flows and stays one; 0: there is none */
         uint64_t acked_ms;        /* its last acknowledgement */

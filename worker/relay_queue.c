@@ -44,6 +44,7 @@ int relay_queue_push(struct relay_queue *queue, struct relay_slot slot) {
         queue->sequence = sequence_after(queue->sequence, slot.records);
         queue->fetch_offset = slot.next;
         queue->waiting_bytes += slot.bytes;
+        queue->waiting_records += slot.records;
         *slot_at(queue, queue->count++) = slot;
         return 0;
 }
@@ -56,6 +57,17 @@ bool relay_queue_pass(struct relay_queue *queue, int64_t next) {
         return false;
 }
 
+#define SMALL_BYTES 4096
+#define FEW_RECORDS 32
+#define FEW_RECORDS_BYTES ((size_t)32 << 10)
+
+bool relay_queue_small(const struct relay_queue *queue, bool large_records) {
+        uint32_t waiting = queue->count - queue->sent;
+        if (waiting >= RELAY_SMALL_BATCHES && queue->waiting_bytes / waiting < SMALL_BYTES) return true;
+        return large_records && waiting > RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < FEW_RECORDS_BYTES &&
+               queue->waiting_records / waiting < FEW_RECORDS;
+}
+
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
         if (queue->failed || queue->sent == queue->count) return NULL;
         if (queue->sent >= (queue->known ? RELAY_IN_FLIGHT_MAX : 1)) return NULL;
@@ -65,6 +77,7 @@ struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
 void relay_queue_sent(struct relay_queue *queue) {
         assert(relay_queue_unsent(queue));
         queue->waiting_bytes -= slot_at(queue, queue->sent)->bytes;
+        queue->waiting_records -= slot_at(queue, queue->sent)->records;
         queue->sent++;
         queue->in_flight++;
 }
@@ -105,6 +118,7 @@ bool relay_queue_take_back(struct relay_queue *queue, struct relay_slot *out, bo
                 *out_sent = true;
         } else {
                 queue->waiting_bytes -= out->bytes;
+                queue->waiting_records -= out->records;
         }
         return true;
 }

@@ -48,7 +48,11 @@ struct relay_queue {
         int64_t fetch_offset;     /* the next to be fetched */
         int32_t sequence;         /* of the next record that is pushed */
         size_t waiting_bytes;     /* of those that are not under way */
+        int64_t waiting_records;  /* in them */
 };
+
+/* So many of less than 4 KiB each that wait are a backlog of small batches. */
+#define RELAY_SMALL_BATCHES 100
 
 void relay_queue_init(struct relay_queue *queue, int64_t offset);
 /* Needs: nothing in it. */
@@ -59,6 +63,11 @@ int relay_queue_push(struct relay_queue *queue, struct relay_slot slot);
 /* [fetch_offset, next) holds nothing.  true: nothing is before it, so the
  * position is `next` now; else it will be with the newest batch. */
 bool relay_queue_pass(struct relay_queue *queue, int64_t next);
+
+/* Whether so many small batches wait that they are better joined: a broker takes a request for each.
+ * large_records: also those of up to 32 KiB with few records in them, when more than five wait; joining
+ * costs by the record. */
+bool relay_queue_small(const struct relay_queue *queue, bool large_records);
 
 /* The next to be sent; NULL: none, or it has to wait for answers. */
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue);

@@ -14,9 +14,7 @@
 #define WAIT_BLOCKED_MS 100  /* and nothing was acknowledged meanwhile */
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
-/* RELAY_SMALL_BATCHES that wait, of so few bytes on average, for so long. */
-#define SMALL_BYTES 4096
-#define SMALL_MS 2000
+#define SMALL_MS 2000        /* a backlog of small batches that lasts so long is given back */
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
 /* One answer is being read while others wait for their acknowledgements; each broker may answer at the same time. */
@@ -87,9 +85,9 @@ struct fetched_ctx {
         struct relay_buffer *buffer;
 };
 
-static bool backlog_of_small(const struct relay_queue *queue) {
-        uint32_t waiting = queue->count - queue->sent;
-        return waiting >= RELAY_SMALL_BATCHES && queue->waiting_bytes / waiting < SMALL_BYTES;
+/* Joining compressed ones means to open and to pack them: a broker's request costs less. */
+static bool backlog_of_small(const struct relay_part *part) {
+        return relay_queue_small(&part->queue, part->behind && !part->packed);
 }
 
 /* One that has waited for a broker, or for its lane to begin, goes in no time: what counts is
@@ -97,14 +95,14 @@ static bool backlog_of_small(const struct relay_queue *queue) {
 void relay_part_acked(struct relay_part *part) {
         uint64_t now = uv_now(part->relay->loop);
         bool stood_still = now - part->acked_ms > SMALL_MS;
-        if (!backlog_of_small(&part->queue)) part->small_since_ms = 0;
+        if (!backlog_of_small(part)) part->small_since_ms = 0;
         else if (!part->small_since_ms || stood_still) part->small_since_ms = now;
         part->acked_ms = now;
 }
 
 static bool better_joined(const struct relay_part *part) {
         uint64_t now = uv_now(part->relay->loop), limited_ms = part->relay->limited_ms;
-        return backlog_of_small(&part->queue) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
+        return backlog_of_small(part) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
                now - part->acked_ms <= SMALL_MS && (!limited_ms || now - limited_ms > SMALL_MS);
 }
 
@@ -152,6 +150,7 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
         const struct relay_slot slot = {.base = batch->base_offset, .last = batch->last_offset,
                                         .max_timestamp = batch->max_timestamp, .records = batch->records,
                                         .data = batch->data, .bytes = batch->bytes, .buffer = buffer};
+        part->packed = batch->codec != 0;
         if (relay_queue_push(queue, slot)) return false; /* no memory: it is fetched again */
         relay_buffer_ref(buffer);
         return true;
