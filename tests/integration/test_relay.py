@@ -23,6 +23,7 @@ GUARANTEES = ("at-least-once", "exactly-once")
 LARGE = 100_000         # max.message.bytes of some topics at the destination
 TRANSACTIONAL, CONTROL = 0x10, 0x20
 PRODUCE = 0             # the request's key
+SMALL = "a backlog of small batches"
 AWAY = "no leader takes or gives records"       # after ten seconds
 
 
@@ -300,7 +301,7 @@ def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, n
     # On a machine that is busy with other tests one more backlog is no fault.
     wait_until(lambda: relayed(mirror) == 1, 40, mirror.describe)
     assert worker.log_text().count("msg=partition.opened ") <= was + 2, mirror.describe()
-    assert opened(mirror, topic) == {"a backlog of small batches"}
+    assert opened(mirror, topic) == {SMALL}
     load.stop()
     mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
 
@@ -383,7 +384,7 @@ def test_brokers_come_and_go_under_load(mirrored, name, nodes, source):
     wait_arrives()
     load.stop()
     # Where that takes too long its records go by the clients, under another producer's sequence.
-    assert opened(mirror, topic) <= {AWAY}
+    assert opened(mirror, topic) <= {AWAY, SMALL}
     mirror.assert_mirrored(topic, "at-least-once" if opened(mirror, topic) else "exact")
 
 
@@ -404,7 +405,7 @@ def test_nothing_counts_as_there_without_an_answer(mirrored, name, nodes):
     mirror.start_worker("w2")
     load.stop()
     mirror.assert_mirrored(topic)
-    assert opened(mirror, topic) <= {AWAY}
+    assert opened(mirror, topic) <= {AWAY, SMALL}      # what gathered while nobody mirrored may take a slow machine long
 
 
 def test_a_batch_without_an_answer_is_in_no_transaction(mirrored, name, nodes, proxy):
