@@ -94,10 +94,15 @@ struct budget_sizes budget_sizes(uint64_t share_bytes, struct budget_mean mean) 
         };
 }
 
+/* Records in a full queue: either limit stops the fetcher. */
+static double queue_fill(const struct budget_sizes *sizes, double value_bytes) {
+        double records = (double)sizes->queue_bytes / (value_bytes < 1 ? 1 : value_bytes);
+        return records > (double)sizes->queue_records ? (double)sizes->queue_records : records;
+}
+
 uint64_t budget_queue_fill(const struct budget_sizes *sizes, double value_bytes) {
-        double fill = (double)sizes->queue_bytes / (value_bytes < 1 ? 1 : value_bytes);
-        if (fill > (double)sizes->queue_records) fill = (double)sizes->queue_records;
-        return fill < 1 ? 1 : (uint64_t)fill;
+        double records = queue_fill(sizes, value_bytes);
+        return records < 1 ? 1 : (uint64_t)records;
 }
 
 enum budget_change budget_resize(const struct budget_sizes *sizes, uint64_t share_bytes, struct budget_mean mean) {
@@ -108,10 +113,8 @@ enum budget_change budget_resize(const struct budget_sizes *sizes, uint64_t shar
 }
 
 uint64_t budget_held(uint64_t share_bytes, const struct budget_sizes *sizes, struct budget_mean mean) {
-        double value = mean.value_bytes < 1 ? 1 : mean.value_bytes;
         double fetched = mean.fetched_bytes < FETCHED_RECORD_BYTES ? FETCHED_RECORD_BYTES : mean.fetched_bytes;
-        double queued = (double)sizes->queue_bytes / value;
-        if (queued > (double)sizes->queue_records) queued = (double)sizes->queue_records;
+        double queued = queue_fill(sizes, mean.value_bytes);
         /* A record that is larger than an answer comes by itself. */
         double answered = (double)sizes->fetch_bytes / wire_bytes(fetched) * unpacked_most(mean);
         if (answered < 1) answered = 1;
@@ -140,10 +143,9 @@ struct budget_sizes budget_seats(const struct budget_sizes *sizes, unsigned seat
 }
 
 uint64_t budget_seats_bytes(const struct budget_sizes *sizes, struct budget_mean mean, unsigned seats) {
-        double value = mean.value_bytes < 1 ? 1 : mean.value_bytes;
         double fetched = mean.fetched_bytes < FETCHED_RECORD_BYTES ? FETCHED_RECORD_BYTES : mean.fetched_bytes;
-        double queued = (double)sizes->queue_bytes / value, answered = (double)sizes->fetch_bytes / wire_bytes(fetched) * (mean.unpacked > 1 ? mean.unpacked : 1);
-        if (queued > (double)sizes->queue_records) queued = (double)sizes->queue_records;
+        double queued = queue_fill(sizes, mean.value_bytes);
+        double answered = (double)sizes->fetch_bytes / wire_bytes(fetched) * (mean.unpacked > 1 ? mean.unpacked : 1);
         return SEATS_CLIENT_BYTES + sizes->fetch_bytes + (uint64_t)((queued * seats + answered) * fetched);
 }
 

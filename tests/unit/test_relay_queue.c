@@ -6,10 +6,12 @@
 
 #define BYTES 100
 
-static void push(struct relay_queue *q, int64_t base, int32_t records) {
-        const struct relay_slot slot = {.base = base, .last = base + records - 1, .records = records, .bytes = BYTES};
+static void push_bytes(struct relay_queue *q, int64_t base, int32_t records, size_t bytes) {
+        const struct relay_slot slot = {.base = base, .last = base + records - 1, .records = records, .bytes = bytes};
         assert_int_equal(relay_queue_push(q, slot), 0);
 }
+
+static void push(struct relay_queue *q, int64_t base, int32_t records) { push_bytes(q, base, records, BYTES); }
 
 static void send(struct relay_queue *q, int64_t base, int32_t sequence) {
         const struct relay_slot *slot = relay_queue_unsent(q);
@@ -351,11 +353,16 @@ static void random_histories_agree_with_the_model(void **state) {
 }
 
 static void push_all(struct relay_queue *q, int batches, int32_t records, size_t bytes) {
-        *q = (struct relay_queue){0};
-        for (int i = 0; i < batches; i++) {
-                const struct relay_slot slot = {.base = (int64_t)i * records, .last = (int64_t)(i + 1) * records - 1, .records = records, .bytes = bytes};
-                assert_int_equal(relay_queue_push(q, slot), 0);
-        }
+        relay_queue_init(q, 0);
+        for (int i = 0; i < batches; i++) push_bytes(q, (int64_t)i * records, records, bytes);
+}
+
+static void empty(struct relay_queue *q) {
+        struct relay_slot out;
+        bool sent;
+        while (relay_queue_take_back(q, &out, &sent)) continue;
+        assert_int_equal(q->waiting_records, 0);
+        relay_queue_fini(q);
 }
 
 static void small_batches_that_wait_are_better_joined(void **state) {
@@ -365,28 +372,21 @@ static void small_batches_that_wait_are_better_joined(void **state) {
                 {5, 16, 16000, false, false},  {6, 16, 16000, false, true},  {6, 31, 32000, false, true},
                 {6, 32, 16000, false, false},  {6, 16, 32768, false, false}, {0, 1, 1, false, false},
         };
+        struct relay_queue q;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-                struct relay_queue q;
-                struct relay_slot out;
-                bool sent;
                 push_all(&q, rows[i].batches, rows[i].records, rows[i].bytes);
                 assert_true(relay_queue_small(&q, false) == rows[i].small);
                 assert_true(relay_queue_small(&q, true) == rows[i].with_large_records);
-                while (relay_queue_take_back(&q, &out, &sent)) continue;
-                assert_int_equal(q.waiting_records, 0);
-                relay_queue_fini(&q);
+                empty(&q);
         }
         /* What is under way does not wait. */
-        struct relay_queue q;
         struct relay_slot out;
         push_all(&q, 6, 16, 16000);
         relay_queue_sent(&q);
         assert_int_equal(q.waiting_records, 5 * 16);
         assert_false(relay_queue_small(&q, true));
         assert_int_equal(relay_queue_answer(&q, true, &out), RELAY_ACKED);
-        bool sent;
-        while (relay_queue_take_back(&q, &out, &sent)) continue;
-        relay_queue_fini(&q);
+        empty(&q);
 }
 
 int main(void) {
