@@ -2,10 +2,11 @@
  *
  * librdkafka keeps linger.ms for all partitions and for as long as the producer
  * lives, but not while a thread is in rd_kafka_flush.  So a lane that is read to
- * its end flushes, on a thread of its own, since that call blocks; a lane that
- * is behind lets its batches grow for linger.ms as before.  Rejected: linger.ms
- * of 0, with which the broker's thread takes the first records of a burst while
- * the rest is handed over, and then spins until they are acknowledged. */
+ * its end flushes, on a thread of its own, since that call blocks, and so does one
+ * whose only burst cannot grow (burst_is_due); a lane that is behind lets its other
+ * batches grow for linger.ms as before.  Rejected: linger.ms of 0, with which the
+ * broker's thread takes the first records of a burst while the rest is handed over,
+ * and then spins until they are acknowledged. */
 #ifndef HELIOSTAT_WORKER_EXPEDITE_H
 #define HELIOSTAT_WORKER_EXPEDITE_H
 

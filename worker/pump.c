@@ -881,7 +881,7 @@ static void expedite(struct pump *pump) {
 static void expedite_due(struct pump *pump) {
         const struct part *only = NULL;
         int64_t lately_us = pump->loop->last_us - EXPEDITED_ALONE_US;
-        if (pump->in_flight_count == 0 || pump->part_count > EXPEDITED_PARTS || pump->state != PUMP_RUNNING) return;
+        if (!pump->expedite || pump->in_flight_count == 0 || pump->part_count > EXPEDITED_PARTS || pump->state != PUMP_RUNNING) return;
         for (size_t i = 0; i < pump->part_count; i++) {
                 const struct part *part = pump->parts[i];
                 if (part->relayed || (part->under_way == 0 && part->burst.opened_us < lately_us)) continue;
@@ -919,8 +919,7 @@ static double relay_room(struct pump *pump) {
         return pump->txn == TXN_ENDING || txn_full(pump) || pump->resizing ? 0 : limits_room(pump, true);
 }
 
-/* By way of the clients. */
-static bool opened_turn(struct pump *pump) {
+static bool opened_send(struct pump *pump) {
         /* While a transaction ends nothing is sent, but what comes next is
          * taken in, so that the next one begins with what a batch holds and the
          * source's fetchers do not stop.  Its end makes us ready again. */
@@ -960,6 +959,13 @@ static bool opened_turn(struct pump *pump) {
         return true;
 }
 
+/* By way of the clients. */
+static bool opened_turn(struct pump *pump) {
+        bool more = opened_send(pump);
+        expedite_due(pump);
+        return more;
+}
+
 bool pump_turn(struct data_loop_member *member) {
         struct pump *pump = (struct pump *)(void *)member;
         txn_look_lost(pump);
@@ -968,17 +974,12 @@ bool pump_turn(struct data_loop_member *member) {
         pump_relay_return(pump);
         data_loop_tick(pump->loop); /* other lanes may have taken long */
         if (pump->state != PUMP_RUNNING || pump->held) return false;
-        if (!pump->relay) {
-                bool goes_on = opened_turn(pump);
-                expedite_due(pump);
-                return goes_on;
-        }
+        if (!pump->relay) return opened_turn(pump);
         double room = relay_room(pump);
         bool opened_first = limits_opened_first(pump, room);
         if (limits_wait(pump)) relay_note_limited(pump->relay);
         relay_turn(pump->relay, opened_first ? 0 : room);
         bool more = opened_turn(pump);
-        expedite_due(pump);
         /* It could take none: none of it must wait for that. */
         if (opened_first && !more && pump->relay && pump->state == PUMP_RUNNING && !pump->held) relay_turn(pump->relay, relay_room(pump));
         return more;
