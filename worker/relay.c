@@ -253,7 +253,9 @@ static void take_back(struct relay_part *part) {
         while (relay_queue_take_back(&part->queue, &slot, &sent)) {
                 struct relay_batch batch = relay_batch_of(&slot);
                 relay_buffer_unref(slot.buffer);
-                if (sent) part->relay->events.taken_back(part->relay->ctx, part->of, &batch);
+                if (!sent) continue;
+                relay_ends_add(&part->ends, batch.last);
+                part->relay->events.taken_back(part->relay->ctx, part->of, &batch);
         }
         part->epoch++;
 }
@@ -293,7 +295,7 @@ void relay_part_check(struct relay_part *part) {
         void *of = part->of;
         enum relay_reason reason = part->reason;
         int64_t until = part->until;
-        struct relay_place place = {part->queue.sequence, part->queue.fetch_offset, part->sent_next};
+        struct relay_place place = {part->queue.sequence, part->queue.fetch_offset, part->sent_next, part->ends};
         char why[sizeof part->why];
         memcpy(why, part->why, sizeof why);
         part_leave(part);
@@ -335,6 +337,7 @@ struct relay_part *relay_add(struct relay *relay, void *of, const char *topic, i
         relay_queue_init(&part->queue, offset);
         part->queue.sequence = place.sequence;
         part->sent_next = place.sent_next > place.offset ? place.sent_next : offset; /* maybe below: of a log that is gone */
+        if (place.sent_next > place.offset) part->ends = place.ends;
         part->trouble_ms = uv_now(relay->loop);
         part->unknown = 1u << RELAY_SOURCE | 1u << RELAY_DESTINATION;
         /* Partitions of a topic stand together: a request names it once. */
@@ -383,6 +386,7 @@ void relay_turn(struct relay *relay, double allowed) {
         for (int side = 0; side < RELAY_SIDES; side++) relay_lookup_go(&relay->lookups[side]);
         bool again = false, may_send = allowed > 0;
         relay->turn++;
+        if (may_send) relay->room = allowed;
         for (struct relay_broker *broker; allowed > 0 && (broker = next_ready(relay));) {
                 broker->turn = relay->turn;
                 double records = relay_produce(broker, allowed);

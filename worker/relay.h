@@ -2,7 +2,8 @@
  * made this producer's own (its id, sequence, checksum: relay_wire.h), and
  * produced to the leaders of destination partitions.  Nothing is copied between
  * the sockets, decompressed or compressed, so that a record costs a fraction of
- * what it costs by way of librdkafka (pump.c).
+ * what it costs by way of librdkafka (pump.c); but for small batches that are not
+ * compressed, which are joined into large ones (relay_join.h).
  *
  * A fast path for what is ordinary: PLAINTEXT at both ends, the same partition
  * number, batches of format 2 that are whole.  Whatever else it
@@ -10,7 +11,7 @@
  * holes from compaction, one that the destination refuses, an error that says
  * more than "look for the leader" - it does not deal with: it gives the partition
  * back, with nothing under way, and the pump opens the records one by one.  So it
- * does with a backlog of small batches: a request for each would be slow.
+ * does with a backlog of small batches that cannot be joined: a request for each would be slow.
  *
  * With transactions it is a second hand of the lane's transactional producer: under
  * that one's id and epoch it adds partitions to the open transaction and sends
@@ -33,6 +34,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "worker/relay_join.h"
+
 struct relay;
 struct relay_part;
 
@@ -42,6 +45,7 @@ struct relay_place {
         int32_t sequence;         /* of the next record; 0 at first */
         int64_t offset;           /* source: of the next record then */
         int64_t sent_next;        /* above it: what was sent under these sequences may be there, and only it may follow */
+        struct relay_ends ends;   /* of that */
 };
 
 struct relay_batch {
@@ -55,7 +59,7 @@ enum relay_reason {
         RELAY_PARTIAL,            /* the position is inside a batch: `until` */
         RELAY_UNUSUAL,            /* a batch that has to be opened, or an error that has to be looked into */
         RELAY_AWAY,               /* its leaders are not found for long, or take nothing */
-        RELAY_SMALL,              /* many small batches wait, which are better joined */
+        RELAY_SMALL,              /* many small batches wait, which are better opened */
         RELAY_REFUSED,            /* the destination does not take its next batch; maybe for a wrong checksum */
         RELAY_CORRUPT,            /* a batch that would be left out has a wrong checksum */
         RELAY_REMOVED,            /* relay_remove */

@@ -8,7 +8,12 @@
  * offset, length and magic.  So a batch is given another producer's id by
  * writing 14 bytes, whatever codec it has, and adding to the checksum what these
  * change in it: the records are not read for it, and what its own producer
- * summed is still what the destination's broker checks. */
+ * summed is still what the destination's broker checks.
+ *
+ * A record begins with its length, attributes (a byte), and two differences: of its
+ * timestamp to the base timestamp, of its offset to the base offset; each number
+ * but the attributes is a zigzag varint.  Batches are joined by counting these anew; the
+ * rest of a record is copied, and the whole is summed. */
 #include "worker/relay_wire.h"
 
 #include <assert.h>
@@ -233,4 +238,111 @@ void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16
         set_32(data + 53, sequence);
         const uint32_t change = before ^ wire_crc32c(data + SUMMED, HEAD_CHANGES);
         set_32(data + 17, get_32(data + 17) ^ (int32_t)followed_by(change, batch->bytes - SUMMED - HEAD_CHANGES));
+}
+
+/* ---- joining ---- */
+
+#define VARINT_MAX 10
+
+static uint64_t zigzag(int64_t number) { return (uint64_t)number << 1 ^ (uint64_t)(number >> 63); }
+
+static size_t varint_bytes(int64_t number) {
+        uint64_t bits = zigzag(number);
+        size_t bytes = 1;
+        while (bits >>= 7) bytes++;
+        return bytes;
+}
+
+/* The byte behind it; NULL: it does not end before `end`, or is none. */
+static const uint8_t *get_varint(const uint8_t *at, const uint8_t *end, int64_t *out) {
+        uint64_t bits = 0;
+        for (int shift = 0; at < end && shift < 7 * VARINT_MAX; shift += 7) {
+                const uint8_t byte = *at++;
+                bits |= (uint64_t)(byte & 0x7f) << shift;
+                if (byte & 0x80) continue;
+                *out = (int64_t)(bits >> 1 ^ (0 - (bits & 1)));
+                return at;
+        }
+        return NULL;
+}
+
+static uint8_t *put_varint(uint8_t *at, int64_t number) {
+        uint64_t bits = zigzag(number);
+        for (; bits > 0x7f; bits >>= 7) *at++ = (uint8_t)(bits | 0x80);
+        *at++ = (uint8_t)bits;
+        return at;
+}
+
+struct join {
+        uint8_t *at, *end;        /* what is written, and the room */
+        int64_t base_timestamp;
+        int32_t records;
+};
+
+static int join_record(struct join *join, const uint8_t **data, const uint8_t *end, int64_t base_timestamp, int32_t index) {
+        int64_t bytes, delta, count, timestamp;
+        const uint8_t *at = get_varint(*data, end, &bytes);
+        if (!at || bytes < 1 || bytes > end - at) return ERR_INVALID;
+        end = *data = at + bytes;
+        const uint8_t attributes = *at++;
+        if (!(at = get_varint(at, end, &delta)) || !(at = get_varint(at, end, &count)) || count != index) return ERR_INVALID;
+        if (__builtin_add_overflow(base_timestamp, delta, &timestamp) || __builtin_sub_overflow(timestamp, join->base_timestamp, &delta))
+                return ERR_INVALID;
+        const size_t rest = (size_t)(end - at);
+        if ((size_t)(join->end - join->at) < 3 * VARINT_MAX + 1 + rest) return ERR_TOO_MANY;
+        join->at = put_varint(join->at, (int64_t)(1 + varint_bytes(delta) + varint_bytes(join->records) + rest));
+        *join->at++ = attributes;
+        join->at = put_varint(join->at, delta);
+        join->at = put_varint(join->at, join->records++);
+        memcpy(join->at, at, rest);
+        join->at += rest;
+        return 0;
+}
+
+int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined) {
+        struct wire_batch first = {0}, batch;
+        int64_t max_timestamp = 0, next = 0;
+        if (capacity < WIRE_BATCH_HEAD) return ERR_TOO_MANY;
+        struct join join = {.at = out + WIRE_BATCH_HEAD, .end = out + capacity};
+        for (size_t done = 0; done < bytes; done += batch.bytes) {
+                if (wire_batch((uint8_t *)(uintptr_t)data + done, bytes - done, &batch) || !wire_batch_adoptable(&batch) || batch.codec ||
+                    !wire_batch_sound(&batch) || (done && batch.base_offset != next))
+                        return ERR_INVALID;
+                const int64_t base_timestamp = get_64(batch.data + 27);
+                if (done == 0) {
+                        first = batch;
+                        join.base_timestamp = base_timestamp;
+                        max_timestamp = batch.max_timestamp;
+                }
+                if (batch.max_timestamp > max_timestamp) max_timestamp = batch.max_timestamp;
+                const uint8_t *at = batch.data + WIRE_BATCH_HEAD, *end = batch.data + batch.bytes;
+                for (int32_t i = 0; i < batch.records; i++) {
+                        int rc = join_record(&join, &at, end, base_timestamp, i);
+                        if (rc) return rc;
+                }
+                if (at != end) return ERR_INVALID;
+                next = batch.last_offset + 1;
+        }
+        if (join.records == 0) return ERR_INVALID;
+        memcpy(out, first.data, WIRE_BATCH_HEAD);
+        const size_t size = (size_t)(join.at - out);
+        set_32(out + 8, (int32_t)(size - LENGTH_ENDS));
+        set_32(out + 23, join.records - 1);
+        set_64(out + 35, max_timestamp);
+        set_32(out + 57, join.records);
+        set_32(out + 17, (int32_t)wire_crc32c(out + SUMMED, size - SUMMED));
+        return wire_batch(out, size, joined);
+}
+
+size_t wire_join_capacity(const uint8_t *data, size_t bytes, int32_t records) {
+        struct wire_batch batch;
+        size_t timestamp = 1;
+        for (size_t done = 0; done < bytes; done += batch.bytes) {
+                if (wire_batch((uint8_t *)(uintptr_t)data + done, bytes - done, &batch) || batch.magic != 2) break;
+                const uint64_t apart = (uint64_t)batch.max_timestamp - (uint64_t)get_64(data + 27);
+                const size_t each = varint_bytes((int64_t)apart);
+                if (each > timestamp) timestamp = each;
+        }
+        /* Each of the three numbers had one byte at least; a length grows by one with them, or not. */
+        return bytes + WIRE_BATCH_HEAD + 3 * VARINT_MAX + 1 + (size_t)records * (timestamp + varint_bytes(records));
 }

@@ -30,10 +30,10 @@
 
 /* ---- buffers ---- */
 
-static struct relay_buffer *buffer_new(struct relay_pool *pool, size_t bytes) {
+struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes) {
         struct relay_buffer *buffer = NULL;
         for (struct relay_buffer **at = &pool->spare; *at && bytes >= SPARE_MIN_BYTES; at = &(*at)->next)
-                if ((*at)->capacity >= bytes) {
+                if ((*at)->capacity >= bytes && (*at)->capacity / 2 <= bytes) { /* what is counted is the capacity */
                         buffer = *at;
                         *at = buffer->next;
                         pool->spare_count--;
@@ -276,7 +276,7 @@ static void take_stage(struct relay_conn *conn) {
         while (conn->state != CONN_CLOSED && conn->staged - at >= 4) {
                 size_t bytes = frame_size(conn->stage + at), there = conn->staged - at - 4;
                 if (bytes < 4 || bytes > RELAY_ANSWER_MAX) return conn_lost(conn, "an answer of %zu bytes", bytes);
-                struct relay_buffer *buffer = buffer_new(conn->pool, there < bytes ? bytes + SLACK_BYTES : bytes);
+                struct relay_buffer *buffer = relay_buffer_new(conn->pool, there < bytes ? bytes + SLACK_BYTES : bytes);
                 if (!buffer) return conn_lost(conn, "no memory for an answer of %zu bytes", bytes);
                 memcpy(buffer->data, conn->stage + at + 4, there < bytes ? there : bytes);
                 if (there < bytes) {

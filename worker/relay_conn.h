@@ -31,6 +31,8 @@ struct relay_buffer {
         size_t capacity;
         uint8_t data[];
 };
+/* With one reference.  NULL: no memory. */
+struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes);
 void relay_buffer_ref(struct relay_buffer *buffer);
 void relay_buffer_unref(struct relay_buffer *buffer); /* takes NULL */
 /* Frees what is spare; needs: none in use. */

@@ -93,6 +93,7 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
                 part->trouble_ms = 0;
                 relay->acked = true;
                 relay_part_acked(part);
+                relay_ends_pass(&part->ends, slot.last);
                 relay_buffer_unref(slot.buffer);
                 relay->events.acked(relay->ctx, part->of, &batch, produced->base_offset);
                 relay_part_ready(part);
@@ -100,7 +101,9 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
         }
         case RELAY_FAILED:
                 if (part->state == RELAY_FLOWING) part->state = RELAY_SETTLING;
-                if (verdict == WIRE_SEQUENCE) {
+                if (wire_error_too_large(produced->error) && relay_queue_oldest(&part->queue)->joined) {
+                        part->apart = true; /* it goes on batch by batch, as they came */
+                } else if (verdict == WIRE_SEQUENCE) {
                         relay_fail(relay, relay->transactional_id && wire_error_fences(produced->error), "%.100s [%d]: %s",
                                    part->target, part->partition, wire_error_name(produced->error));
                 } else if (verdict == WIRE_REFUSED) {

@@ -51,6 +51,9 @@ struct relay_part {
         enum relay_reason reason; /* REMOVED and REFUSED stand, others are found again after a failure */
         int64_t until;
         int64_t sent_next;        /* see relay_place */
+        struct relay_ends ends;
+        bool apart;               /* its batches are not joined: the destination's limit is below that */
+        unsigned incomplete;      /* so many answers in a row did not hold what was joined */
         bool behind;              /* its last answer did not reach the end of the log */
         char why[160];
         unsigned refs;            /* requests that name it, but those of its batches */
@@ -107,6 +110,7 @@ struct relay {
         struct relay_part **parts;
         size_t part_count, part_capacity;
         bool acked;               /* something was, since the last fetch */
+        double room;              /* records: what a turn allowed last */
         uint64_t limited_ms;      /* when a limit held back what waits; 0: never */
         size_t rotation;          /* which partition a fetch begins with */
         uint64_t turn, ready_count; /* counted: turns; partitions that became ready */

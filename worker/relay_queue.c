@@ -44,7 +44,6 @@ int relay_queue_push(struct relay_queue *queue, struct relay_slot slot) {
         queue->sequence = sequence_after(queue->sequence, slot.records);
         queue->fetch_offset = slot.next;
         queue->waiting_bytes += slot.bytes;
-        queue->waiting_records += slot.records;
         *slot_at(queue, queue->count++) = slot;
         return 0;
 }
@@ -58,14 +57,16 @@ bool relay_queue_pass(struct relay_queue *queue, int64_t next) {
 }
 
 #define SMALL_BYTES 4096
-#define FEW_RECORDS 32
-#define FEW_RECORDS_BYTES ((size_t)32 << 10)
+#define CROWDED_BYTES ((size_t)32 << 10)
 
-bool relay_queue_small(const struct relay_queue *queue, bool large_records) {
+bool relay_queue_small(const struct relay_queue *queue) {
         uint32_t waiting = queue->count - queue->sent;
-        if (waiting >= RELAY_SMALL_BATCHES && queue->waiting_bytes / waiting < SMALL_BYTES) return true;
-        return large_records && waiting > RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < FEW_RECORDS_BYTES &&
-               queue->waiting_records / waiting < FEW_RECORDS;
+        return waiting >= RELAY_SMALL_BATCHES && queue->waiting_bytes / waiting < SMALL_BYTES;
+}
+
+bool relay_queue_crowded(const struct relay_queue *queue) {
+        uint32_t waiting = queue->count - queue->sent;
+        return waiting >= 2 * RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < CROWDED_BYTES;
 }
 
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
@@ -74,10 +75,11 @@ struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
         return slot_at(queue, queue->sent);
 }
 
+const struct relay_slot *relay_queue_oldest(const struct relay_queue *queue) { return queue->count ? slot_at(queue, 0) : NULL; }
+
 void relay_queue_sent(struct relay_queue *queue) {
         assert(relay_queue_unsent(queue));
         queue->waiting_bytes -= slot_at(queue, queue->sent)->bytes;
-        queue->waiting_records -= slot_at(queue, queue->sent)->records;
         queue->sent++;
         queue->in_flight++;
 }
@@ -118,7 +120,6 @@ bool relay_queue_take_back(struct relay_queue *queue, struct relay_slot *out, bo
                 *out_sent = true;
         } else {
                 queue->waiting_bytes -= out->bytes;
-                queue->waiting_records -= out->records;
-        }
+                }
         return true;
 }

@@ -23,8 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a broker remembers of a producer's batches (KAFKA-5494). */
-#define RELAY_IN_FLIGHT_MAX 5
+#include "worker/relay_join.h"
 
 struct relay_slot {
         int64_t base, last;       /* source offsets of its first and last record */
@@ -35,6 +34,7 @@ struct relay_slot {
         uint8_t *data;
         size_t bytes;
         void *buffer;             /* the caller's: keeps data alive */
+        bool joined;              /* of several of the source's */
 };
 
 struct relay_queue {
@@ -48,7 +48,6 @@ struct relay_queue {
         int64_t fetch_offset;     /* the next to be fetched */
         int32_t sequence;         /* of the next record that is pushed */
         size_t waiting_bytes;     /* of those that are not under way */
-        int64_t waiting_records;  /* in them */
 };
 
 /* So many of less than 4 KiB each that wait are a backlog of small batches. */
@@ -64,13 +63,15 @@ int relay_queue_push(struct relay_queue *queue, struct relay_slot slot);
  * position is `next` now; else it will be with the newest batch. */
 bool relay_queue_pass(struct relay_queue *queue, int64_t next);
 
-/* Whether so many small batches wait that they are better joined: a broker takes a request for each.
- * large_records: also those of up to 32 KiB with few records in them, when more than five wait; joining
- * costs by the record. */
-bool relay_queue_small(const struct relay_queue *queue, bool large_records);
+/* Whether so many small batches wait that they are better opened: a broker takes a request for each. */
+bool relay_queue_small(const struct relay_queue *queue);
+/* Whether more of those that could be larger wait than go in two rounds. */
+bool relay_queue_crowded(const struct relay_queue *queue);
 
 /* The next to be sent; NULL: none, or it has to wait for answers. */
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue);
+/* NULL: none. */
+const struct relay_slot *relay_queue_oldest(const struct relay_queue *queue);
 /* It is under way. */
 void relay_queue_sent(struct relay_queue *queue);
 

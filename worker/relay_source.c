@@ -14,6 +14,7 @@
 #define WAIT_BLOCKED_MS 100  /* and nothing was acknowledged meanwhile */
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
+#define LIMITED_MS 10000     /* so long after a limit held something back batches go as they come */
 #define SMALL_MS 2000        /* a backlog of small batches that lasts so long is given back */
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
@@ -29,6 +30,11 @@ static uint64_t answer_bytes(const struct relay *relay) {
 
 static bool fetchable(const struct relay_part *part, const struct relay_broker *broker) {
         return part->source == broker && part->state == RELAY_FLOWING && !part->giving && !part->queue.failed;
+}
+
+/* What gathers at the source meanwhile is joined. */
+static bool crowded(const struct relay_part *part) {
+        return !part->packed && !part->apart && relay_queue_crowded(&part->queue);
 }
 
 void relay_fetch(struct relay_broker *broker) {
@@ -54,7 +60,7 @@ void relay_fetch(struct relay_broker *broker) {
         for (size_t k = 0; k < relay->part_count; k++) {
                 size_t i = from + k < relay->part_count ? from + k : from + k - relay->part_count;
                 struct relay_part *part = relay->parts[i];
-                if (!fetchable(part, broker) || part->queue.waiting_bytes >= each) continue;
+                if (!fetchable(part, broker) || part->queue.waiting_bytes >= each || crowded(part)) continue;
                 rows[wanted] = (struct wire_fetch_row){part->topic, part->partition, part->queue.fetch_offset,
                                                        (int32_t)(part->cut ? answer : each)};
                 request->rows[wanted++] = (struct relay_row){part, part->epoch, part->queue.fetch_offset};
@@ -85,24 +91,19 @@ struct fetched_ctx {
         struct relay_buffer *buffer;
 };
 
-/* Joining compressed ones means to open and to pack them: a broker's request costs less. */
-static bool backlog_of_small(const struct relay_part *part) {
-        return relay_queue_small(&part->queue, part->behind && !part->packed);
-}
-
 /* One that has waited for a broker, or for its lane to begin, goes in no time: what counts is
  * that it does not get shorter while it flows. */
 void relay_part_acked(struct relay_part *part) {
         uint64_t now = uv_now(part->relay->loop);
         bool stood_still = now - part->acked_ms > SMALL_MS;
-        if (!backlog_of_small(part)) part->small_since_ms = 0;
+        if (!relay_queue_small(&part->queue)) part->small_since_ms = 0;
         else if (!part->small_since_ms || stood_still) part->small_since_ms = now;
         part->acked_ms = now;
 }
 
-static bool better_joined(const struct relay_part *part) {
+static bool better_opened(const struct relay_part *part) {
         uint64_t now = uv_now(part->relay->loop), limited_ms = part->relay->limited_ms;
-        return backlog_of_small(part) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
+        return relay_queue_small(&part->queue) && part->small_since_ms && now - part->small_since_ms >= SMALL_MS &&
                now - part->acked_ms <= SMALL_MS && (!limited_ms || now - limited_ms > SMALL_MS);
 }
 
@@ -147,12 +148,59 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
                 relay_part_give(part, RELAY_UNUSUAL, -1, "%s", unusual);
                 return false;
         }
+        part->packed = batch->codec != 0;
         const struct relay_slot slot = {.base = batch->base_offset, .last = batch->last_offset,
                                         .max_timestamp = batch->max_timestamp, .records = batch->records,
                                         .data = batch->data, .bytes = batch->bytes, .buffer = buffer};
-        part->packed = batch->codec != 0;
         if (relay_queue_push(queue, slot)) return false; /* no memory: it is fetched again */
         relay_buffer_ref(buffer);
+        return true;
+}
+
+/* A turn takes a batch whole, however little a limit allows. */
+static int32_t joined_records_max(const struct relay *relay) {
+        if (relay->limited_ms && uv_now(relay->loop) - relay->limited_ms < LIMITED_MS) return 0;
+        return relay->room < INT32_MAX ? (int32_t)relay->room : INT32_MAX;
+}
+
+/* What begins at data, of this span, as one.  false: it has to go batch by batch. */
+static bool take_joined(struct relay_part *part, uint8_t *data, const struct relay_span *span) {
+        size_t capacity = wire_join_capacity(data, span->bytes, span->records);
+        struct relay_buffer *buffer = relay_buffer_new(&part->relay->pool, capacity);
+        struct wire_batch batch;
+        if (!buffer) return false;
+        if (!wire_join(data, span->bytes, buffer->data, capacity, &batch)) {
+                const struct relay_slot slot = {.base = batch.base_offset, .last = batch.last_offset, .max_timestamp = batch.max_timestamp,
+                                                .records = batch.records, .data = batch.data, .bytes = batch.bytes,
+                                                .buffer = buffer, .joined = true};
+                part->packed = false;
+                if (!relay_queue_push(&part->queue, slot)) return true;
+        }
+        relay_buffer_unref(buffer);
+        return false;
+}
+
+/* Of the first batch of these, which is at `batch`, and those behind it.  *out: so many bytes are taken, 0: it has to go by itself.
+ * false: the rest of the answer cannot be taken, for what was one batch is not all in it. */
+static bool join_batches(struct relay_part *part, uint8_t *data, size_t left, const struct wire_batch *batch, size_t *out) {
+        struct relay *relay = part->relay;
+        int64_t offset = part->queue.fetch_offset;
+        struct relay_span span;
+        *out = 0;
+        if (part->apart || relay->codec > 0 || batch->base_offset < offset || (offset < part->sent_next && batch->base_offset != offset)) return true;
+        int64_t end = relay_ends_from(&part->ends, batch->base_offset);
+        switch (relay_join_look(data, left, end, joined_records_max(relay), &span)) {
+        case RELAY_JOIN:
+                if (take_joined(part, data, &span)) *out = span.bytes;
+                return true;
+        case RELAY_JOIN_LATER:
+                /* It is asked for with the whole of an answer, which it came from; one that comes first in a request gets it. */
+                if (part->incomplete++ > 2 * relay->part_count + 8) break;
+                return false;
+        case RELAY_JOIN_CHANGED: break;
+        case RELAY_JOIN_NONE: return true;
+        }
+        part->ends.count = 0; /* if it is there, the broker will say that what comes now is out of order */
         return true;
 }
 
@@ -167,9 +215,11 @@ static bool take_batches(struct relay_part *part, const struct wire_fetched *fet
                         relay_part_give(part, RELAY_UNUSUAL, -1, "a batch that cannot be read");
                         return false;
                 }
-                if (!take_batch(part, &batch, buffer)) return false;
-                data += batch.bytes;
-                left -= batch.bytes;
+                size_t joined;
+                if (!join_batches(part, data, left, &batch, &joined)) break;
+                if (!joined && !take_batch(part, &batch, buffer)) return false;
+                data += joined ? joined : batch.bytes;
+                left -= joined ? joined : batch.bytes;
         }
         return true;
 }
@@ -201,9 +251,10 @@ static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
         relay_part_ready(part); /* also those before one that has to be opened */
         if (!all) return;
         part->cut = fetched->records_bytes > 0 && part->queue.fetch_offset == before;
+        if (!part->cut) part->incomplete = 0;
         int64_t end = fetched->last_stable >= 0 ? fetched->last_stable : fetched->high_watermark;
         part->behind = part->queue.fetch_offset < end;
-        if (better_joined(part)) return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
+        if (better_opened(part)) return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
         relay->events.end(relay->ctx, part->of, fetched->high_watermark, !part->behind);
 }
 

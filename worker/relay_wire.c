@@ -545,6 +545,8 @@ enum wire_verdict wire_fetch_verdict(int16_t error) {
 
 bool wire_error_fences(int16_t error) { return error == 47 || error == 90; }
 
+bool wire_error_too_large(int16_t error) { return error == 10 || error == 18; }
+
 const char *wire_error_name(int16_t error) {
         static _Thread_local char other[sizeof "error -32768"];
         switch (error) {

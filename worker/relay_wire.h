@@ -163,6 +163,14 @@ bool wire_batch_adoptable(const struct wire_batch *batch);
 void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16_t epoch, int32_t sequence,
                       bool transactional);
 
+/* Joins batches that lie behind each other, whole and to the last byte of data: adoptable, not compressed,
+ * offsets without holes between them either.  Records keep all but the two numbers that count from the batch's first;
+ * producers' ids are not kept.  The checksums of all are looked at, for they end here.
+ * 0 | ERR_INVALID (such a batch cannot be read, or has a wrong checksum) | ERR_TOO_MANY (more than capacity) */
+int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined);
+/* A capacity that is enough, unless timestamps go back. */
+size_t wire_join_capacity(const uint8_t *data, size_t bytes, int32_t records);
+
 /* RFC 3720 B.4; of data that begins with crc 0. */
 uint32_t wire_crc32c(const uint8_t *data, size_t bytes);
 /* The same by a table: where the processor has no instruction for it. */
@@ -181,6 +189,8 @@ enum wire_verdict wire_produce_verdict(int16_t error);
 enum wire_verdict wire_fetch_verdict(int16_t error); /* never SEQUENCE */
 /* Another producer has the transactional id. */
 bool wire_error_fences(int16_t error);
+/* A batch is larger than the topic takes. */
+bool wire_error_too_large(int16_t error);
 /* "NOT_LEADER_OR_FOLLOWER", or "error 77": valid until this thread's next call. */
 const char *wire_error_name(int16_t error);
 

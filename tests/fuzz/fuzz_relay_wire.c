@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "worker/relay_join.h"
 #include "worker/relay_wire.h"
 
 /* Within what an answer of these bytes may hand out. */
@@ -79,6 +80,21 @@ static void check_batches(uint8_t *data, size_t bytes) {
         LAW(bytes > 0 || rc == WIRE_CUT);
 }
 
+/* What is joined can be read, and has all records. */
+static void check_join(uint8_t *data, size_t bytes) {
+        static uint8_t out[1 << 16];
+        struct relay_span span;
+        struct wire_batch joined;
+        int64_t end = bytes % 3 ? -1 : (int64_t)bytes;
+        if (relay_join_look(data, bytes, end, INT32_MAX, &span) != RELAY_JOIN) return;
+        LAW(span.bytes <= bytes && span.records >= 2);
+        int rc = wire_join(data, span.bytes, out, sizeof out, &joined);
+        LAW(rc == 0 || rc == ERR_INVALID || rc == ERR_TOO_MANY);
+        if (rc) return;
+        LAW(joined.records == span.records && wire_batch_sound(&joined) && wire_batch_adoptable(&joined));
+        (void)wire_join_capacity(data, span.bytes, span.records);
+}
+
 static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
         (void)ctx;
         check_text(fetched->topic);
@@ -114,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         const unsigned kind = data[0] % 8u;
         uint8_t *copy = fuzz_copy(data + 1, --bytes);
         if (kind == 7) {
+                check_join(copy, bytes); /* before they are changed */
                 check_batches(copy, bytes);
         } else {
                 answer.data = copy;

@@ -276,19 +276,25 @@ def test_a_topic_that_gets_a_limit_on_its_way_back_to_the_relay(mirrored, name, 
     assert there == [f"{run}{i}" for run in "bcd" for i in range(20)][10:], there
 
 
-@pytest.mark.parametrize("guarantee", GUARANTEES)
-def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, nodes, proxy, guarantee):
-    """A far destination takes five requests at a time; records that come one by one are more than that."""
+def loaded_at_a_far_broker(mirrored, name, nodes, guarantee, codec):
+    """A mirror whose destination's leader is behind a proxy, records that come one by one, and the worker."""
     mirror = mirrored(settings={"report.interval.ms": 300}, **{"delivery.guarantee": guarantee, "lanes": 1})
-    config = far_config(mirror, nodes)
     topic = f"{name}.small"
     create(mirror, topic, replicas=(2,))
     mirror.apply()
     mirror.start_coordinator("c1")
-    worker = mirror.start_worker("w1", config=config)
+    worker = mirror.start_worker("w1", config=far_config(mirror, nodes))
     mirror.wait_running(1)
-    load = mirror.load(topic, 1, 100)
+    load = mirror.load(topic, 1, 100, codec=codec)
     mirror.wait_status(lambda status: status["partitions"][0]["position"] > 100, "records flow")
+    return mirror, topic, worker, load
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, nodes, proxy, guarantee):
+    """A far destination takes five requests at a time; records that come one by one are more than that.  Compressed, their
+    batches are not joined."""
+    mirror, topic, worker, load = loaded_at_a_far_broker(mirrored, name, nodes, guarantee, "lz4")
     wait_until(lambda: relayed(mirror) == 1, 60, mirror.describe)       # a slow start may be a backlog too
     text = worker.log_text()
     was, before = text.count("msg=partition.opened "), len(text)
@@ -304,6 +310,21 @@ def test_a_backlog_of_small_batches_is_opened_until_it_is_gone(mirrored, name, n
     assert opened(mirror, topic) == {SMALL}
     load.stop()
     mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_small_batches_that_are_not_compressed_are_joined_where_the_way_is_long(mirrored, name, nodes, proxy, guarantee):
+    """Fifty of them a second would arrive one by one, of a hundred."""
+    mirror, topic, _, load = loaded_at_a_far_broker(mirrored, name, nodes, guarantee, "none")
+    proxy.links["2"].delay(0.1)
+    at = mirror.status()["partitions"][0]["position"]
+    mirror.wait_status(lambda status: status["partitions"][0]["position"] > at + 1000, "it flows on")
+    mirror.wait_status(lambda status: (status["partitions"][0]["lag"] or 0) < 200, "it keeps up")
+    assert relayed(mirror) == 1 and not opened(mirror, topic), mirror.describe()
+    load.stop()
+    proxy.links["2"].delay(0)
+    mirror.assert_mirrored(topic, guarantee.replace("exactly-once", "exact"))
+    assert len(batches(mirror.destination, topic)) < len(batches(mirror.source, topic))
 
 
 def test_a_limit_makes_no_backlog_of_small_batches(mirrored, name):

@@ -8,7 +8,7 @@
 
 #include "worker/relay_wire.h"
 
-struct bytes { uint8_t data[1 << 18]; size_t count; };
+struct bytes { uint8_t data[1 << 19]; size_t count; };
 
 static inline void put(struct bytes *b, const void *data, size_t count) {
         assert_true(b->count + count <= sizeof b->data);

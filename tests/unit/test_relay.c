@@ -18,7 +18,7 @@
 #define BROKERS 2               /* of each cluster */
 #define BATCHES 80              /* of each partition */
 #define PAYLOAD 4500            /* more than what is better joined */
-#define BATCH_BYTES (WIRE_BATCH_HEAD + PAYLOAD)
+#define RECORD_BYTES 23
 #define ODD 20
 
 enum { SOURCE, DESTINATION };
@@ -68,8 +68,13 @@ static struct world {
         enum relay_reason odd_reason;
         int64_t odd_until;
         bool odd_given;
+        int records_max;                      /* the destination takes no larger batch */
+        int joined;                           /* batches there that were several */
         bool closed;
 } w;
+
+/* Batches of records that can be read, which are joined; else none is. */
+static bool readable;
 
 /* ---- bytes ---- */
 
@@ -78,11 +83,51 @@ static void make_batch(struct bytes *b, int partition, const struct entry *entry
         const struct bytes_batch batch = {.base = entry->base, .magic = odd == OLD_FORMAT ? 1 : 2,
                                           .attributes = control ? 0x30 : attributes[odd], .last = entry->records - 1,
                                           .records = odd == WRONG_EMPTY ? 0 : entry->records - (odd == HOLE), .max_timestamp = 1000 + entry->records};
-        uint8_t *at = put_batch_head(b, &batch, PAYLOAD);
-        put64(b, entry->base);
-        put64(b, partition);
-        put_fill(b, PAYLOAD - 16);
-        batch_sum(at, BATCH_BYTES, odd == WRONG_SUM || odd == WRONG_CONTROL || odd == WRONG_EMPTY);
+        uint8_t *at = put_batch_head(b, &batch, readable ? entry->records * RECORD_BYTES : PAYLOAD);
+        for (int i = 0; readable && i < entry->records; i++) {
+                put8(b, 2 * (RECORD_BYTES - 1));
+                put(b, (const uint8_t[]){0, 0, (uint8_t)(2 * i), 1, 2 * 16}, 5); /* no key */
+                put64(b, entry->base + i);
+                put64(b, partition);
+                put8(b, 0);
+        }
+        if (!readable) {
+                put64(b, entry->base);
+                put64(b, partition);
+                put_fill(b, PAYLOAD - 16);
+        }
+        batch_sum(at, (size_t)(b->data + b->count - at), odd == WRONG_SUM || odd == WRONG_CONTROL || odd == WRONG_EMPTY);
+}
+
+/* The batches of the source that one at the destination is made of. */
+static int entries_of(const struct log_partition *part, uint8_t *data, const struct wire_batch *batch, struct entry *out) {
+        uint8_t *at = data + WIRE_BATCH_HEAD;
+        if (!readable) {
+                out[0] = (struct entry){get64(&at), batch->records};
+                assert_int_equal(get64(&at), part - w.parts);
+                return 1;
+        }
+        int count = 0, in_last = 0;
+        int64_t next = -1;
+        for (int32_t i = 0; i < batch->records; i++) {
+                at += 1 + *at / 2;                              /* below 64 bytes, its length is one */
+                uint8_t *value = at - 17;
+                int64_t offset = get64(&value);
+                assert_int_equal(get64(&value), part - w.parts);
+                assert_true(next < 0 || offset == next);
+                next = offset + 1;
+                if (in_last == 0) {
+                        int n = 0;
+                        while (n < BATCHES && part->batches[n].base != offset) n++;
+                        assert_true(n < BATCHES);               /* it begins with one */
+                        out[count++] = part->batches[n];
+                        in_last = part->batches[n].records;
+                }
+                in_last--;
+        }
+        assert_int_equal(in_last, 0);                           /* and ends with one */
+        assert_ptr_equal(at, data + batch->bytes);
+        return count;
 }
 
 /* ---- brokers ---- */
@@ -172,13 +217,14 @@ static int answer_fetch(struct client *c, uint8_t *at) {
                         put32(&c->out, -1);
                         size_t size_at = c->out.count;
                         put32(&c->out, 0);
+                        size_t begin = c->out.count;
                         int given = 0, most = 1 + rand() % 12;
                         for (int i = 0; leads && i < BATCHES && given < most; i++) {
                                 if (part->batches[i].base + part->batches[i].records <= offset) continue;
                                 make_batch(&c->out, p, &part->batches[i], part->control[i], p == 1 && i == ODD ? w.odd : EVEN);
                                 given++;
                         }
-                        uint32_t size = htobe32((uint32_t)(given * BATCH_BYTES));
+                        uint32_t size = htobe32((uint32_t)(c->out.count - begin));
                         memcpy(c->out.data + size_at, &size, 4);
                         found += given + !leads;
                 }
@@ -195,10 +241,11 @@ static int append(struct log_partition *part, uint8_t *data, size_t bytes, int64
         int64_t producer = get64(&at);
         (void)get16(&at);
         int32_t first = get32(&at), last = first + batch.records - 1;
-        at = data + WIRE_BATCH_HEAD;
-        struct entry entry = {get64(&at), batch.records};
-        assert_int_equal(get64(&at), p);
-        if (w.refused_partition == p && entry.base == part->batches[w.refused].base) return TOO_LARGE;
+        struct entry entries[BATCHES];
+        int count = entries_of(part, data, &batch, entries);
+        for (int i = 0; i < count; i++)
+                if (w.refused_partition == p && entries[i].base == part->batches[w.refused].base) return TOO_LARGE;
+        if (w.records_max && batch.records > w.records_max) return TOO_LARGE;
         if (part->producer == producer) {
                 for (int i = 0; i < part->known_count; i++)
                         if (part->known[i].first == first && part->known[i].last == last) return 0;
@@ -212,8 +259,9 @@ static int append(struct log_partition *part, uint8_t *data, size_t bytes, int64
         part->known[part->known_count].first = first;
         part->known[part->known_count++].last = last;
         *out_base = part->there_count;
-        assert_true(part->there_count < 4 * BATCHES);
-        part->there[part->there_count++] = entry;
+        assert_true(part->there_count + count <= 4 * BATCHES);
+        for (int i = 0; i < count; i++) part->there[part->there_count++] = entries[i];
+        w.joined += count > 1;
         return 0;
 }
 
@@ -354,7 +402,8 @@ static void on_acked(void *ctx, void *of, const struct relay_batch *batch, int64
         assert_int_equal(batch->base, part->sent[0].base); /* the oldest */
         memmove(part->sent, part->sent + 1, sizeof part->sent[0] * (size_t)--part->sent_count);
         assert_true(part->acked < part->there_count);      /* it is there, and the next that was not acknowledged */
-        assert_int_equal(part->there[part->acked++].base, batch->base);
+        assert_int_equal(part->there[part->acked].base, batch->base);
+        while (part->acked < part->there_count && part->there[part->acked].base <= batch->last) part->acked++;
         assert_true(batch->next > part->position);
         part->position = batch->next;
 }
@@ -532,13 +581,27 @@ static void all_arrives_once_and_in_order(void **state) {
         world_relay();
         run_until(all_there);
         for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
+        assert_true((w.joined > 0) == readable);
         world_end();
+}
+
+static void where_a_topic_takes_no_joined_batch_they_go_as_they_came(void **state) {
+        (void)state;
+        unsigned first = seed();
+        for (unsigned round = 0; readable && round < 4; round++) {
+                world_begin(first + round, round % 2 ? 2 : 0);
+                w.records_max = round < 2 ? 3 : 8;  /* 3: what is in one of the source's */
+                world_relay();
+                run_until(all_there);
+                for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
+                world_end();
+        }
 }
 
 static void so_it_does_when_brokers_break_off_and_leaders_move(void **state) {
         (void)state;
         unsigned first = seed();
-        for (unsigned round = 0; round < 2; round++) {
+        for (unsigned round = 0; round < (readable ? 6 : 2); round++) {
                 world_begin(first + round, 2);
                 world_relay();
                 run_until(all_there);
@@ -696,7 +759,7 @@ static void what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened(void **s
         struct log_partition *part = &w.parts[1];
         int at = 0;
         while (part->control[at] || part->batches[at].records < 2) at++;
-        part->place = (struct relay_place){7, 5000, 5000};
+        part->place = (struct relay_place){7, 5000, 5000, {{0}, 0}};
         part->position = part->batches[at].base + 1;
         world_relay();
         run_until(odd_and_others_there);
@@ -726,6 +789,7 @@ int main(void) {
                 cmocka_unit_test(all_arrives_once_and_in_order),
                 cmocka_unit_test(what_nobody_sees_is_passed_without_a_batch_before_it),
                 cmocka_unit_test(where_a_turn_allows_one_batch_no_broker_s_partitions_take_each),
+                cmocka_unit_test(where_a_topic_takes_no_joined_batch_they_go_as_they_came),
                 cmocka_unit_test(so_it_does_when_brokers_break_off_and_leaders_move),
                 cmocka_unit_test(so_it_does_when_partitions_leave_and_come_back),
                 cmocka_unit_test(a_refused_batch_is_given_back_and_none_behind_it_arrives),
@@ -735,5 +799,7 @@ int main(void) {
                 cmocka_unit_test(what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened),
                 cmocka_unit_test(closed_at_any_time_it_counts_only_what_is_there),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        int failed = cmocka_run_group_tests_name("as they came", tests, NULL, NULL);
+        readable = true;
+        return failed + cmocka_run_group_tests_name("joined", tests, NULL, NULL);
 }
