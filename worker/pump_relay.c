@@ -21,7 +21,6 @@
 #include "common/log.h"
 #include "worker/pump_internal.h"
 #include "worker/relay.h"
-#include "worker/relay_queue.h"
 
 #define OPENED_MS 30000      /* then relaying is tried again; doubles */
 #define OPENED_MAX_MS 600000
@@ -97,6 +96,7 @@ static void open_records(struct pump *pump, struct part *part) {
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
+        part->place.unjoined = part->unjoined;
         part->relayed = relay_add(pump->relay, part, part->topic->name, part->partition, part->topic->target, offset, part->place);
         if (!part->relayed) return false;
         part->relayed_ms = clock_boot_ms();
@@ -337,6 +337,14 @@ static void on_failed(void *ctx, bool fenced, const char *why) {
         pump_recycle(pump, "destination: %s", why);
 }
 
+static void on_unjoined(void *ctx, void *of) {
+        struct pump *pump = ctx;
+        struct part *part = of;
+        part->unjoined = true;
+        log_info("partition.unjoined", "route=%s lane=%u topic=%s partition=%d reason=\"destination: MESSAGE_TOO_LARGE of joined batches\"",
+                 pump->settings.route, pump->settings.lane, part->topic->name, part->partition);
+}
+
 static void on_trouble(void *ctx, const char *why) {
         struct pump *pump = ctx;
         pump_set_error(pump, why);
@@ -352,7 +360,8 @@ static void on_closed(void *ctx) {
 
 void pump_relay_open(struct pump *pump) {
         static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
-                                                   on_end,    on_given_back, on_failed, on_trouble,    on_closed};
+                                                   on_end,    on_given_back, on_failed, on_unjoined,      on_trouble,
+                                                   on_closed};
         if (!pump->consumer || !pump->producer || !may_relay(pump)) return;
         uv_mutex_lock(&pump->denied.lock);
         int64_t id = pump->producer_id;

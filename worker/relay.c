@@ -239,6 +239,7 @@ void relay_part_look(struct relay_part *part) {
         leave_ready(part);
         drop_waiting(part); /* it must not take room from others meanwhile */
         part->state = RELAY_LOOKING;
+        part->incomplete_ms = part->incomplete_again_ms = 0;
         part->unknown = 1u << RELAY_SOURCE | 1u << RELAY_DESTINATION;
         part->retry_ms = now + relay_backoff_ms(part->failures++);
         if (!part->trouble_ms) part->trouble_ms = now;
@@ -253,9 +254,7 @@ static void take_back(struct relay_part *part) {
         while (relay_queue_take_back(&part->queue, &slot, &sent)) {
                 struct relay_batch batch = relay_batch_of(&slot);
                 relay_buffer_unref(slot.buffer);
-                if (!sent) continue;
-                relay_ends_add(&part->ends, batch.last);
-                part->relay->events.taken_back(part->relay->ctx, part->of, &batch);
+                if (sent) part->relay->events.taken_back(part->relay->ctx, part->of, &batch);
         }
         part->epoch++;
 }
@@ -295,7 +294,7 @@ void relay_part_check(struct relay_part *part) {
         void *of = part->of;
         enum relay_reason reason = part->reason;
         int64_t until = part->until;
-        struct relay_place place = {part->queue.sequence, part->queue.fetch_offset, part->sent_next, part->ends};
+        struct relay_place place = {part->queue.sequence, part->queue.fetch_offset, part->sent_next, part->queue.ends, part->unjoined};
         char why[sizeof part->why];
         memcpy(why, part->why, sizeof why);
         part_leave(part);
@@ -337,7 +336,9 @@ struct relay_part *relay_add(struct relay *relay, void *of, const char *topic, i
         relay_queue_init(&part->queue, offset);
         part->queue.sequence = place.sequence;
         part->sent_next = place.sent_next > place.offset ? place.sent_next : offset; /* maybe below: of a log that is gone */
-        if (place.sent_next > place.offset) part->ends = place.ends;
+        if (place.sent_next > place.offset) part->queue.ends = place.ends;
+        part->unjoined = place.unjoined;
+        part->joins = true;
         part->trouble_ms = uv_now(relay->loop);
         part->unknown = 1u << RELAY_SOURCE | 1u << RELAY_DESTINATION;
         /* Partitions of a topic stand together: a request names it once. */

@@ -34,7 +34,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "worker/relay_join.h"
+#include "worker/relay_queue.h"
 
 struct relay;
 struct relay_part;
@@ -46,6 +46,7 @@ struct relay_place {
         int64_t offset;           /* source: of the next record then */
         int64_t sent_next;        /* above it: what was sent under these sequences may be there, and only it may follow */
         struct relay_ends ends;   /* of that */
+        bool unjoined;               /* the destination takes no joined batch of it */
 };
 
 struct relay_batch {
@@ -85,6 +86,8 @@ struct relay_events {
         /* The producer and the broker no longer agree: nothing can be sent but with a new producer and relay.
          * fenced: another producer has the transactional id.  Never from inside a call. */
         void (*failed)(void *ctx, bool fenced, const char *why);
+        /* One of its joined batches was too large for the destination: they go as they come, from now on. */
+        void (*unjoined)(void *ctx, void *part);
         /* Something is away: it is tried again.  One line. */
         void (*trouble)(void *ctx, const char *why);
         /* After relay_close: the last event. */

@@ -30,10 +30,10 @@
 
 /* ---- buffers ---- */
 
-struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes) {
+static struct relay_buffer *answer_buffer_new(struct relay_pool *pool, size_t bytes) {
         struct relay_buffer *buffer = NULL;
         for (struct relay_buffer **at = &pool->spare; *at && bytes >= SPARE_MIN_BYTES; at = &(*at)->next)
-                if ((*at)->capacity >= bytes && (*at)->capacity / 2 <= bytes) { /* what is counted is the capacity */
+                if ((*at)->capacity >= bytes) {
                         buffer = *at;
                         *at = buffer->next;
                         pool->spare_count--;
@@ -47,10 +47,19 @@ struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes) {
                 if (!buffer) return NULL;
                 buffer->pool = pool;
                 buffer->capacity = capacity;
+                buffer->keep = capacity >= SPARE_MIN_BYTES;
         }
         buffer->refs = 1;
         buffer->next = NULL;
         pool->bytes += buffer->capacity;
+        return buffer;
+}
+
+struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes) {
+        struct relay_buffer *buffer = malloc(sizeof *buffer + bytes);
+        if (!buffer) return NULL;
+        *buffer = (struct relay_buffer){.pool = pool, .refs = 1, .capacity = bytes};
+        pool->bytes += bytes;
         return buffer;
 }
 
@@ -60,7 +69,7 @@ void relay_buffer_unref(struct relay_buffer *buffer) {
         if (!buffer || --buffer->refs) return;
         struct relay_pool *pool = buffer->pool;
         pool->bytes -= buffer->capacity;
-        if (buffer->capacity < SPARE_MIN_BYTES || buffer->capacity > pool->spare_max_bytes || pool->spare_count == SPARE_MAX) {
+        if (!buffer->keep || buffer->capacity > pool->spare_max_bytes || pool->spare_count == SPARE_MAX) {
                 free(buffer);
                 return;
         }
@@ -276,7 +285,7 @@ static void take_stage(struct relay_conn *conn) {
         while (conn->state != CONN_CLOSED && conn->staged - at >= 4) {
                 size_t bytes = frame_size(conn->stage + at), there = conn->staged - at - 4;
                 if (bytes < 4 || bytes > RELAY_ANSWER_MAX) return conn_lost(conn, "an answer of %zu bytes", bytes);
-                struct relay_buffer *buffer = relay_buffer_new(conn->pool, there < bytes ? bytes + SLACK_BYTES : bytes);
+                struct relay_buffer *buffer = answer_buffer_new(conn->pool, there < bytes ? bytes + SLACK_BYTES : bytes);
                 if (!buffer) return conn_lost(conn, "no memory for an answer of %zu bytes", bytes);
                 memcpy(buffer->data, conn->stage + at + 4, there < bytes ? there : bytes);
                 if (there < bytes) {

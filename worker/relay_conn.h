@@ -17,7 +17,7 @@
 
 #include "worker/relay_wire.h"
 
-/* Answers lie in buffers that are counted, and kept for the next answer. */
+/* Answers lie in buffers that are counted, and kept for the next answer; so does what is made of them, but for the latter. */
 struct relay_pool {
         struct relay_buffer *spare;
         size_t spare_count, spare_bytes;
@@ -29,9 +29,10 @@ struct relay_buffer {
         struct relay_buffer *next;
         size_t refs;
         size_t capacity;
+        bool keep;
         uint8_t data[];
 };
-/* With one reference.  NULL: no memory. */
+/* Of just so many bytes, with one reference; not kept.  NULL: no memory. */
 struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes);
 void relay_buffer_ref(struct relay_buffer *buffer);
 void relay_buffer_unref(struct relay_buffer *buffer); /* takes NULL */

@@ -91,9 +91,8 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
                 struct relay_batch batch = relay_batch_of(&slot);
                 part->failures = 0;
                 part->trouble_ms = 0;
-                relay->acked = true;
+                if (part->source) part->source->acked = true;
                 relay_part_acked(part);
-                relay_ends_pass(&part->ends, slot.last);
                 relay_buffer_unref(slot.buffer);
                 relay->events.acked(relay->ctx, part->of, &batch, produced->base_offset);
                 relay_part_ready(part);
@@ -102,7 +101,8 @@ static void on_produced(void *ctx, const struct wire_produced *produced) {
         case RELAY_FAILED:
                 if (part->state == RELAY_FLOWING) part->state = RELAY_SETTLING;
                 if (wire_error_too_large(produced->error) && relay_queue_oldest(&part->queue)->joined) {
-                        part->apart = true; /* it goes on batch by batch, as they came */
+                        part->unjoined = true;
+                        relay->events.unjoined(relay->ctx, part->of);
                 } else if (verdict == WIRE_SEQUENCE) {
                         relay_fail(relay, relay->transactional_id && wire_error_fences(produced->error), "%.100s [%d]: %s",
                                    part->target, part->partition, wire_error_name(produced->error));

@@ -33,6 +33,9 @@ struct relay_broker {
         unsigned failures;        /* in a row */
         bool fetching;            /* SOURCE: a fetch is under way */
         struct relay_part *ready, **ready_tail; /* DESTINATION: have batches to be sent */
+        size_t rotation;          /* SOURCE: which partition a fetch begins with */
+        bool acked;               /* SOURCE: something of its partitions was, since the last fetch */
+        uint64_t joined_bytes;    /* SOURCE: of its last answer */
         uint64_t turn;            /* the last in which it was asked to send */
 };
 
@@ -51,9 +54,10 @@ struct relay_part {
         enum relay_reason reason; /* REMOVED and REFUSED stand, others are found again after a failure */
         int64_t until;
         int64_t sent_next;        /* see relay_place */
-        struct relay_ends ends;
-        bool apart;               /* its batches are not joined: the destination's limit is below that */
-        unsigned incomplete;      /* so many answers in a row did not hold what was joined */
+        bool unjoined;               /* see relay_place */
+        bool joins;               /* of its last answer with several batches some were joined */
+        uint64_t incomplete_ms;   /* since when answers do not hold what was joined; 0: they do */
+        uint64_t incomplete_again_ms; /* it is not fetched before */
         bool behind;              /* its last answer did not reach the end of the log */
         char why[160];
         unsigned refs;            /* requests that name it, but those of its batches */
@@ -109,10 +113,8 @@ struct relay {
         uint64_t add_retry_ms;
         struct relay_part **parts;
         size_t part_count, part_capacity;
-        bool acked;               /* something was, since the last fetch */
         double room;              /* records: what a turn allowed last */
         uint64_t limited_ms;      /* when a limit held back what waits; 0: never */
-        size_t rotation;          /* which partition a fetch begins with */
         uint64_t turn, ready_count; /* counted: turns; partitions that became ready */
         struct wire_out out;
         bool failed, failed_told, fenced;

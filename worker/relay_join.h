@@ -7,40 +7,29 @@
  * where they come in one answer.
  *
  * A broker knows a batch again by the sequences of its first and its last record alone.  What
- * was sent, and got no answer, is thus joined again just as it was. */
+ * was sent, and got no answer, is thus joined again just as it was (relay_queue_end). */
 #ifndef HELIOSTAT_WORKER_RELAY_JOIN_H
 #define HELIOSTAT_WORKER_RELAY_JOIN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a broker remembers of a producer's batches (KAFKA-5494). */
-#define RELAY_IN_FLIGHT_MAX 5
+#define RELAY_JOINED_BYTES ((size_t)256 << 10) /* as they come; a record takes some bytes more then */
 
-/* Where batches ended that were sent and taken back: source offsets of their last records, ascending. */
-struct relay_ends {
-        int64_t last[RELAY_IN_FLIGHT_MAX];
-        uint32_t count;
-};
-/* More than there is room for: the greatest is forgotten. */
-void relay_ends_add(struct relay_ends *ends, int64_t last);
-/* All up to this one are there. */
-void relay_ends_pass(struct relay_ends *ends, int64_t last);
-/* The first one at or behind an offset; -1: none. */
-int64_t relay_ends_from(const struct relay_ends *ends, int64_t offset);
-
-enum relay_join {
-        RELAY_JOIN_NONE,          /* the first batch goes by itself */
-        RELAY_JOIN,               /* those of the span */
-        RELAY_JOIN_LATER,         /* what was joined with it is not all in these bytes */
-        RELAY_JOIN_CHANGED,       /* no batch ends where it ended */
-};
 struct relay_span {
         size_t bytes;
         int32_t records;
 };
-/* data: begins with a whole batch.  end: where the one that begins so has to end; -1: anywhere.
- * records_max: that may be in one, if it may end anywhere. */
-enum relay_join relay_join_look(uint8_t *data, size_t bytes, int64_t end, int32_t records_max, struct relay_span *out);
+enum relay_join {
+        RELAY_JOIN,               /* the batches of the span are one */
+        RELAY_JOIN_NONE,          /* the first batch goes by itself */
+        RELAY_JOIN_LATER,         /* what was joined with it is not all in these bytes */
+        RELAY_JOIN_CHANGED,       /* it cannot be what it was: no batch ends there, or one has to be opened or is missing */
+};
+/* Both: data begins with a whole batch, of records. */
+/* As much as fits, with so many records at most: JOIN or NONE. */
+enum relay_join relay_join_fit(uint8_t *data, size_t bytes, int32_t records_max, struct relay_span *out);
+/* What was one batch, with `end` as the offset of its last record. */
+enum relay_join relay_join_again(uint8_t *data, size_t bytes, int64_t end, struct relay_span *out);
 
 #endif

@@ -69,6 +69,29 @@ bool relay_queue_crowded(const struct relay_queue *queue) {
         return waiting >= 2 * RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < CROWDED_BYTES;
 }
 
+/* There are more than five at a time only of batches that end elsewhere now: the greatest is forgotten. */
+static void ends_add(struct relay_ends *ends, int64_t last) {
+        uint32_t at = ends->count;
+        while (at > 0 && ends->last[at - 1] > last) at--;
+        if (at == RELAY_IN_FLIGHT_MAX || (at > 0 && ends->last[at - 1] == last)) return;
+        if (ends->count < RELAY_IN_FLIGHT_MAX) ends->count++;
+        for (uint32_t i = ends->count - 1; i > at; i--) ends->last[i] = ends->last[i - 1];
+        ends->last[at] = last;
+}
+
+static void ends_pass(struct relay_ends *ends, int64_t last) {
+        uint32_t gone = 0;
+        while (gone < ends->count && ends->last[gone] <= last) gone++;
+        ends->count -= gone;
+        for (uint32_t i = 0; gone && i < ends->count; i++) ends->last[i] = ends->last[i + gone];
+}
+
+int64_t relay_queue_end(const struct relay_queue *queue, int64_t offset) {
+        for (uint32_t i = 0; i < queue->ends.count; i++)
+                if (queue->ends.last[i] >= offset) return queue->ends.last[i];
+        return -1;
+}
+
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue) {
         if (queue->failed || queue->sent == queue->count) return NULL;
         if (queue->sent >= (queue->known ? RELAY_IN_FLIGHT_MAX : 1)) return NULL;
@@ -94,6 +117,7 @@ enum relay_answer relay_queue_answer(struct relay_queue *queue, bool taken, stru
                 return RELAY_FAILED;
         }
         *out = *slot_at(queue, 0);
+        ends_pass(&queue->ends, out->last);
         queue->head = (queue->head + 1) & (queue->capacity - 1);
         queue->count--;
         queue->sent--;
@@ -118,8 +142,9 @@ bool relay_queue_take_back(struct relay_queue *queue, struct relay_slot *out, bo
         if (queue->sent > queue->count) {
                 queue->sent = queue->count;
                 *out_sent = true;
+                ends_add(&queue->ends, out->last);
         } else {
                 queue->waiting_bytes -= out->bytes;
-                }
+        }
         return true;
 }

@@ -23,7 +23,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "worker/relay_join.h"
+/* What a broker remembers of a producer's batches (KAFKA-5494). */
+#define RELAY_IN_FLIGHT_MAX 5
+
+/* Where batches ended that were sent and taken back: source offsets of their last records, ascending. */
+struct relay_ends {
+        int64_t last[RELAY_IN_FLIGHT_MAX];
+        uint32_t count;
+};
 
 struct relay_slot {
         int64_t base, last;       /* source offsets of its first and last record */
@@ -45,6 +52,7 @@ struct relay_queue {
         uint32_t in_flight;       /* answers that are to come; as many, unless it has failed */
         bool failed;
         bool known;               /* the broker has taken the batch before these */
+        struct relay_ends ends;
         int64_t fetch_offset;     /* the next to be fetched */
         int32_t sequence;         /* of the next record that is pushed */
         size_t waiting_bytes;     /* of those that are not under way */
@@ -65,11 +73,14 @@ bool relay_queue_pass(struct relay_queue *queue, int64_t next);
 
 /* Whether so many small batches wait that they are better opened: a broker takes a request for each. */
 bool relay_queue_small(const struct relay_queue *queue);
-/* Whether more of those that could be larger wait than go in two rounds. */
+/* Whether so many of those that could be larger wait as go in two rounds. */
 bool relay_queue_crowded(const struct relay_queue *queue);
 
 /* The next to be sent; NULL: none, or it has to wait for answers. */
 struct relay_slot *relay_queue_unsent(struct relay_queue *queue);
+/* Where a batch has to end that begins at an offset, or behind it, since it was sent so and may be there; -1: anywhere. */
+int64_t relay_queue_end(const struct relay_queue *queue, int64_t offset);
+
 /* NULL: none. */
 const struct relay_slot *relay_queue_oldest(const struct relay_queue *queue);
 /* It is under way. */

@@ -6,6 +6,7 @@
 
 #include "worker/budget.h"
 #include "worker/relay_internal.h"
+#include "worker/relay_join.h"
 
 #define WAIT_MS 500          /* for a first record: as long as librdkafka waits */
 /* While a partition is left out for what it has waiting, the others must not
@@ -15,6 +16,8 @@
 #define ANSWER_MAX_BYTES ((uint64_t)1 << 20)
 #define ANSWER_MIN_BYTES ((uint64_t)64 << 10)
 #define LIMITED_MS 10000     /* so long after a limit held something back batches go as they come */
+#define INCOMPLETE_MS 5000   /* so long an answer is waited for that holds all of what was one batch, */
+#define INCOMPLETE_PAUSE_MS 20 /* and asked for so often */
 #define SMALL_MS 2000        /* a backlog of small batches that lasts so long is given back */
 #define PARTITION_MIN_BYTES ((uint64_t)64 << 10)
 
@@ -32,41 +35,58 @@ static bool fetchable(const struct relay_part *part, const struct relay_broker *
         return part->source == broker && part->state == RELAY_FLOWING && !part->giving && !part->queue.failed;
 }
 
+/* A turn takes a batch whole, however little a limit allows. */
+static int32_t joined_records_max(const struct relay *relay) {
+        if (relay->limited_ms && uv_now(relay->loop) - relay->limited_ms < LIMITED_MS) return 0;
+        return relay->room < INT32_MAX ? (int32_t)relay->room : INT32_MAX;
+}
+
 /* What gathers at the source meanwhile is joined. */
 static bool crowded(const struct relay_part *part) {
-        return !part->packed && !part->apart && relay_queue_crowded(&part->queue);
+        return part->joins && !part->packed && !part->unjoined && joined_records_max(part->relay) > 1 && relay_queue_crowded(&part->queue);
+}
+
+static bool later(const struct relay_part *part) {
+        uint64_t now = uv_now(part->relay->loop);
+        if (part->incomplete_again_ms <= now) return false;
+        relay_wake_in(part->relay, part->incomplete_again_ms - now);
+        return true;
 }
 
 void relay_fetch(struct relay_broker *broker) {
         struct relay *relay = broker->relay;
         uint64_t answer = answer_bytes(relay), each;
         size_t wanted = 0, led = 0, behind = 0;
+        bool incomplete = false;
         if (broker->fetching) return;
         for (size_t i = 0; i < relay->part_count; i++) {
                 led += fetchable(relay->parts[i], broker);
                 behind += fetchable(relay->parts[i], broker) && relay->parts[i]->behind;
+                incomplete |= fetchable(relay->parts[i], broker) && relay->parts[i]->incomplete_ms;
         }
         if (led == 0) return;
+        if (incomplete && answer < 2 * RELAY_JOINED_BYTES) answer = 2 * RELAY_JOINED_BYTES; /* there may have been more room when it was sent */
         relay_broker_open(broker);
         if (!broker->conn || !relay_conn_writable(broker->conn)) return;
-        if (relay->pool.bytes + answer > relay->budget_bytes && relay->pool.bytes > 0) return; /* an acknowledgement comes back here */
+        uint64_t wanted_bytes = answer + (broker->joined_bytes < answer ? broker->joined_bytes : answer); /* it lies there while it is joined */
+        if (relay->pool.bytes + wanted_bytes > relay->budget_bytes && relay->pool.bytes > 0) return; /* an acknowledgement comes back here */
         each = answer / (behind ? behind : 1);
         if (each < PARTITION_MIN_BYTES) each = PARTITION_MIN_BYTES;
         struct wire_fetch_row *rows = malloc(led * sizeof *rows);
         struct relay_request *request = relay_request_new(RELAY_FETCH, broker->versions.fetch, led);
         if (!rows) abort();
         /* Whoever comes first in a request is served first. */
-        size_t from = relay->rotation++ % relay->part_count;
+        size_t from = broker->rotation++ % relay->part_count;
         for (size_t k = 0; k < relay->part_count; k++) {
                 size_t i = from + k < relay->part_count ? from + k : from + k - relay->part_count;
                 struct relay_part *part = relay->parts[i];
-                if (!fetchable(part, broker) || part->queue.waiting_bytes >= each || crowded(part)) continue;
+                if (!fetchable(part, broker) || part->queue.waiting_bytes >= each || crowded(part) || later(part)) continue;
                 rows[wanted] = (struct wire_fetch_row){part->topic, part->partition, part->queue.fetch_offset,
                                                        (int32_t)(part->cut ? answer : each)};
                 request->rows[wanted++] = (struct relay_row){part, part->epoch, part->queue.fetch_offset};
         }
         const struct wire_fetch fetch = {.version = broker->versions.fetch,
-                                         .max_wait_ms = wanted == led ? WAIT_MS : relay->acked ? WAIT_BRIEFLY_MS : WAIT_BLOCKED_MS,
+                                         .max_wait_ms = wanted == led ? WAIT_MS : broker->acked ? WAIT_BRIEFLY_MS : WAIT_BLOCKED_MS,
                                          .min_bytes = 1,
                                          .max_bytes = (int32_t)answer,
                                          .committed = true,
@@ -79,7 +99,7 @@ void relay_fetch(struct relay_broker *broker) {
         } else {
                 for (size_t i = 0; i < wanted; i++) request->rows[i].part->refs++;
                 broker->fetching = true;
-                relay->acked = false;
+                broker->acked = false;
                 relay_conn_send(broker->conn, &relay->out, NULL, 0, request, RELAY_REQUEST_MS);
         }
         free(rows);
@@ -157,12 +177,6 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
         return true;
 }
 
-/* A turn takes a batch whole, however little a limit allows. */
-static int32_t joined_records_max(const struct relay *relay) {
-        if (relay->limited_ms && uv_now(relay->loop) - relay->limited_ms < LIMITED_MS) return 0;
-        return relay->room < INT32_MAX ? (int32_t)relay->room : INT32_MAX;
-}
-
 /* What begins at data, of this span, as one.  false: it has to go batch by batch. */
 static bool take_joined(struct relay_part *part, uint8_t *data, const struct relay_span *span) {
         size_t capacity = wire_join_capacity(data, span->bytes, span->records);
@@ -180,47 +194,71 @@ static bool take_joined(struct relay_part *part, uint8_t *data, const struct rel
         return false;
 }
 
-/* Of the first batch of these, which is at `batch`, and those behind it.  *out: so many bytes are taken, 0: it has to go by itself.
- * false: the rest of the answer cannot be taken, for what was one batch is not all in it. */
-static bool join_batches(struct relay_part *part, uint8_t *data, size_t left, const struct wire_batch *batch, size_t *out) {
-        struct relay *relay = part->relay;
-        int64_t offset = part->queue.fetch_offset;
+/* What was joined with the first of these is not all there: it is asked for again, with the whole of an answer, which it came from.
+ * false: not any more. */
+static bool wait_for_rest(struct relay_part *part) {
+        uint64_t now = uv_now(part->relay->loop);
+        if (!part->incomplete_ms) part->incomplete_ms = now;
+        part->incomplete_again_ms = now + INCOMPLETE_PAUSE_MS;
+        return now - part->incomplete_ms < INCOMPLETE_MS;
+}
+
+struct joining {
+        size_t bytes;             /* so many were taken, as one */
+        size_t single;            /* so many have to go batch by batch */
+        bool wait;                /* nothing can be taken yet */
+};
+
+/* What begins with this batch, which data begins with. */
+static struct joining join_batches(struct relay_part *part, uint8_t *data, size_t left, const struct wire_batch *batch) {
+        const struct relay *relay = part->relay;
+        const int64_t offset = part->queue.fetch_offset;
+        const struct joining alone = {.single = batch->bytes};
         struct relay_span span;
-        *out = 0;
-        if (part->apart || relay->codec > 0 || batch->base_offset < offset || (offset < part->sent_next && batch->base_offset != offset)) return true;
-        int64_t end = relay_ends_from(&part->ends, batch->base_offset);
-        switch (relay_join_look(data, left, end, joined_records_max(relay), &span)) {
-        case RELAY_JOIN:
-                if (take_joined(part, data, &span)) *out = span.bytes;
-                return true;
-        case RELAY_JOIN_LATER:
-                /* It is asked for with the whole of an answer, which it came from; one that comes first in a request gets it. */
-                if (part->incomplete++ > 2 * relay->part_count + 8) break;
-                return false;
-        case RELAY_JOIN_CHANGED: break;
-        case RELAY_JOIN_NONE: return true;
+        if (batch->control || batch->records == 0) return alone;
+        if (part->unjoined || relay->codec > 0 || batch->base_offset < offset || (offset < part->sent_next && batch->base_offset != offset))
+                return alone;
+        const int64_t end = relay_queue_end(&part->queue, batch->base_offset);
+        enum relay_join join = end < 0 ? relay_join_fit(data, left, joined_records_max(relay), &span) : relay_join_again(data, left, end, &span);
+        if (join == RELAY_JOIN) {
+                if (take_joined(part, data, &span)) {
+                        if (part->source) part->source->joined_bytes += span.bytes;
+                        return (struct joining){.bytes = span.bytes};
+                }
+                if (end < 0) return (struct joining){.single = span.bytes};
+                join = RELAY_JOIN_LATER; /* no memory, or bytes that were others before */
         }
-        part->ends.count = 0; /* if it is there, the broker will say that what comes now is out of order */
-        return true;
+        if (join == RELAY_JOIN_LATER && wait_for_rest(part)) return (struct joining){.wait = true};
+        /* If it is there as it was, the broker will say that what comes now is out of order; if it is not, all is well. */
+        if (join != RELAY_JOIN_NONE) part->queue.ends.count = 0;
+        return alone;
 }
 
 static bool take_batches(struct relay_part *part, const struct wire_fetched *fetched, struct relay_buffer *buffer) {
         uint8_t *data = fetched->records;
-        size_t left = fetched->records_bytes;
+        size_t left = fetched->records_bytes, single = 0;
+        int taken = 0, joined = 0;
         while (left) {
                 struct wire_batch batch;
+                struct joining joining = {0};
                 int rc = wire_batch(data, left, &batch);
                 if (rc == WIRE_CUT) break;
                 if (rc) {
                         relay_part_give(part, RELAY_UNUSUAL, -1, "a batch that cannot be read");
                         return false;
                 }
-                size_t joined;
-                if (!join_batches(part, data, left, &batch, &joined)) break;
-                if (!joined && !take_batch(part, &batch, buffer)) return false;
-                data += joined ? joined : batch.bytes;
-                left -= joined ? joined : batch.bytes;
+                if (single == 0) joining = join_batches(part, data, left, &batch);
+                if (joining.wait) break;
+                if (joining.single) single = joining.single;
+                if (!joining.bytes && !take_batch(part, &batch, buffer)) return false;
+                const size_t bytes = joining.bytes ? joining.bytes : batch.bytes;
+                single = single > bytes ? single - bytes : 0;
+                taken++;
+                joined += joining.bytes > 0;
+                data += bytes;
+                left -= bytes;
         }
+        if (joined || taken > 1) part->joins = joined > 0;
         return true;
 }
 
@@ -250,8 +288,8 @@ static void on_fetched(void *ctx, const struct wire_fetched *fetched) {
         if (part->given) return;
         relay_part_ready(part); /* also those before one that has to be opened */
         if (!all) return;
-        part->cut = fetched->records_bytes > 0 && part->queue.fetch_offset == before;
-        if (!part->cut) part->incomplete = 0;
+        part->cut = part->queue.fetch_offset == before && (part->cut || fetched->records_bytes > 0);
+        if (part->queue.fetch_offset != before) part->incomplete_ms = part->incomplete_again_ms = 0;
         int64_t end = fetched->last_stable >= 0 ? fetched->last_stable : fetched->high_watermark;
         part->behind = part->queue.fetch_offset < end;
         if (better_opened(part)) return relay_part_drop(part, RELAY_SMALL, "a backlog of small batches");
@@ -263,6 +301,7 @@ void relay_on_fetched(struct relay_broker *broker, struct relay_request *request
         struct fetched_ctx ctx = {broker, request, buffer};
         int16_t error = 0;
         broker->fetching = false;
+        broker->joined_bytes = 0;
         int rc = wire_take_fetch(request->version, data, bytes, &error, on_fetched, &ctx);
         for (size_t i = 0; i < request->count; i++) relay_part_unref(request->rows[i].part);
         free(request);

@@ -168,7 +168,7 @@ void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16
  * producers' ids are not kept.  The checksums of all are looked at, for they end here.
  * 0 | ERR_INVALID (such a batch cannot be read, or has a wrong checksum) | ERR_TOO_MANY (more than capacity) */
 int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined);
-/* A capacity that is enough, unless timestamps go back. */
+/* A capacity that is enough, unless a timestamp lies further from the first batch's than the greatest of each batch does. */
 size_t wire_join_capacity(const uint8_t *data, size_t bytes, int32_t records);
 
 /* RFC 3720 B.4; of data that begins with crc 0. */

@@ -2,6 +2,7 @@
  * with its batches walked). */
 #include "tests/fuzz/fuzz.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,19 +81,43 @@ static void check_batches(uint8_t *data, size_t bytes) {
         LAW(bytes > 0 || rc == WIRE_CUT);
 }
 
-/* What is joined can be read, and has all records. */
+static uint8_t *room(size_t bytes) {
+        uint8_t *out = malloc(bytes);
+        if (!out) abort();
+        return out;
+}
+
+/* What is joined can be read, has all records, and stays as it is when it is joined once more. */
 static void check_join(uint8_t *data, size_t bytes) {
-        static uint8_t out[1 << 16];
         struct relay_span span;
-        struct wire_batch joined;
-        int64_t end = bytes % 3 ? -1 : (int64_t)bytes;
-        if (relay_join_look(data, bytes, end, INT32_MAX, &span) != RELAY_JOIN) return;
+        struct wire_batch batch, joined, again;
+        if (wire_batch(data, bytes, &batch) || batch.magic != 2 || batch.records == 0) return;
+        const enum relay_join fit = relay_join_fit(data, bytes, INT32_MAX, &span);
+        LAW(fit == RELAY_JOIN || fit == RELAY_JOIN_NONE);
+        if (fit == RELAY_JOIN_NONE) {
+                for (int64_t end = batch.last_offset; end < batch.last_offset + 3; end++)
+                        if (relay_join_again(data, bytes, end, &span) == RELAY_JOIN) LAW(span.bytes <= bytes && span.records > batch.records);
+                return;
+        }
         LAW(span.bytes <= bytes && span.records >= 2);
-        int rc = wire_join(data, span.bytes, out, sizeof out, &joined);
+        for (size_t at = 0; at < span.bytes; at += batch.bytes) {
+                LAW(wire_batch(data + at, span.bytes - at, &batch) == 0);
+                const uint32_t sum = htobe32(wire_crc32c(batch.data + 21, batch.bytes - 21));
+                memcpy(batch.data + 17, &sum, sizeof sum);
+        }
+        const size_t capacity = wire_join_capacity(data, span.bytes, span.records);
+        uint8_t *out = room(capacity);
+        const int rc = wire_join(data, span.bytes, out, capacity, &joined);
         LAW(rc == 0 || rc == ERR_INVALID || rc == ERR_TOO_MANY);
-        if (rc) return;
-        LAW(joined.records == span.records && wire_batch_sound(&joined) && wire_batch_adoptable(&joined));
-        (void)wire_join_capacity(data, span.bytes, span.records);
+        if (rc == 0) {
+                LAW(joined.data == out && joined.records == span.records && wire_batch_sound(&joined) && wire_batch_adoptable(&joined));
+                const size_t more = wire_join_capacity(out, joined.bytes, joined.records) + joined.bytes * 10;
+                uint8_t *twice = room(more);
+                LAW(wire_join(out, joined.bytes, twice, more, &again) == 0);
+                LAW(again.bytes == joined.bytes && memcmp(twice, out, again.bytes) == 0);
+                free(twice);
+        }
+        free(out);
 }
 
 static void on_fetched(void *ctx, const struct wire_fetched *fetched) {

@@ -385,7 +385,7 @@ def test_brokers_come_and_go_under_load(mirrored, name, nodes, source):
     mirror = mirrored()
     topic = f"{name}.topic"
     led_by_node_2(mirror, topic, 4)
-    load = mirror.load(topic, 4, 600, size=5000)    # larger than what is better joined
+    load = mirror.load(topic, 4, 600, size=5000)    # larger than what is better opened
 
     def arrives():
         return sum(mirror.oracle.call("end-offsets", bootstrap=first, topic=topic).values())

@@ -17,7 +17,7 @@
 #define PARTITIONS 3
 #define BROKERS 2               /* of each cluster */
 #define BATCHES 80              /* of each partition */
-#define PAYLOAD 4500            /* more than what is better joined */
+#define PAYLOAD 4500            /* more than what is better opened */
 #define RECORD_BYTES 23
 #define ODD 20
 
@@ -45,6 +45,7 @@ struct log_partition {
         int acked;                            /* so many of `there` */
         int64_t position;
         bool removing;
+        bool unjoined;                         /* it was told */
         int given;
 };
 
@@ -70,11 +71,15 @@ static struct world {
         bool odd_given;
         int records_max;                      /* the destination takes no larger batch */
         int joined;                           /* batches there that were several */
+        bool mark_between;                    /* see what_was_joined_is_so_again_behind_a_mark */
+        int produced;                         /* requests */
         bool closed;
 } w;
 
 /* Batches of records that can be read, which are joined; else none is. */
 static bool readable;
+/* Of 100 batches so many are marks that nobody sees. */
+static int marks = 5;
 
 /* ---- bytes ---- */
 
@@ -218,7 +223,7 @@ static int answer_fetch(struct client *c, uint8_t *at) {
                         size_t size_at = c->out.count;
                         put32(&c->out, 0);
                         size_t begin = c->out.count;
-                        int given = 0, most = 1 + rand() % 12;
+                        int given = 0, most = !w.mark_between ? 1 + rand() % 12 : offset == 0 ? 1 : w.produced < 3 ? 7 : BATCHES;
                         for (int i = 0; leads && i < BATCHES && given < most; i++) {
                                 if (part->batches[i].base + part->batches[i].records <= offset) continue;
                                 make_batch(&c->out, p, &part->batches[i], part->control[i], p == 1 && i == ODD ? w.odd : EVEN);
@@ -342,6 +347,12 @@ static void serve(struct client *c) {
                 }
                 c->count -= 4 + bytes;
                 memmove(c->data, c->data + 4 + bytes, c->count);
+                if (key == 0 && ++w.produced <= 3 && w.mark_between) {
+                        if (w.produced == 3) return client_end(c);
+                        if (w.produced == 2) continue;
+                        c->waiting = true;
+                        (void)uv_timer_start(&c->timer, on_waited, 50, 0); /* what follows is fetched meanwhile */
+                }
                 if (after && key == 0) return client_end(c); /* it has them, and does not say so */
                 if (!c->waiting) client_answer(c);
         }
@@ -460,11 +471,18 @@ static void on_failed(void *ctx, bool fenced, const char *why) {
         (void)fenced;
         fail_msg("%s", why);
 }
+static void on_unjoined(void *ctx, void *of) {
+        struct log_partition *part = of;
+        (void)ctx;
+        assert_false(part->unjoined);
+        part->unjoined = true;
+}
 static void on_trouble(void *ctx, const char *why) { (void)ctx; (void)why; }
 static void on_closed(void *ctx) { (void)ctx; w.closed = true; }
 
 static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
-                                           on_end,    on_given_back, on_failed, on_trouble,    on_closed};
+                                           on_end,    on_given_back, on_failed, on_unjoined,      on_trouble,
+                                           on_closed};
 
 /* ---- the tests ---- */
 
@@ -498,7 +516,7 @@ static void world_begin(unsigned seed, int faults) {
                 part->producer = -1;
                 part->leader[SOURCE] = part->leader[DESTINATION] = p % BROKERS;
                 for (int i = 0; i < BATCHES; i++) {
-                        part->control[i] = i == BATCHES - 1 || (i != ODD && i != ODD - 1 && rand() % 20 == 0);
+                        part->control[i] = i == BATCHES - 1 || (i != ODD && i != ODD - 1 && rand() % 100 < marks);
                         part->batches[i] = (struct entry){offset, part->control[i] ? 1 : i == ODD ? 3 : 1 + rand() % 3};
                         offset += part->batches[i].records;
                 }
@@ -594,6 +612,7 @@ static void where_a_topic_takes_no_joined_batch_they_go_as_they_came(void **stat
                 world_relay();
                 run_until(all_there);
                 for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
+                for (int p = 0; p < PARTITIONS && round < 2; p++) assert_true(w.parts[p].unjoined);
                 world_end();
         }
 }
@@ -601,13 +620,35 @@ static void where_a_topic_takes_no_joined_batch_they_go_as_they_came(void **stat
 static void so_it_does_when_brokers_break_off_and_leaders_move(void **state) {
         (void)state;
         unsigned first = seed();
-        for (unsigned round = 0; round < (readable ? 6 : 2); round++) {
+        for (unsigned round = 0; round < (readable ? 4 : 2); round++) {
+                marks = round < 2 ? 5 : 30;
                 world_begin(first + round, 2);
                 world_relay();
                 run_until(all_there);
                 for (int p = 0; p < PARTITIONS; p++) assert_there(&w.parts[p], BATCHES);
                 world_end();
         }
+        marks = 5;
+}
+
+/* The first batch; three that are one; a mark; three that are one, and to which more has come when they are fetched again.
+ * Both are there, and nobody says so. */
+static void what_was_joined_is_so_again_behind_a_mark(void **state) {
+        (void)state;
+        if (!readable) return;
+        world_begin(seed(), 0);
+        w.mark_between = true;
+        struct log_partition *part = &w.parts[1];
+        for (int i = 0; i < 20; i++) part->control[i] = i == 4;
+        for (int i = 0; i < 20; i++) part->batches[i] = (struct entry){i ? part->batches[i - 1].base + part->batches[i - 1].records : 0, i == 4 ? 1 : part->batches[i].records};
+        for (int i = 20; i < BATCHES; i++) part->batches[i].base = part->batches[i - 1].base + part->batches[i - 1].records;
+        part->end = part->batches[BATCHES - 1].base + part->batches[BATCHES - 1].records;
+        w.parts[0].position = w.parts[0].end;
+        w.parts[2].position = w.parts[2].end;
+        world_relay();
+        run_until(all_there);
+        assert_there(part, BATCHES);
+        world_end();
 }
 
 static bool one_is_there(void) {
@@ -759,7 +800,7 @@ static void what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened(void **s
         struct log_partition *part = &w.parts[1];
         int at = 0;
         while (part->control[at] || part->batches[at].records < 2) at++;
-        part->place = (struct relay_place){7, 5000, 5000, {{0}, 0}};
+        part->place = (struct relay_place){7, 5000, 5000, {{0}, 0}, false};
         part->position = part->batches[at].base + 1;
         world_relay();
         run_until(odd_and_others_there);
@@ -791,6 +832,7 @@ int main(void) {
                 cmocka_unit_test(where_a_turn_allows_one_batch_no_broker_s_partitions_take_each),
                 cmocka_unit_test(where_a_topic_takes_no_joined_batch_they_go_as_they_came),
                 cmocka_unit_test(so_it_does_when_brokers_break_off_and_leaders_move),
+                cmocka_unit_test(what_was_joined_is_so_again_behind_a_mark),
                 cmocka_unit_test(so_it_does_when_partitions_leave_and_come_back),
                 cmocka_unit_test(a_refused_batch_is_given_back_and_none_behind_it_arrives),
                 cmocka_unit_test(so_it_is_when_what_follows_has_to_be_opened),

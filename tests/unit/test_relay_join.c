@@ -234,34 +234,34 @@ static void batches_behind_each_other_are_joined_up_to_256_kib(void **state) {
         struct relay_span span;
         put_row(&in, 30, 8000);
         size_t each = in.count / 30;
-        assert_int_equal(relay_join_look(in.data, in.count, -1, INT32_MAX, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_fit(in.data, in.count, INT32_MAX, &span), RELAY_JOIN);
         assert_int_equal(span.bytes, 30 * each);
         assert_int_equal(span.records, 30);
         put_row(&in, 32, 8180);
         each = in.count / 32;
         assert_true(32 * each > 256 << 10);
-        assert_int_equal(relay_join_look(in.data, in.count, -1, INT32_MAX, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_fit(in.data, in.count, INT32_MAX, &span), RELAY_JOIN);
         assert_int_equal(span.bytes, 31 * each);
         /* a part of one at the end */
-        assert_int_equal(relay_join_look(in.data, 3 * each - 1, -1, INT32_MAX, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_fit(in.data, 3 * each - 1, INT32_MAX, &span), RELAY_JOIN);
         assert_int_equal(span.records, 2);
-        assert_int_equal(relay_join_look(in.data, 2 * each - 1, -1, INT32_MAX, &span), RELAY_JOIN_NONE);
-        assert_int_equal(relay_join_look(in.data, each, -1, INT32_MAX, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data, 2 * each - 1, INT32_MAX, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data, each, INT32_MAX, &span), RELAY_JOIN_NONE);
         /* no more records than a limit allows */
-        assert_int_equal(relay_join_look(in.data, in.count, -1, 7, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_fit(in.data, in.count, 7, &span), RELAY_JOIN);
         assert_int_equal(span.records, 7);
-        assert_int_equal(relay_join_look(in.data, in.count, -1, 1, &span), RELAY_JOIN_NONE);
-        assert_int_equal(relay_join_look(in.data, in.count, -1, 0, &span), RELAY_JOIN_NONE);
-        assert_int_equal(relay_join_look(in.data, in.count, -1, -5, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data, in.count, 1, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data, in.count, 0, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data, in.count, -5, &span), RELAY_JOIN_NONE);
         /* what is large goes by itself, and ends what is joined */
         put_row(&in, 2, 1000);
         each = in.count / 2;
         const struct record large = {1700000000000, 0, 40000}, small = {1700000000000, 0, 1000};
         (void)put_batch(&in, 102, &large, 1, false);
         (void)put_batch(&in, 103, &small, 1, false);
-        assert_int_equal(relay_join_look(in.data, in.count, -1, INT32_MAX, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_fit(in.data, in.count, INT32_MAX, &span), RELAY_JOIN);
         assert_int_equal(span.records, 2);
-        assert_int_equal(relay_join_look(in.data + 2 * each, in.count - 2 * each, -1, INT32_MAX, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_fit(in.data + 2 * each, in.count - 2 * each, INT32_MAX, &span), RELAY_JOIN_NONE);
 }
 
 static void what_is_odd_or_not_next_ends_what_is_joined(void **state) {
@@ -273,11 +273,11 @@ static void what_is_odd_or_not_next_ends_what_is_joined(void **state) {
                 put_row(&in, 4, 500);
                 size_t each = in.count / 4;
                 in.data[2 * each + rows[i].at] = rows[i].byte;
-                assert_int_equal(relay_join_look(in.data, in.count, -1, INT32_MAX, &span), RELAY_JOIN);
+                assert_int_equal(relay_join_fit(in.data, in.count, INT32_MAX, &span), RELAY_JOIN);
                 assert_int_equal(span.records, 2);
                 assert_int_equal(span.bytes, 2 * each);
                 in.data[each + rows[i].at] = (uint8_t)(rows[i].at == 7 ? 102 : rows[i].byte);
-                assert_int_equal(relay_join_look(in.data, in.count, -1, INT32_MAX, &span), RELAY_JOIN_NONE);
+                assert_int_equal(relay_join_fit(in.data, in.count, INT32_MAX, &span), RELAY_JOIN_NONE);
         }
 }
 
@@ -287,53 +287,34 @@ static void what_was_sent_ends_where_it_ended(void **state) {
         struct relay_span span;
         put_row(&in, 20, 1000);
         size_t each = in.count / 20;
-        assert_int_equal(relay_join_look(in.data, in.count, 100, INT32_MAX, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_again(in.data, in.count, 100, &span), RELAY_JOIN_NONE);
         for (int64_t end = 101; end < 120; end++) {
-                assert_int_equal(relay_join_look(in.data, in.count, end, 3, &span), RELAY_JOIN); /* whatever a limit allows now */
+                assert_int_equal(relay_join_again(in.data, in.count, end, &span), RELAY_JOIN); /* whatever a limit allows now */
                 assert_int_equal(span.records, end - 99);
-                assert_int_equal(relay_join_look(in.data, span.bytes, end, 3, &span), RELAY_JOIN);
-                assert_int_equal(relay_join_look(in.data, span.bytes - 1, end, 3, &span), RELAY_JOIN_LATER);
-                assert_int_equal(relay_join_look(in.data, each, end, 3, &span), RELAY_JOIN_LATER);
+                assert_int_equal(relay_join_again(in.data, span.bytes, end, &span), RELAY_JOIN);
+                assert_int_equal(relay_join_again(in.data, span.bytes - 1, end, &span), RELAY_JOIN_LATER);
+                assert_int_equal(relay_join_again(in.data, each, end, &span), RELAY_JOIN_LATER);
         }
-        assert_int_equal(relay_join_look(in.data, in.count, 120, INT32_MAX, &span), RELAY_JOIN_LATER);
+        assert_int_equal(relay_join_again(in.data, in.count, 120, &span), RELAY_JOIN_LATER);
         /* a log that is another one */
         in.data[4 * each + 7] = 150;
-        assert_int_equal(relay_join_look(in.data, in.count, 103, INT32_MAX, &span), RELAY_JOIN);
-        assert_int_equal(relay_join_look(in.data, in.count, 104, INT32_MAX, &span), RELAY_JOIN_CHANGED);
+        assert_int_equal(relay_join_again(in.data, in.count, 103, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_again(in.data, in.count, 104, &span), RELAY_JOIN_CHANGED);
         const struct record records[] = {{1, 0, 10}, {1, 0, 10}, {1, 0, 10}};
         in.count = 0;
         (void)put_batch(&in, 100, records, 3, false);
         (void)put_batch(&in, 103, records, 3, false);
-        assert_int_equal(relay_join_look(in.data, in.count, 101, INT32_MAX, &span), RELAY_JOIN_CHANGED);
-        assert_int_equal(relay_join_look(in.data, in.count, 102, INT32_MAX, &span), RELAY_JOIN_NONE);
-        assert_int_equal(relay_join_look(in.data, in.count, 104, INT32_MAX, &span), RELAY_JOIN_CHANGED);
-        assert_int_equal(relay_join_look(in.data, in.count, 105, INT32_MAX, &span), RELAY_JOIN);
+        assert_int_equal(relay_join_again(in.data, in.count, 101, &span), RELAY_JOIN_CHANGED);
+        assert_int_equal(relay_join_again(in.data, in.count, 102, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_again(in.data, in.count, 104, &span), RELAY_JOIN_CHANGED);
+        assert_int_equal(relay_join_again(in.data, in.count, 105, &span), RELAY_JOIN);
         /* a large one went by itself */
         const struct record large = {1, 0, 40000};
         in.count = 0;
         (void)put_batch(&in, 100, &large, 1, false);
         (void)put_batch(&in, 101, records, 3, false);
-        assert_int_equal(relay_join_look(in.data, in.count, 100, INT32_MAX, &span), RELAY_JOIN_NONE);
-        assert_int_equal(relay_join_look(in.data, in.count, 103, INT32_MAX, &span), RELAY_JOIN_CHANGED);
-}
-
-static void ends_are_kept_in_order_once_and_five_at_most(void **state) {
-        (void)state;
-        struct relay_ends ends = {0};
-        assert_int_equal(relay_ends_from(&ends, 0), -1);
-        static const int64_t added[] = {50, 40, 30, 40, 20, 10, 60, 5};
-        for (size_t i = 0; i < sizeof added / sizeof *added; i++) relay_ends_add(&ends, added[i]);
-        static const struct { int64_t from, found; } rows[] = {{0, 5}, {5, 5}, {6, 10}, {20, 20}, {31, 40}, {40, 40}, {41, -1}};
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_int_equal(relay_ends_from(&ends, rows[i].from), rows[i].found);
-        relay_ends_pass(&ends, 4);
-        assert_int_equal(ends.count, 5);
-        relay_ends_pass(&ends, 20);
-        assert_int_equal(ends.count, 2);
-        assert_int_equal(relay_ends_from(&ends, 0), 30);
-        relay_ends_add(&ends, 25);
-        assert_int_equal(relay_ends_from(&ends, 0), 25);
-        relay_ends_pass(&ends, 100);
-        assert_int_equal(ends.count, 0);
+        assert_int_equal(relay_join_again(in.data, in.count, 100, &span), RELAY_JOIN_NONE);
+        assert_int_equal(relay_join_again(in.data, in.count, 103, &span), RELAY_JOIN_CHANGED);
 }
 
 int main(void) {
@@ -345,7 +326,6 @@ int main(void) {
                 cmocka_unit_test(batches_behind_each_other_are_joined_up_to_256_kib),
                 cmocka_unit_test(what_is_odd_or_not_next_ends_what_is_joined),
                 cmocka_unit_test(what_was_sent_ends_where_it_ended),
-                cmocka_unit_test(ends_are_kept_in_order_once_and_five_at_most),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

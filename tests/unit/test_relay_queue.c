@@ -388,6 +388,58 @@ static void many_small_batches_that_wait_are_told(void **state) {
         assert_null(relay_queue_oldest(&q));
 }
 
+static void ends_are(const struct relay_queue *q, const int64_t *last, uint32_t count) {
+        assert_int_equal(q->ends.count, count);
+        for (uint32_t i = 0; i < count; i++) assert_int_equal(q->ends.last[i], last[i]);
+}
+
+static void what_was_sent_and_has_no_answer_ends_where_it_ended(void **state) {
+        (void)state;
+        struct relay_queue q = with_a_failure(); /* of 20 to 49, of which 40 to 49 were not sent */
+        relay_queue_lost(&q);
+        assert_int_equal(relay_queue_end(&q, 0), -1);
+        taken_back(&q, 40, false);
+        taken_back(&q, 30, true);
+        taken_back(&q, 20, true);
+        nothing_to_take_back(&q);
+        ends_are(&q, (const int64_t[]){29, 39}, 2);
+        assert_int_equal(relay_queue_end(&q, 20), 29);
+        assert_int_equal(relay_queue_end(&q, 29), 29);
+        assert_int_equal(relay_queue_end(&q, 30), 39);
+        assert_int_equal(relay_queue_end(&q, 40), -1);
+
+        push(&q, 20, 10);
+        send(&q, 20, 20);
+        relay_queue_lost(&q); /* once more: it is known already */
+        taken_back(&q, 20, true);
+        nothing_to_take_back(&q);
+        ends_are(&q, (const int64_t[]){29, 39}, 2);
+
+        push(&q, 20, 10);
+        send(&q, 20, 20);
+        acked(&q, 20, 30);
+        ends_are(&q, (const int64_t[]){39}, 1);
+        push(&q, 30, 10);
+        send(&q, 30, 30);
+        acked(&q, 30, 40);
+        ends_are(&q, NULL, 0);
+
+        /* Of a log that is another one now: five are kept, the least. */
+        for (int i = 0; i < 7; i++) {
+                push(&q, 40, 100 - 10 * i);
+                send(&q, 40, 40);
+                relay_queue_lost(&q);
+                taken_back(&q, 40, true);
+                nothing_to_take_back(&q);
+        }
+        ends_are(&q, (const int64_t[]){79, 89, 99, 109, 119}, 5);
+        push(&q, 40, 65);
+        send(&q, 40, 40);
+        acked(&q, 40, 105);
+        ends_are(&q, (const int64_t[]){109, 119}, 2);
+        relay_queue_fini(&q);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(batches_go_in_order_and_five_at_most_are_under_way),
@@ -397,6 +449,7 @@ int main(void) {
                 cmocka_unit_test(what_holds_no_record_is_passed_with_the_batch_before_it),
                 cmocka_unit_test(sequences_go_on_at_zero_behind_the_largest),
                 cmocka_unit_test(many_small_batches_that_wait_are_told),
+                cmocka_unit_test(what_was_sent_and_has_no_answer_ends_where_it_ended),
                 cmocka_unit_test(random_histories_agree_with_the_model),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

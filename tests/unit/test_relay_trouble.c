@@ -15,7 +15,7 @@
 #define PARTITIONS 2
 #define BROKERS 2               /* of each cluster */
 #define BATCHES 3
-#define PAYLOAD 5000            /* more than what is better joined */
+#define PAYLOAD 5000            /* more than what is better opened */
 #define BATCH_BYTES (WIRE_BATCH_HEAD + PAYLOAD)
 #define WAIT_MS 50              /* a fetch that finds nothing */
 #define LIMIT_MS 8000           /* of what takes a few hundred milliseconds */
@@ -365,6 +365,7 @@ static void on_failed(void *ctx, bool fenced, const char *why) {
         (void)fenced;
         fail_msg("%s", why);
 }
+static void on_unjoined(void *ctx, void *of) { (void)ctx; (void)of; fail(); }
 static void on_trouble(void *ctx, const char *why) {
         (void)ctx;
         if (w.troubles++ == 0) (void)snprintf(w.trouble, sizeof w.trouble, "%s", why); /* cut at the bound */
@@ -372,7 +373,8 @@ static void on_trouble(void *ctx, const char *why) {
 static void on_closed(void *ctx) { (void)ctx; w.closed = true; }
 
 static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
-                                           on_end,    on_given_back, on_failed, on_trouble,    on_closed};
+                                           on_end,    on_given_back, on_failed, on_unjoined,      on_trouble,
+                                           on_closed};
 
 /* ---- a world ---- */
 
