@@ -301,12 +301,12 @@ static int join_record(struct join *join, const uint8_t **data, const uint8_t *e
 
 int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined) {
         struct wire_batch first = {0}, batch;
-        int64_t max_timestamp = 0, next = 0;
+        int64_t max_timestamp = 0, last = 0;
         if (capacity < WIRE_BATCH_HEAD) return ERR_TOO_MANY;
         struct join join = {.at = out + WIRE_BATCH_HEAD, .end = out + capacity};
         for (size_t done = 0; done < bytes; done += batch.bytes) {
                 if (wire_batch((uint8_t *)(uintptr_t)data + done, bytes - done, &batch) || !wire_batch_adoptable(&batch) || batch.codec ||
-                    !wire_batch_sound(&batch) || (done && batch.base_offset != next))
+                    !wire_batch_sound(&batch) || (done && batch.base_offset - 1 != last))
                         return ERR_INVALID;
                 const int64_t base_timestamp = get_64(batch.data + 27);
                 if (done == 0) {
@@ -321,7 +321,7 @@ int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, 
                         if (rc) return rc;
                 }
                 if (at != end) return ERR_INVALID;
-                next = batch.last_offset + 1;
+                last = batch.last_offset;
         }
         if (join.records == 0) return ERR_INVALID;
         memcpy(out, first.data, WIRE_BATCH_HEAD);

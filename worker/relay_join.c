@@ -16,7 +16,7 @@ enum relay_join relay_join_fit(uint8_t *data, size_t bytes, int32_t records_max,
         int64_t last = -1;
         int batches = 0;
         for (; !wire_batch(data + span.bytes, bytes - span.bytes, &batch); batches++) {
-                if (!joinable(&batch) || (batches > 0 && batch.base_offset != last + 1) ||
+                if (!joinable(&batch) || (batches > 0 && batch.base_offset - 1 != last) ||
                     span.bytes + batch.bytes > RELAY_JOINED_BYTES || batch.records > records_max - span.records)
                         break;
                 span.bytes += batch.bytes;
@@ -35,7 +35,7 @@ enum relay_join relay_join_again(uint8_t *data, size_t bytes, int64_t end, struc
         int rc;
         while (!(rc = wire_batch(data + span.bytes, bytes - span.bytes, &batch))) {
                 if (span.bytes == 0 && batch.last_offset == end) return RELAY_JOIN_NONE;
-                if (!joinable(&batch) || (span.bytes > 0 && batch.base_offset != last + 1) || batch.last_offset > end ||
+                if (!joinable(&batch) || (span.bytes > 0 && batch.base_offset - 1 != last) || batch.last_offset > end ||
                     batch.records > INT32_MAX - span.records)
                         return RELAY_JOIN_CHANGED;
                 span.bytes += batch.bytes;

@@ -95,7 +95,7 @@ static void check_join(uint8_t *data, size_t bytes) {
         const enum relay_join fit = relay_join_fit(data, bytes, INT32_MAX, &span);
         LAW(fit == RELAY_JOIN || fit == RELAY_JOIN_NONE);
         if (fit == RELAY_JOIN_NONE) {
-                for (int64_t end = batch.last_offset; end < batch.last_offset + 3; end++)
+                for (int64_t end = batch.last_offset; end - batch.last_offset < 3 && end < INT64_MAX; end++)
                         if (relay_join_again(data, bytes, end, &span) == RELAY_JOIN) LAW(span.bytes <= bytes && span.records > batch.records);
                 return;
         }
