@@ -813,7 +813,7 @@ static void what_was_sent_of_a_log_that_is_gone_does_not_keep_it_opened(void **s
 static void closed_at_any_time_it_counts_only_what_is_there(void **state) {
         (void)state;
         unsigned first = seed();
-        for (unsigned round = 0; round < 30; round++) {
+        for (unsigned round = 0; round < 16; round++) {
                 world_begin(first + round, round % 2 ? 3 : 0);
                 world_relay();
                 for (int n = rand() % 300; n > 0; n--) (void)uv_run(&w.loop, UV_RUN_ONCE);
