@@ -169,8 +169,7 @@ struct part {
         bool opened_told;           /* the log says that its records are opened */
         double relayed_records;     /* in a batch, of those that were relayed last */
         bool small;                 /* for its small batches, which came faster than they went */
-        struct relay_place place;   /* of this producer's relay */
-        bool unjoined;                 /* its batches are not joined: the destination has refused one */
+        struct relay_place place;   /* of this producer's relay; unjoined: of all */
         /* Which of the two has sent under this producer's id: each counts its own sequences. */
         bool sent_opened, sent_relayed;
         int64_t relay_lost;         /* last of what was sent into this transaction and got no answer; -1: nothing was */

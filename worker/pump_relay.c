@@ -96,7 +96,6 @@ static void open_records(struct pump *pump, struct part *part) {
 }
 
 static bool relay_part_of(struct pump *pump, struct part *part, int64_t offset) {
-        part->place.unjoined = part->unjoined;
         part->relayed = relay_add(pump->relay, part, part->topic->name, part->partition, part->topic->target, offset, part->place);
         if (!part->relayed) return false;
         part->relayed_ms = clock_boot_ms();
@@ -340,7 +339,7 @@ static void on_failed(void *ctx, bool fenced, const char *why) {
 static void on_unjoined(void *ctx, void *of) {
         struct pump *pump = ctx;
         struct part *part = of;
-        part->unjoined = true;
+        part->place.unjoined = true;
         log_info("partition.unjoined", "route=%s lane=%u topic=%s partition=%d reason=\"destination: MESSAGE_TOO_LARGE of joined batches\"",
                  pump->settings.route, pump->settings.lane, part->topic->name, part->partition);
 }
@@ -360,7 +359,7 @@ static void on_closed(void *ctx) {
 
 void pump_relay_open(struct pump *pump) {
         static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
-                                                   on_end,    on_given_back, on_failed, on_unjoined,      on_trouble,
+                                                   on_end,    on_given_back, on_failed, on_unjoined,   on_trouble,
                                                    on_closed};
         if (!pump->consumer || !pump->producer || !may_relay(pump)) return;
         uv_mutex_lock(&pump->denied.lock);
@@ -392,7 +391,7 @@ void pump_relay_close(struct pump *pump) {
                 part->relayed = NULL;
                 part->relay_until = -1;
                 part->sent_opened = part->sent_relayed = false;
-                part->place = (struct relay_place){0};
+                part->place = (struct relay_place){.unjoined = part->place.unjoined};
         }
         pump->relay_returning = false;
         pump->relay_there_ms = 0;

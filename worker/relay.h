@@ -46,7 +46,7 @@ struct relay_place {
         int64_t offset;           /* source: of the next record then */
         int64_t sent_next;        /* above it: what was sent under these sequences may be there, and only it may follow */
         struct relay_ends ends;   /* of that */
-        bool unjoined;               /* the destination takes no joined batch of it */
+        bool unjoined;            /* the destination takes no joined batch of it */
 };
 
 struct relay_batch {

@@ -299,13 +299,13 @@ static int join_record(struct join *join, const uint8_t **data, const uint8_t *e
         return 0;
 }
 
-int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined) {
+int wire_join(uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined) {
         struct wire_batch first = {0}, batch;
         int64_t max_timestamp = 0, last = 0;
         if (capacity < WIRE_BATCH_HEAD) return ERR_TOO_MANY;
         struct join join = {.at = out + WIRE_BATCH_HEAD, .end = out + capacity};
         for (size_t done = 0; done < bytes; done += batch.bytes) {
-                if (wire_batch((uint8_t *)(uintptr_t)data + done, bytes - done, &batch) || !wire_batch_adoptable(&batch) || batch.codec ||
+                if (wire_batch(data + done, bytes - done, &batch) || !wire_batch_adoptable(&batch) || batch.codec ||
                     !wire_batch_sound(&batch) || (done && batch.base_offset - 1 != last))
                         return ERR_INVALID;
                 const int64_t base_timestamp = get_64(batch.data + 27);
@@ -334,11 +334,11 @@ int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, 
         return wire_batch(out, size, joined);
 }
 
-size_t wire_join_capacity(const uint8_t *data, size_t bytes, int32_t records) {
+size_t wire_join_capacity(uint8_t *data, size_t bytes, int32_t records) {
         struct wire_batch batch;
         size_t timestamp = 1;
         for (size_t done = 0; done < bytes; done += batch.bytes) {
-                if (wire_batch((uint8_t *)(uintptr_t)data + done, bytes - done, &batch) || batch.magic != 2) break;
+                if (wire_batch(data + done, bytes - done, &batch) || batch.magic != 2) break;
                 const uint64_t apart = (uint64_t)batch.max_timestamp - (uint64_t)get_64(data + 27);
                 const size_t each = varint_bytes((int64_t)apart);
                 if (each > timestamp) timestamp = each;

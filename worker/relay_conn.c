@@ -30,36 +30,30 @@
 
 /* ---- buffers ---- */
 
-static struct relay_buffer *answer_buffer_new(struct relay_pool *pool, size_t bytes) {
-        struct relay_buffer *buffer = NULL;
-        for (struct relay_buffer **at = &pool->spare; *at && bytes >= SPARE_MIN_BYTES; at = &(*at)->next)
-                if ((*at)->capacity >= bytes) {
-                        buffer = *at;
-                        *at = buffer->next;
-                        pool->spare_count--;
-                        pool->spare_bytes -= buffer->capacity;
-                        break;
-                }
-        if (!buffer) {
-                /* Rounded up, so that answers of about one size find each other's. */
-                size_t capacity = bytes < SPARE_MIN_BYTES ? bytes : (bytes + bytes / 8 + 4095) / 4096 * 4096;
-                buffer = malloc(sizeof *buffer + capacity);
-                if (!buffer) return NULL;
-                buffer->pool = pool;
-                buffer->capacity = capacity;
-                buffer->keep = capacity >= SPARE_MIN_BYTES;
-        }
-        buffer->refs = 1;
-        buffer->next = NULL;
-        pool->bytes += buffer->capacity;
-        return buffer;
-}
-
 struct relay_buffer *relay_buffer_new(struct relay_pool *pool, size_t bytes) {
         struct relay_buffer *buffer = malloc(sizeof *buffer + bytes);
         if (!buffer) return NULL;
         *buffer = (struct relay_buffer){.pool = pool, .refs = 1, .capacity = bytes};
         pool->bytes += bytes;
+        return buffer;
+}
+
+static struct relay_buffer *answer_buffer_new(struct relay_pool *pool, size_t bytes) {
+        if (bytes < SPARE_MIN_BYTES) return relay_buffer_new(pool, bytes);
+        for (struct relay_buffer **at = &pool->spare; *at; at = &(*at)->next) {
+                struct relay_buffer *spare = *at;
+                if (spare->capacity < bytes) continue;
+                *at = spare->next;
+                pool->spare_count--;
+                pool->spare_bytes -= spare->capacity;
+                spare->refs = 1;
+                spare->next = NULL;
+                pool->bytes += spare->capacity;
+                return spare;
+        }
+        /* Rounded up, so that answers of about one size find each other's. */
+        struct relay_buffer *buffer = relay_buffer_new(pool, (bytes + bytes / 8 + 4095) / 4096 * 4096);
+        if (buffer) buffer->keep = true;
         return buffer;
 }
 

@@ -54,7 +54,7 @@ struct relay_part {
         enum relay_reason reason; /* REMOVED and REFUSED stand, others are found again after a failure */
         int64_t until;
         int64_t sent_next;        /* see relay_place */
-        bool unjoined;               /* see relay_place */
+        bool unjoined;            /* see relay_place */
         bool joins;               /* of its last answer with several batches some were joined */
         uint64_t incomplete_ms;   /* since when answers do not hold what was joined; 0: they do */
         uint64_t incomplete_again_ms; /* it is not fetched before */

@@ -2,11 +2,8 @@
 
 #include "worker/relay_wire.h"
 
-/* A batch costs as much as the copying of 64 KiB, about. */
-#define SMALL_BYTES ((size_t)32 << 10)
-
 static bool joinable(const struct wire_batch *batch) {
-        return batch->bytes < SMALL_BYTES && batch->codec == 0 && wire_batch_adoptable(batch) &&
+        return batch->bytes < RELAY_JOINABLE_BYTES && batch->codec == 0 && wire_batch_adoptable(batch) &&
                (size_t)batch->records <= batch->bytes; /* what its head says is not summed yet */
 }
 

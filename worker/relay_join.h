@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RELAY_JOINABLE_BYTES ((size_t)32 << 10) /* smaller ones are: a batch costs as much as the copying of 64 KiB, about */
 #define RELAY_JOINED_BYTES ((size_t)256 << 10) /* as they come; a record takes some bytes more then */
 
 struct relay_span {

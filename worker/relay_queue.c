@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "worker/relay_join.h"
 
 void relay_queue_init(struct relay_queue *queue, int64_t offset) {
         *queue = (struct relay_queue){.fetch_offset = offset};
@@ -57,7 +58,6 @@ bool relay_queue_pass(struct relay_queue *queue, int64_t next) {
 }
 
 #define SMALL_BYTES 4096
-#define CROWDED_BYTES ((size_t)32 << 10)
 
 bool relay_queue_small(const struct relay_queue *queue) {
         uint32_t waiting = queue->count - queue->sent;
@@ -66,7 +66,7 @@ bool relay_queue_small(const struct relay_queue *queue) {
 
 bool relay_queue_crowded(const struct relay_queue *queue) {
         uint32_t waiting = queue->count - queue->sent;
-        return waiting >= 2 * RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < CROWDED_BYTES;
+        return waiting >= 2 * RELAY_IN_FLIGHT_MAX && queue->waiting_bytes / waiting < RELAY_JOINABLE_BYTES;
 }
 
 /* There are more than five at a time only of batches that end elsewhere now: the greatest is forgotten. */

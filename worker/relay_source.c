@@ -60,9 +60,11 @@ void relay_fetch(struct relay_broker *broker) {
         bool incomplete = false;
         if (broker->fetching) return;
         for (size_t i = 0; i < relay->part_count; i++) {
-                led += fetchable(relay->parts[i], broker);
-                behind += fetchable(relay->parts[i], broker) && relay->parts[i]->behind;
-                incomplete |= fetchable(relay->parts[i], broker) && relay->parts[i]->incomplete_ms;
+                const struct relay_part *part = relay->parts[i];
+                if (!fetchable(part, broker)) continue;
+                led++;
+                behind += part->behind;
+                incomplete |= part->incomplete_ms > 0;
         }
         if (led == 0) return;
         if (incomplete && answer < 2 * RELAY_JOINED_BYTES) answer = 2 * RELAY_JOINED_BYTES; /* there may have been more room when it was sent */
@@ -127,6 +129,15 @@ static bool better_opened(const struct relay_part *part) {
                now - part->acked_ms <= SMALL_MS && (!limited_ms || now - limited_ms > SMALL_MS);
 }
 
+/* false: no memory. */
+static bool push(struct relay_part *part, const struct wire_batch *batch, struct relay_buffer *buffer, bool joined) {
+        const struct relay_slot slot = {.base = batch->base_offset, .last = batch->last_offset,
+                                        .max_timestamp = batch->max_timestamp, .records = batch->records,
+                                        .data = batch->data, .bytes = batch->bytes, .buffer = buffer, .joined = joined};
+        part->packed = batch->codec != 0;
+        return relay_queue_push(&part->queue, slot) == 0;
+}
+
 /* false: the rest of the answer is not for us. */
 static bool take_batch(struct relay_part *part, const struct wire_batch *batch, struct relay_buffer *buffer) {
         struct relay *relay = part->relay;
@@ -168,11 +179,7 @@ static bool take_batch(struct relay_part *part, const struct wire_batch *batch, 
                 relay_part_give(part, RELAY_UNUSUAL, -1, "%s", unusual);
                 return false;
         }
-        part->packed = batch->codec != 0;
-        const struct relay_slot slot = {.base = batch->base_offset, .last = batch->last_offset,
-                                        .max_timestamp = batch->max_timestamp, .records = batch->records,
-                                        .data = batch->data, .bytes = batch->bytes, .buffer = buffer};
-        if (relay_queue_push(queue, slot)) return false; /* no memory: it is fetched again */
+        if (!push(part, batch, buffer, false)) return false; /* no memory: it is fetched again */
         relay_buffer_ref(buffer);
         return true;
 }
@@ -183,13 +190,7 @@ static bool take_joined(struct relay_part *part, uint8_t *data, const struct rel
         struct relay_buffer *buffer = relay_buffer_new(&part->relay->pool, capacity);
         struct wire_batch batch;
         if (!buffer) return false;
-        if (!wire_join(data, span->bytes, buffer->data, capacity, &batch)) {
-                const struct relay_slot slot = {.base = batch.base_offset, .last = batch.last_offset, .max_timestamp = batch.max_timestamp,
-                                                .records = batch.records, .data = batch.data, .bytes = batch.bytes,
-                                                .buffer = buffer, .joined = true};
-                part->packed = false;
-                if (!relay_queue_push(&part->queue, slot)) return true;
-        }
+        if (!wire_join(data, span->bytes, buffer->data, capacity, &batch) && push(part, &batch, buffer, true)) return true;
         relay_buffer_unref(buffer);
         return false;
 }
@@ -209,11 +210,11 @@ struct joining {
         bool wait;                /* nothing can be taken yet */
 };
 
-/* What begins with this batch, which data begins with. */
+/* What begins with this batch, which data begins with.  Nothing of these: it goes by itself. */
 static struct joining join_batches(struct relay_part *part, uint8_t *data, size_t left, const struct wire_batch *batch) {
         const struct relay *relay = part->relay;
         const int64_t offset = part->queue.fetch_offset;
-        const struct joining alone = {.single = batch->bytes};
+        const struct joining alone = {0};
         struct relay_span span;
         if (batch->control || batch->records == 0) return alone;
         if (part->unjoined || relay->codec > 0 || batch->base_offset < offset || (offset < part->sent_next && batch->base_offset != offset))
@@ -249,7 +250,7 @@ static bool take_batches(struct relay_part *part, const struct wire_fetched *fet
                 }
                 if (single == 0) joining = join_batches(part, data, left, &batch);
                 if (joining.wait) break;
-                if (joining.single) single = joining.single;
+                single += joining.single;
                 if (!joining.bytes && !take_batch(part, &batch, buffer)) return false;
                 const size_t bytes = joining.bytes ? joining.bytes : batch.bytes;
                 single = single > bytes ? single - bytes : 0;

@@ -167,9 +167,9 @@ void wire_batch_adopt(const struct wire_batch *batch, int64_t producer_id, int16
  * offsets without holes between them either.  Records keep all but the two numbers that count from the batch's first;
  * producers' ids are not kept.  The checksums of all are looked at, for they end here.
  * 0 | ERR_INVALID (such a batch cannot be read, or has a wrong checksum) | ERR_TOO_MANY (more than capacity) */
-int wire_join(const uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined);
+int wire_join(uint8_t *data, size_t bytes, uint8_t *out, size_t capacity, struct wire_batch *joined);
 /* A capacity that is enough, unless a timestamp lies further from the first batch's than the greatest of each batch does. */
-size_t wire_join_capacity(const uint8_t *data, size_t bytes, int32_t records);
+size_t wire_join_capacity(uint8_t *data, size_t bytes, int32_t records);
 
 /* RFC 3720 B.4; of data that begins with crc 0. */
 uint32_t wire_crc32c(const uint8_t *data, size_t bytes);

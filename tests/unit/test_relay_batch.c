@@ -5,11 +5,6 @@
 #include "tests/unit/wire_bytes.h"
 #include "worker/relay_wire.h"
 
-/* By Kafka 3.9.1's MemoryRecords: k=one and two without key, base offset 42, producer 7000, epoch 3, sequence 9,
- * leader epoch 5, uncompressed. */
-#define TWO_RECORDS \
-        "000000000000002a 00000046 00000005 02 6352fc4a 0000 00000001 0000018bcfe56800 0000018bcfe56801" \
-        "0000000000001b58 0003 00000009 00000002 14000000026b066f6e6500 12000202010674776f00"
 /* Formats 0 and 1: offset, length, checksum, magic, attributes, (timestamp), key, value. */
 #define FORMAT_0 "0000000000000007 00000011 00000000 00 00 ffffffff 00000003 'one'"
 #define FORMAT_1 "0000000000000007 00000019 00000000 01 00 0000018bcfe56800 ffffffff 00000003 'one'"

@@ -373,7 +373,7 @@ static void on_trouble(void *ctx, const char *why) {
 static void on_closed(void *ctx) { (void)ctx; w.closed = true; }
 
 static const struct relay_events events = {on_ready,  on_sent,       on_acked,  on_taken_back, on_passed,
-                                           on_end,    on_given_back, on_failed, on_unjoined,      on_trouble,
+                                           on_end,    on_given_back, on_failed, on_unjoined,   on_trouble,
                                            on_closed};
 
 /* ---- a world ---- */

@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By Kafka 3.9.1's MemoryRecords: k=one and two without key, base offset 42, producer 7000, epoch 3, sequence 9,
+ * leader epoch 5, uncompressed. */
+#define TWO_RECORDS \
+        "000000000000002a 00000046 00000005 02 6352fc4a 0000 00000001 0000018bcfe56800 0000018bcfe56801" \
+        "0000000000001b58 0003 00000009 00000002 14000000026b066f6e6500 12000202010674776f00"
+
 struct wire_bytes {
         uint8_t *data;  /* malloc'd to size, so that a sanitizer sees each step too far */
         size_t bytes;
