@@ -278,6 +278,12 @@ def kafka_jars(version):
     return f"{jars}/*"
 
 
+def kafka_archive(version):
+    """The option that lets a broker take its classes from the archive of class_archive.py.  A JVM that the archive does
+    not fit, or that finds none, loads them as ever."""
+    return f"-XX:SharedArchiveFile={CACHE}/kafka-{version}.jsa"
+
+
 def _write_properties(path, settings):
     path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
 
@@ -438,6 +444,7 @@ class KafkaBroker(Server):
         def addresses(ports):
             return ",".join(f"{listener}://{host}:{port}" for listener, port in ports.items())
         self.jars = kafka_jars(version)
+        self.archive = kafka_archive(version)
         self.cluster_id = hashlib.sha256(os.urandom(16)).hexdigest()[:22]
         (self.directory / "log4j.properties").write_text(_LOG4J)
         self.logging = f"-Dlog4j.configuration=file:{self.directory}/log4j.properties"
@@ -481,7 +488,7 @@ class KafkaBroker(Server):
 
     def _java(self, *arguments):
         jvm = [word for word in _JVM if self.compilers == "first" or "TieredStopAtLevel" not in word]
-        return [*jvm, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
+        return [*jvm, self.archive, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
 
     def format(self):
         if (self.directory / "data" / "meta.properties").exists():
