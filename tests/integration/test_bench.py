@@ -56,7 +56,7 @@ def test_what_compare_makes_of_its_turns():
 def latency_turn(program, number, p50, p99, p999, most, rate=1000, missing=0):
     times = {"p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "max_ms": most}
     return {"program": program, "rate": rate, "round": number, "missing": missing, "duplicates": 0, "cpu_us_per_record": 30.0,
-            "source": times, "destination": times, "added": times}
+            "brokers_us_per_record": 200.0, "source": times, "destination": times, "added": times}
 
 
 def test_what_latency_makes_of_its_turns():
