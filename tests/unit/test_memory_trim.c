@@ -8,18 +8,22 @@ static void nothing_is_given_back_far_from_the_budget(void **state) {
         (void)state;
         struct memory_trim trim = {0};
         assert_false(memory_trim_due(&trim, 0, BUDGET, 1)); /* not known */
-        assert_false(memory_trim_due(&trim, 79 * MIB, BUDGET, 1));
-        assert_true(memory_trim_due(&trim, 80 * MIB, BUDGET, 1));
+        assert_false(memory_trim_due(&trim, 111 * MIB, BUDGET, 1));
+        assert_true(memory_trim_due(&trim, 112 * MIB, BUDGET, 1));
+        assert_false(memory_trim_due(&trim, 447 * MIB, 4 * BUDGET, 1)); /* an eighth at least is left to what comes meanwhile */
+        assert_true(memory_trim_due(&trim, 448 * MIB, 4 * BUDGET, 1));
+        assert_false(memory_trim_due(&trim, 19 * MIB, 32 * MIB, 1)); /* and three eighths of a small one */
+        assert_true(memory_trim_due(&trim, 20 * MIB, 32 * MIB, 1));
         memory_trim_done(&trim, 50 * MIB, 1);
-        assert_false(memory_trim_due(&trim, 79 * MIB, BUDGET, 100000));
+        assert_false(memory_trim_due(&trim, 111 * MIB, BUDGET, 100000));
 }
 
 static void what_is_in_use_is_not_walked_through_again_and_again(void **state) {
         (void)state;
         struct memory_trim trim = {0};
-        memory_trim_done(&trim, 100 * MIB, 1000);
-        assert_false(memory_trim_due(&trim, 107 * MIB, BUDGET, 5000));
-        assert_true(memory_trim_due(&trim, 108 * MIB, BUDGET, 5000));
+        memory_trim_done(&trim, 108 * MIB, 1000);
+        assert_false(memory_trim_due(&trim, 115 * MIB, BUDGET, 5000));
+        assert_true(memory_trim_due(&trim, 116 * MIB, BUDGET, 5000));
         assert_false(memory_trim_due(&trim, 120 * MIB, BUDGET, 1049)); /* the last one was just now */
         assert_true(memory_trim_due(&trim, 120 * MIB, BUDGET, 1050));
 }
