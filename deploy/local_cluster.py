@@ -264,6 +264,9 @@ def temporary_directory(purpose):
 # These JVMs live for minutes on few cores: a quick start and a small footprint count, peak speed does not.
 _JVM = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData"]
 
+# Java's garbage collectors.  Serial stops everything for milliseconds, and takes the least; Z hardly stops at all.
+COLLECTORS = {"serial": "-XX:+UseSerialGC", "g1": "-XX:+UseG1GC", "z": "-XX:+UseZGC"}
+
 _LOG4J = """\
 log4j.rootLogger=INFO, stdout
 log4j.appender.stdout=org.apache.log4j.ConsoleAppender
@@ -407,17 +410,19 @@ class KafkaBroker(Server):
     format_arguments = ()
 
     def __init__(self, directory, version, name=None, settings=None, heap="384m", views=None, users=None,
-                 host=LOOPBACK, within=(), compilers="first"):
+                 host=LOOPBACK, within=(), compilers="first", collector="serial"):
         """views: name -> port.  A client that comes through that port (a proxy's, in front of view_port(name)) is told to
         stay on it: each view is a listener of its own, which advertises the other port.
         users: name -> password.  A listener more (secure_address), with SASL/PLAIN, and an authorizer; who comes through
         the other listeners may do all, users only what is allowed.
         host, within: where it listens, and what starts it there.
-        compilers: first | both, of Java's; with both it takes a minute of load until it is at its speed."""
+        compilers: first | both, of Java's; with both it takes a minute of load until it is at its speed.
+        collector: one of COLLECTORS."""
         super().__init__(name or f"kafka-{version}", directory)
         self.host = host
         self.within = within
         self.compilers = compilers
+        self.collector = collector
         self.version = version
         self.heap = heap
         self.port = reserve_port()
@@ -487,7 +492,8 @@ class KafkaBroker(Server):
         return self.view_ports[view]
 
     def _java(self, *arguments):
-        jvm = [word for word in _JVM if self.compilers == "first" or "TieredStopAtLevel" not in word]
+        jvm = [COLLECTORS[self.collector] if word in COLLECTORS.values() else word
+               for word in _JVM if self.compilers == "first" or "TieredStopAtLevel" not in word]
         return [*jvm, self.archive, f"-Xmx{self.heap}", self.logging, "-cp", self.jars, *arguments]
 
     def format(self):

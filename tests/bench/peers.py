@@ -14,8 +14,9 @@ import local_cluster
 from local_cluster import Heliostat, MirrorMaker1, MirrorMaker2, Process, ServerError, wait_until
 
 # A mirror that runs for weeks: with both compilers, unlike the servers of the tests.
-JVM = ["java", "-server", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+JVM = ["java", "-server", "-XX:-UsePerfData"]
 HEAP = "512m"           # Kafka's scripts give MirrorMaker 1 256 MB and MirrorMaker 2 2 GB
+OF_THE_JVM = {"heap": HEAP, "collector": "serial"}      # the collector that takes the least of few cores
 
 # The best that was found for throughput on few cores.  MirrorMaker 1 takes one request in flight where nothing is said.
 MM1_STREAMS = 2
@@ -49,7 +50,7 @@ class Job:
 
 
 def _jvm(settings):
-    return [*JVM, "-Xms256m", f"-Xmx{settings['heap']}"]
+    return [*JVM, local_cluster.COLLECTORS[settings["collector"]], "-Xms256m", f"-Xmx{settings['heap']}"]
 
 
 class Peer:
@@ -118,7 +119,7 @@ def _split(settings, prefix):
 
 
 class PeerMirrorMaker1(Peer):
-    """settings: heap, streams, offset.commit.interval.ms, consumer.NAME, producer.NAME"""
+    """settings: heap, collector (local_cluster.COLLECTORS), streams, offset.commit.interval.ms, consumer.NAME, producer.NAME"""
 
     warm_s = 8
 
@@ -127,7 +128,7 @@ class PeerMirrorMaker1(Peer):
                  **{f"consumer.{key}": value for key, value in JAVA_CONSUMER.items()},
                  **{f"producer.{key}": value for key, value in JAVA_PRODUCER.items()}} if self.tuned else {"streams": 1}
         # MirrorMaker itself makes new topics known only so often.
-        return {"heap": HEAP, "offset.commit.interval.ms": 60000, "consumer.metadata.max.age.ms": 5000,
+        return {**OF_THE_JVM, "offset.commit.interval.ms": 60000, "consumer.metadata.max.age.ms": 5000,
                 "producer.compression.type": self.job.codec, **tuned, **self.given}
 
     def start(self):
@@ -141,7 +142,8 @@ class PeerMirrorMaker1(Peer):
 
 
 class PeerMirrorMaker2(Peer):
-    """settings: heap, tasks.max, consumer.NAME (of the source), producer.NAME (of the destination), other lines of its file"""
+    """settings: heap, collector (local_cluster.COLLECTORS), tasks.max, consumer.NAME (of the source), producer.NAME (of the
+    destination), other lines of its file"""
 
     warm_s = 10
 
@@ -150,13 +152,14 @@ class PeerMirrorMaker2(Peer):
                  **{f"consumer.{key}": value for key, value in JAVA_CONSUMER.items()},
                  **{f"producer.{key}": value for key, value in JAVA_PRODUCER.items()}} if self.tuned else {}
         # Its defaults: the cluster of the tests looks for new topics, and commits, more often.
-        return {"heap": HEAP, "refresh.topics.interval.seconds": 600, "offset.flush.interval.ms": 60000,
+        return {**OF_THE_JVM, "refresh.topics.interval.seconds": 600, "offset.flush.interval.ms": 60000,
                 "producer.compression.type": self.job.codec, **tuned, **self.given}
 
     def start(self):
         here, there = f"east{self.run}", f"west{self.run}"
         settings = self.settings()
-        lines = {key: value for key, value in settings.items() if key != "heap" and not key.startswith(("consumer.", "producer."))}
+        lines = {key: value for key, value in settings.items()
+                 if key not in OF_THE_JVM and not key.startswith(("consumer.", "producer."))}
         lines[f"{there}.plugin.discovery"] = "service_load"     # it looks through all classes otherwise: not its work here
         lines.update({f"{here}.{key}": value for key, value in settings.items() if key.startswith("consumer.")})
         lines.update({f"{there}.{key}": value for key, value in settings.items() if key.startswith("producer.")})
